@@ -1,0 +1,38 @@
+// The services that the rpc benches call.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "krg/wire/codec.h"
+
+namespace krg::bench {
+
+struct Null {
+  static constexpr ServiceId kId{0x7f01};
+  static constexpr const char* kName = "bench.null";
+  using Request = wire::Empty;
+  using Reply = wire::Empty;
+};
+
+struct Blob {
+  std::span<const std::byte> bytes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
+};
+
+struct Echo {
+  static constexpr ServiceId kId{0x7f02};
+  static constexpr const char* kName = "bench.echo";
+  using Request = Blob;
+  using Reply = Blob;
+};
+
+// Takes bulk data, and answers with nothing.
+struct Sink {
+  static constexpr ServiceId kId{0x7f03};
+  static constexpr const char* kName = "bench.sink";
+  using Request = wire::Empty;
+  using Reply = wire::Empty;
+};
+
+}  // namespace krg::bench

@@ -1,0 +1,16 @@
+# Everything krg takes from outside, found once. `./dev setup` installs the Debian packages.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(UCX REQUIRED IMPORTED_TARGET ucx)
+pkg_check_modules(OFI REQUIRED IMPORTED_TARGET libfabric)
+pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
+pkg_check_modules(PMIX REQUIRED IMPORTED_TARGET pmix)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+if(KRG_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()

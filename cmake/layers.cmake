@@ -1,0 +1,27 @@
+# The architecture as data: every module and its layer. A module may depend only on modules of a
+# strictly lower layer, and only on those it declares. krg_module() enforces both at configure time.
+
+set(KRG_LAYERS
+  # core: knows no network
+  base:0 error:1
+  log:2 config:3 wire:3 reactor:4 shm:4 cluster:5 topo:5 stats:5
+  # transport: bytes between nodes, and between a task and its krgd
+  fabric:6 link:7 sim:7 ucx:8 ofi:8 rpc:8 gate:9 open:9
+  # kddm: reserved at layer 10; runtime: the operating-system face
+  bootstrap:12 proc:12 control:12 node:20 client:20
+  # launcher: everything a person types
+  settings:23 cli:24 placement:24 pmix:24 boot:24 jobs:25 krgrun:26 runner:27 krgd:28 tools:28
+  # bench: sees everything, nothing sees it
+  harness:30 baseline:31
+)
+
+# krg_layer(<module> <out>): the number of a module, or an error that says what to do.
+function(krg_layer module out)
+  foreach(entry IN LISTS KRG_LAYERS)
+    if(entry MATCHES "^${module}:([0-9]+)$")
+      set(${out} ${CMAKE_MATCH_1} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "module '${module}' has no layer: add it to cmake/layers.cmake")
+endfunction()

@@ -1,0 +1,65 @@
+// reactor/wait_controller.h: whether an idle reactor spins, yields or sleeps.
+//
+// Model    three states. SPIN: the core is ours; poll, probe with a yield now and then, sleep after
+//          50 us. COOP: a yield let another task run; yield after each empty poll, sleep after 32
+//          fruitless ones. HOG: foreign time slices eat over a quarter of a 20 ms window; sleep at
+//          once, or after 20 us of polling where that has lately paid (the peer runs on another
+//          core), and probe again later, doubling the pause to 2 s. It learns only from how its own
+//          yields and polls went.
+// Threads  owned by one thread. Pure: no clock and no system call inside, so that it can be tested.
+// Blocks   never.
+// Source   docs/design/reactor.md, "Waiting", with the measurements
+#pragma once
+
+#include <cstdint>
+
+namespace krg::reactor {
+
+class WaitController {
+ public:
+  enum class Action { poll, yield, block };
+  enum class State { spin, coop, hog };
+
+  explicit WaitController(double ticks_per_ns) noexcept;
+
+  // The last poll found work.
+  void worked() noexcept {
+    if (polling_ && idle_since_ != 0) pays_ = pays_ < kPaysMax ? pays_ + 1 : kPaysMax;
+    reset();
+  }
+  // The last poll found nothing, at tick `now`: what to do next.
+  Action idle(std::uint64_t now) noexcept;
+  // The yield that idle() asked for took from tick `from` to tick `to`.
+  void yielded(std::uint64_t from, std::uint64_t to) noexcept;
+  // The sleep that idle() asked for is over.
+  void woke() noexcept { reset(); }
+
+  State state() const noexcept { return state_; }
+
+ private:
+  // Polls in HOG pay one each when they find work in time, and cost two when they do not.
+  static constexpr int kPaysMax = 8;
+
+  void reset() noexcept {
+    idle_since_ = 0;
+    fruitless_ = 0;
+    empty_polls_ = 0;
+    polling_ = false;
+  }
+  Action idle_beside_hogs(std::uint64_t now) noexcept;
+  void foreign_slice(std::uint64_t to, std::uint64_t length) noexcept;
+
+  const std::uint64_t spin_ticks_, hog_spin_ticks_, hog_ticks_, coop_ticks_, window_;
+  const std::uint64_t pause_min_, pause_max_;
+  State state_ = State::spin;
+  bool probing_ = false;
+  std::uint64_t idle_since_ = 0;
+  unsigned fruitless_ = 0, empty_polls_ = 0, quick_ = 0;
+  std::uint64_t window_start_ = 0, window_lost_ = 0;
+  std::uint64_t hog_until_ = 0, hog_pause_;
+  bool polling_ = false;  // In HOG: this idle time began with polling.
+  int pays_ = kPaysMax;
+  unsigned hog_idles_ = 0;
+};
+
+}  // namespace krg::reactor

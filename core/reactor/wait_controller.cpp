@@ -1,0 +1,97 @@
+#include "krg/reactor/wait_controller.h"
+
+#include <algorithm>
+
+namespace krg::reactor {
+namespace {
+
+// Measured on a 2-core AMD EPYC virtual machine, 2026-11-22: a yield that finds nobody takes 0.3
+// us, one that lets a cooperating task run a few us, one that meets a foreign busy loop a whole
+// time slice of ms.
+constexpr unsigned kProbeInterval = 128;      // Empty polls between two yields while spinning.
+constexpr unsigned kFruitlessYieldsMax = 32;  // About 10 us of our own time.
+constexpr unsigned kQuickYieldsToSpin = 16;
+constexpr int kPaysToPoll = 2;
+constexpr unsigned kHogPollInterval =
+    64;  // Where polling does not pay: idle times between two tries.
+
+}  // namespace
+
+WaitController::WaitController(double ticks_per_ns) noexcept
+    : spin_ticks_(static_cast<std::uint64_t>(50e3 * ticks_per_ns)),
+      hog_spin_ticks_(static_cast<std::uint64_t>(20e3 * ticks_per_ns)),
+      hog_ticks_(static_cast<std::uint64_t>(300e3 * ticks_per_ns)),
+      coop_ticks_(static_cast<std::uint64_t>(1e3 * ticks_per_ns)),
+      window_(static_cast<std::uint64_t>(20e6 * ticks_per_ns)),
+      pause_min_(window_),
+      pause_max_(static_cast<std::uint64_t>(2e9 * ticks_per_ns)),
+      hog_pause_(pause_min_) {}
+
+WaitController::Action WaitController::idle(std::uint64_t now) noexcept {
+  const bool first = idle_since_ == 0;
+  if (first) idle_since_ = now;
+  if (state_ == State::hog) {
+    if (now < hog_until_) {
+      if (first) polling_ = pays_ >= kPaysToPoll || ++hog_idles_ % kHogPollInterval == 0;
+      return idle_beside_hogs(now);
+    }
+    polling_ = false;
+    state_ = State::coop;
+    probing_ = true;
+  }
+  const std::uint64_t idle_for = now - idle_since_;
+  if (state_ == State::spin) {
+    if (idle_for > spin_ticks_) return Action::block;
+    return ++empty_polls_ % kProbeInterval == 0 ? Action::yield : Action::poll;
+  }
+  if (fruitless_ >= kFruitlessYieldsMax || idle_for > hog_ticks_ * 6) return Action::block;
+  return Action::yield;
+}
+
+// A peer on another core answers while we poll, and then a burst of messages goes at full speed
+// until one of the two loses its core; a peer that waits for our core never does.
+WaitController::Action WaitController::idle_beside_hogs(std::uint64_t now) noexcept {
+  if (!polling_) return Action::block;
+  if (now - idle_since_ <= hog_spin_ticks_) return Action::poll;
+  polling_ = false;
+  pays_ = std::max(pays_ - 2, 0);
+  return Action::block;
+}
+
+void WaitController::yielded(std::uint64_t from, std::uint64_t to) noexcept {
+  const std::uint64_t length = to - from;
+  ++fruitless_;
+  if (length > hog_ticks_) {
+    foreign_slice(to, length);
+  } else if (length > coop_ticks_) {
+    state_ = State::coop;
+    quick_ = 0;
+    hog_pause_ = pause_min_;
+    if (idle_since_ != 0) idle_since_ += length;  // Time given away is not time spent idle.
+  } else if (state_ == State::coop && ++quick_ > kQuickYieldsToSpin) {
+    state_ = State::spin;
+    quick_ = 0;
+  }
+  probing_ = false;
+}
+
+// A yield cost a whole slice: somebody computes on our core and does not give it back.
+void WaitController::foreign_slice(std::uint64_t to, std::uint64_t length) noexcept {
+  if (to - window_start_ > window_) {
+    window_start_ = to - length;
+    window_lost_ = 0;
+  }
+  window_lost_ += length;
+  state_ = State::coop;
+  idle_since_ = to;
+  fruitless_ = 0;
+  if (probing_ || window_lost_ * 4 > window_) {
+    state_ = State::hog;
+    hog_until_ = to + hog_pause_;
+    hog_pause_ = std::min(hog_pause_ * 2, pause_max_);
+    window_lost_ = 0;
+    window_start_ = to;
+  }
+}
+
+}  // namespace krg::reactor

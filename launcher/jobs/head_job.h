@@ -1,0 +1,92 @@
+// head_job.h: a job as the node that leads it sees it: all ranks, and the client that asked for it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "krg/control/connection.h"
+#include "krg/jobs/client.h"
+#include "krg/jobs/spec.h"
+#include "krg/node/node.h"
+#include "messages.h"
+
+namespace krg::jobs {
+
+// Shared by its coroutines and by the service, which finds it for reports.
+class HeadJob final : public std::enable_shared_from_this<HeadJob> {
+ public:
+  // Registers a job that a rank of `parent` has spawned, and gives it an id.
+  using Adopt = std::function<std::shared_ptr<HeadJob>(JobSpec, HeadJob& parent)>;
+
+  // `parent` is nullptr for a job of the client's own.
+  HeadJob(node::Node& node, JobId id, JobSpec spec, control::Connection* client, Adopt adopt,
+          std::shared_ptr<HeadJob> parent);
+  ~HeadJob();
+
+  // From Prepare to Ended.
+  Co<void> run();
+  // A rank wants a new job on the same nodes: its name space, once it is prepared.
+  Co<Result<std::string>> spawn(pmix::SpawnRequest request);
+
+  // The client asks.
+  void stop(Stop why);
+  void signal(int number);
+  void input(std::vector<std::byte> bytes);
+  // The client is gone: nothing more is sent to it, the job is killed.
+  void abandon();
+
+  // A node reports; answered when the client's connection has room again.
+  Co<Status> report(NodeId from, Report::Request request);
+  void node_lost(NodeId node, Error why);
+  bool uses(NodeId node) const noexcept;
+  control::Connection* client() const noexcept { return client_; }
+
+ private:
+  struct Verdict {
+    int code = 0;
+    std::string text;
+    bool grace = true;
+  };
+
+  // run() in two parts.
+  Co<bool> get_ready();
+  Co<void> go_on();
+  Co<void> go_on_as_child();
+  JobSpec child_spec(pmix::SpawnRequest request) const;
+  void decide(Verdict verdict);
+  std::string place_of(std::uint32_t rank) const;
+  std::string name_of(NodeId node) const;
+  void apply(NodeId from, const Report::Event& event);
+  Co<void> judge_losses();
+  template <class F>
+  Co<void> on_every_node(F each);
+  Co<void> prepare(NodeId node);
+  Co<void> launch(NodeId node);
+  Co<void> end(NodeId node);
+  Co<void> forward_input(std::vector<std::byte> bytes);
+  template <control::Framed M>
+  void tell(const M& message) {
+    if (client_ != nullptr) client_->send(message);
+  }
+
+  node::Node& node_;
+  const JobId id_;
+  const JobSpec spec_;
+  control::Connection* client_;  // nullptr: gone.
+  const Adopt adopt_;
+  const std::shared_ptr<HeadJob> parent_;         // Shared: it outlives what it has spawned.
+  std::vector<std::weak_ptr<HeadJob>> children_;  // Spawned by its ranks.
+  std::size_t running_children_ = 0;
+  reactor::Event changed_;
+  std::vector<bool> ended_;  // By rank.
+  std::size_t left_;         // Ranks that have not ended.
+  std::vector<NodeId> lost_;
+  bool silent_loss_ = false;
+  bool judging_ = false;
+  std::optional<Verdict> verdict_;  // Why the job ends before its ranks have.
+};
+
+}  // namespace krg::jobs

@@ -1,0 +1,140 @@
+// jobs/client.h: what krgrun and krgadm say to a krgd over a control connection, and back.
+//
+// Model    one job per connection: Run, then whatever happens, then Ended. When the connection
+//          closes, its job is killed. Questions may be asked at any time and are answered in order.
+// Threads  immutable.
+// Blocks   never.
+// Source   docs/design/launch.md, "Control connection"
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "krg/jobs/spec.h"
+#include "krg/node/status.h"
+#include "krg/proc/exit_status.h"
+
+namespace krg::jobs {
+
+// To krgd.
+struct Run {
+  static constexpr std::uint16_t kFrame = 16;
+  JobSpec spec;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.spec); }
+};
+// Bytes for the tasks' standard input; InputTaken allows the next. Without bytes: its end.
+struct Input {
+  static constexpr std::uint16_t kFrame = 17;
+  std::vector<std::byte> bytes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
+};
+// A signal to every task.
+struct Signal {
+  static constexpr std::uint16_t kFrame = 18;
+  std::int32_t number = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.number); }
+};
+// End the job: `code` and `text` come back in Ended. Without grace at once by SIGKILL.
+struct Stop {
+  static constexpr std::uint16_t kFrame = 19;
+  std::int32_t code = 1;
+  std::string text;
+  bool grace = true;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.code, m.text, m.grace); }
+};
+struct AskNodes {
+  static constexpr std::uint16_t kFrame = 20;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+struct AskStats {
+  static constexpr std::uint16_t kFrame = 21;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+// Ends a standing cluster.
+struct EndCluster {
+  static constexpr std::uint16_t kFrame = 22;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+
+// Answered at once by a krgd that lives.
+struct AreYouThere {
+  static constexpr std::uint16_t kFrame = 23;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+
+// From krgd.
+struct IAmHere {
+  static constexpr std::uint16_t kFrame = 41;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+struct Started {
+  static constexpr std::uint16_t kFrame = 32;
+  JobId job;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.job); }
+};
+struct Output {
+  static constexpr std::uint16_t kFrame = 33;
+  std::uint32_t rank = 0;
+  std::uint8_t stream = 1;  // 1 = stdout, 2 = stderr
+  std::vector<std::byte> text;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.rank, m.stream, m.text); }
+};
+struct RankEnded {
+  static constexpr std::uint16_t kFrame = 34;
+  std::uint32_t rank = 0;
+  proc::ExitStatus status;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.rank, m.status); }
+};
+struct InputTaken {
+  static constexpr std::uint16_t kFrame = 35;
+  bool more = true;  // False: nobody reads any more.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.more); }
+};
+// One line for the user.
+struct Notice {
+  static constexpr std::uint16_t kFrame = 36;
+  std::string text;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.text); }
+};
+struct Ended {
+  static constexpr std::uint16_t kFrame = 37;
+  std::int32_t code = 0;
+  std::string text;  // Why, if not all is well; one line.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.code, m.text); }
+};
+
+// Comes before the rank's first output.
+struct RankStarted {
+  static constexpr std::uint16_t kFrame = 40;
+  std::uint32_t rank = 0;
+  std::int32_t pid = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.rank, m.pid); }
+};
+
+struct NodeReport {
+  NodeId node;
+  std::string host;
+  std::string state;  // "online", "failed"
+  node::Status::Reply status;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.host, m.state, m.status); }
+};
+struct Nodes {
+  static constexpr std::uint16_t kFrame = 38;
+  std::string cluster;
+  std::uint32_t epoch = 0;
+  std::vector<NodeReport> nodes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.cluster, m.epoch, m.nodes); }
+};
+struct NodeStats {
+  NodeId node;
+  node::Stats::Reply stats;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.stats); }
+};
+struct AllStats {
+  static constexpr std::uint16_t kFrame = 39;
+  std::vector<NodeStats> nodes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
+};
+
+}  // namespace krg::jobs

@@ -1,0 +1,46 @@
+// jobs/session.h: one client of a krgd.
+//
+// Model    reads a client's frames from its connection and answers them; see client.h. The
+//          connection's owner passes the frames on, since on the channel of node 0 they come
+//          between others.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/launch.md, "Control connection"
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "krg/control/connection.h"
+#include "krg/jobs/service.h"
+
+namespace krg::jobs {
+
+class Session {
+ public:
+  // `end_cluster` is called when the client asks for it; empty = it may not.
+  Session(Service& service, control::Connection& client, std::function<void()> end_cluster);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  // The client is gone: its job is killed.
+  ~Session();
+
+  // False: not a client's frame, or malformed; the connection deserves to be closed.
+  bool on_frame(std::uint16_t type, wire::Bytes body);
+
+ private:
+  template <class M, class F>
+  bool take(wire::Bytes body, F then);
+  void run(JobSpec spec);
+  // Answers go to the connection only while `alive` is.
+  Co<void> tell_nodes(std::weak_ptr<char> alive);
+  Co<void> tell_stats(std::weak_ptr<char> alive);
+
+  Service& service_;
+  control::Connection& client_;
+  const std::function<void()> end_cluster_;
+  std::shared_ptr<HeadJob> job_;  // Shared with the coroutine that runs it.
+  std::shared_ptr<char> alive_ = std::make_shared<char>();  // Watched by answers under way.
+};
+
+}  // namespace krg::jobs

@@ -1,0 +1,74 @@
+// jobs/spec.h: a job as krgd gets it: placed, complete, nothing left to decide.
+//
+// Model    values. Nodes and apps are named by their index in the spec.
+// Threads  immutable.
+// Blocks   never.
+// Source   docs/design/launch.md, "A job"
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "krg/base/ids.h"
+#include "krg/error/result.h"
+#include "krg/pmix/job.h"
+#include "krg/wire/codec.h"
+
+namespace krg::jobs {
+
+// Unique in the cluster: the node that leads it, and its count there.
+using JobId = StrongId<struct JobIdTag, std::uint64_t>;
+
+inline constexpr std::uint32_t kEveryRank = 0xffffffffu;
+
+struct AppSpec {
+  std::string program;  // What is executed; "" = argv[0].
+  std::vector<std::string> argv;
+  std::string directory;
+  std::vector<std::string> environment;  // NAME=value, all of it.
+  std::vector<std::string> overrides;    // Of a spawned app: what goes over `environment`.
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.program, m.argv, m.directory, m.environment, m.overrides);
+  }
+};
+
+struct RankSpec {
+  std::uint32_t node = 0;  // Index into JobSpec::nodes.
+  std::uint32_t app = 0;
+  std::uint32_t local_rank = 0;
+  std::vector<std::uint32_t> cpus;  // Empty = not bound.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.app, m.local_rank, m.cpus); }
+};
+
+enum class InputTo : std::uint8_t { none, one, all };
+
+struct JobSpec {
+  std::vector<NodeId> nodes;  // Rising.
+  std::vector<AppSpec> apps;
+  std::vector<RankSpec> ranks;  // Indexed by rank.
+  InputTo input_to = InputTo::none;
+  std::uint32_t input_rank = 0;
+  bool pmix = true;  // Offer PMIx beside PMI-1.
+  bool finalize_breaker = true;
+  std::string map_by, rank_by, bind_to;
+  bool oversubscribed = false;
+  std::uint32_t universe_size = 0;
+  std::uint32_t kill_grace_ms = 2000;  // From SIGTERM to SIGKILL.
+  // Of a job that a rank has spawned: which one, and what it put before.
+  std::optional<pmix::ProcessName> parent;
+  pmix::KeyValues preput;
+
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.nodes, m.apps, m.ranks, m.input_to, m.input_rank, m.pmix, m.finalize_breaker, m.map_by,
+          m.rank_by, m.bind_to, m.oversubscribed, m.universe_size, m.kill_grace_ms, m.parent,
+          m.preput);
+  }
+};
+
+// Whether a spec from outside names only what is in it.
+// Errors  invalid_argument
+Status check(const JobSpec& spec);
+
+}  // namespace krg::jobs

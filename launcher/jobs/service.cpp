@@ -1,0 +1,159 @@
+#include "krg/jobs/service.h"
+
+#include "head_job.h"
+#include "krg/log/log.h"
+#include "messages.h"
+#include "node_job.h"
+
+namespace krg::jobs {
+
+Status check(const JobSpec& spec) {
+  const auto wrong = [](const char* what) { return Error(Errc::invalid_argument, what); };
+  if (spec.nodes.empty() || spec.apps.empty() || spec.ranks.empty()) return wrong("an empty job");
+  for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
+    if (!(spec.nodes[i - 1] < spec.nodes[i])) return wrong("nodes of a job out of order");
+  }
+  for (const AppSpec& app : spec.apps) {
+    if (app.argv.empty()) return wrong("an app without a program");
+  }
+  for (const RankSpec& rank : spec.ranks) {
+    if (rank.node >= spec.nodes.size() || rank.app >= spec.apps.size()) {
+      return wrong("a rank without a place");
+    }
+  }
+  if (spec.input_to > InputTo::all) return wrong("no such kind of input");
+  if (spec.input_to == InputTo::one && spec.input_rank >= spec.ranks.size()) {
+    return wrong("input for a rank that does not exist");
+  }
+  return {};
+}
+
+Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
+    : node_(node), supervisor_(supervisor), pmi_(pmi) {
+  serve();
+  node_.on_lost([this](NodeId lost, Error why) { node_lost(lost, why); });
+  node_.set_describe([this](node::Status::Reply& reply) {
+    reply.tasks = static_cast<std::uint32_t>(supervisor_.running());
+    reply.jobs = static_cast<std::uint32_t>(parts_.size());
+  });
+}
+
+Service::~Service() = default;
+
+NodeJob* Service::part(JobId job) const noexcept {
+  const auto at = parts_.find(job);
+  return at == parts_.end() ? nullptr : at->second.get();
+}
+
+void Service::drop_part(JobId job) {
+  const auto at = parts_.find(job);
+  if (at == parts_.end()) return;
+  node_.watch().end(at->second->head());
+  parts_.erase(at);
+}
+
+void Service::serve() {
+  rpc::Rpc& rpc = node_.rpc();
+  static constexpr Error kNoJob(Errc::not_found, "no such job here");
+  rpc.serve<Prepare>(
+      [this](rpc::Incoming& incoming, Prepare::Request request) -> Co<Result<Prepare::Reply>> {
+        KRG_CO_TRY(check(request.spec));
+        if (part(request.job) != nullptr) co_return Error(Errc::already_exists, "the job is here");
+        const auto job = std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
+                                                   ++last_group_, std::move(request.spec));
+        parts_.emplace(request.job, job);
+        node_.watch().begin(incoming.from());
+        if (const Status ready = co_await job->prepare(pmi_); !ready) {
+          drop_part(request.job);
+          co_return ready.error();
+        }
+        co_return Prepare::Reply{};
+      });
+  rpc.serve<Launch>([this](rpc::Incoming&, Launch::Request& request) -> Result<Launch::Reply> {
+    NodeJob* const job = part(request.job);
+    if (job == nullptr) return kNoJob;
+    return job->launch();
+  });
+  rpc.serve<SendSignal>(
+      [this](rpc::Incoming&, SendSignal::Request& request) -> Result<SendSignal::Reply> {
+        NodeJob* const job = part(request.job);
+        if (job == nullptr) return kNoJob;
+        job->signal(request.rank, request.number);
+        return SendSignal::Reply{};
+      });
+  rpc.serve<Feed>([this](rpc::Incoming&, Feed::Request request) -> Co<Result<Feed::Reply>> {
+    NodeJob* const job = part(request.job);
+    if (job == nullptr) co_return kNoJob;
+    co_return Feed::Reply{co_await job->feed(request.rank, std::move(request.bytes))};
+  });
+  rpc.serve<End>([this](rpc::Incoming&, End::Request request) -> Co<Result<End::Reply>> {
+    NodeJob* const job = part(request.job);
+    if (job == nullptr) co_return End::Reply{true};  // Prepare had failed here.
+    const bool clean = co_await job->end(std::chrono::milliseconds(request.grace_ms));
+    drop_part(request.job);
+    co_return End::Reply{clean};
+  });
+  rpc.serve<Report>(
+      [this](rpc::Incoming& incoming, Report::Request request) -> Co<Result<Report::Reply>> {
+        const std::shared_ptr<HeadJob> job = led(request.job);
+        if (job == nullptr) co_return kNoJob;
+        KRG_CO_TRY(co_await job->report(incoming.from(), std::move(request)));
+        co_return Report::Reply{};
+      });
+  rpc.serve<Spawn>([this](rpc::Incoming&, Spawn::Request request) -> Co<Result<Spawn::Reply>> {
+    const std::shared_ptr<HeadJob> job = led(request.job);
+    if (job == nullptr) co_return kNoJob;
+    KRG_CO_TRY_ASSIGN(std::string name, co_await job->spawn(std::move(request.spawn)));
+    co_return Spawn::Reply{std::move(name)};
+  });
+}
+
+std::shared_ptr<HeadJob> Service::led(JobId job) const noexcept {
+  const auto at = led_.find(job);
+  return at == led_.end() ? nullptr : at->second.lock();
+}
+
+std::shared_ptr<HeadJob> Service::add(JobSpec spec, control::Connection* client,
+                                      std::shared_ptr<HeadJob> parent) {
+  const JobId id{std::uint64_t{node_.self().value} << 32 | ++last_job_};
+  auto adopt = [this](JobSpec child, HeadJob& of) {
+    return add(std::move(child), of.client(), of.shared_from_this());
+  };
+  const auto job = std::make_shared<HeadJob>(node_, id, std::move(spec), client, std::move(adopt),
+                                             std::move(parent));
+  std::erase_if(led_, [](const auto& entry) { return entry.second.expired(); });
+  led_.emplace(id, job);
+  return job;
+}
+
+Result<std::shared_ptr<HeadJob>> Service::lead(JobSpec spec, control::Connection& client) {
+  KRG_TRY(check(spec));
+  for (const NodeId node : spec.nodes) {
+    if (!node_.view().contains(node) || node_.watch().lost(node)) {
+      return Error(Errc::invalid_argument, "the job names a node that is not here").with_peer(node);
+    }
+  }
+  const std::shared_ptr<HeadJob> job = add(std::move(spec), &client, nullptr);
+  const auto run = [](std::shared_ptr<HeadJob> led) -> Co<void> { co_await led->run(); };
+  node_.reactor().spawn(run(job));
+  return job;
+}
+
+void Service::node_lost(NodeId node, Error why) {
+  std::vector<std::shared_ptr<HeadJob>> jobs;
+  for (const auto& [id, job] : led_) {
+    if (auto alive = job.lock()) jobs.push_back(std::move(alive));
+  }
+  for (const auto& job : jobs) job->node_lost(node, why);
+  const auto end = [](Service& self, JobId id, std::shared_ptr<NodeJob> job) -> Co<void> {
+    co_await job->end(Duration::zero());
+    self.drop_part(id);
+  };
+  for (const auto& [id, job] : parts_) {
+    if (job->head() != node) continue;
+    KRG_WARN("job {} ends: node {}, which led it, is lost", id.value, node.value);
+    node_.reactor().spawn(end(*this, id, job));
+  }
+}
+
+}  // namespace krg::jobs

@@ -1,0 +1,110 @@
+#include "krg/jobs/session.h"
+
+#include "head_job.h"
+#include "krg/log/log.h"
+#include "krg/rpc/multicast.h"
+
+namespace krg::jobs {
+namespace {
+
+constexpr Duration kStatusTime = std::chrono::seconds(3);
+
+}  // namespace
+
+Session::Session(Service& service, control::Connection& client, std::function<void()> end_cluster)
+    : service_(service), client_(client), end_cluster_(std::move(end_cluster)) {}
+
+Session::~Session() {
+  if (job_ != nullptr) job_->abandon();
+}
+
+template <class M, class F>
+bool Session::take(wire::Bytes body, F then) {
+  auto message = wire::decode<M>(body);
+  if (!message) return false;
+  then(*message);
+  return true;
+}
+
+bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
+  switch (type) {
+    case Run::kFrame:
+      return take<Run>(body, [this](Run& m) { run(std::move(m.spec)); });
+    case Input::kFrame:
+      return take<Input>(body, [this](Input& m) {
+        if (job_ != nullptr) job_->input(std::move(m.bytes));
+      });
+    case Signal::kFrame:
+      return take<Signal>(body, [this](Signal& m) {
+        if (job_ != nullptr) job_->signal(m.number);
+      });
+    case Stop::kFrame:
+      return take<Stop>(body, [this](Stop& m) {
+        if (job_ != nullptr) job_->stop(std::move(m));
+      });
+    case AskNodes::kFrame:
+      service_.node().reactor().spawn(tell_nodes(alive_));
+      return true;
+    case AskStats::kFrame:
+      service_.node().reactor().spawn(tell_stats(alive_));
+      return true;
+    case AreYouThere::kFrame:
+      client_.send(IAmHere{});
+      return true;
+    case EndCluster::kFrame:
+      if (end_cluster_) end_cluster_();
+      return static_cast<bool>(end_cluster_);
+    default:
+      return false;
+  }
+}
+
+void Session::run(JobSpec spec) {
+  if (job_ != nullptr) return client_.send(Ended{1, "this connection has had its job"});
+  auto job = service_.lead(std::move(spec), client_);
+  if (!job) return client_.send(Ended{1, "the job is refused: " + job.error().message()});
+  job_ = std::move(*job);
+}
+
+Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
+  node::Node& node = service_.node();
+  Nodes answer{node.options().cluster, node.view().epoch.value, {}};
+  std::vector<NodeId> asked;
+  for (const cluster::Member& member : node.view().members) {
+    const bool lost = node.watch().lost(member.node);
+    answer.nodes.push_back({member.node, member.host, lost ? "failed" : "online", {}});
+    if (!lost) asked.push_back(member.node);
+  }
+  const auto replies = co_await rpc::call_all<node::Status>(node.rpc(), std::move(asked), {},
+                                                            node.reactor().after(kStatusTime));
+  if (alive.expired()) co_return;
+  for (const auto& reply : replies) {
+    for (NodeReport& report : answer.nodes) {
+      if (report.node != reply.node) continue;
+      if (reply.reply) {
+        report.status = *reply.reply;
+      } else {
+        report.state = "no answer";
+      }
+    }
+  }
+  client_.send(answer);
+}
+
+Co<void> Session::tell_stats(std::weak_ptr<char> alive) {
+  node::Node& node = service_.node();
+  std::vector<NodeId> asked;
+  for (const cluster::Member& member : node.view().members) {
+    if (!node.watch().lost(member.node)) asked.push_back(member.node);
+  }
+  const auto replies = co_await rpc::call_all<node::Stats>(node.rpc(), std::move(asked), {},
+                                                           node.reactor().after(kStatusTime));
+  if (alive.expired()) co_return;
+  AllStats answer;
+  for (const auto& reply : replies) {
+    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
+  }
+  client_.send(answer);
+}
+
+}  // namespace krg::jobs

@@ -1,0 +1,230 @@
+#include "daemon.h"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "fabric.h"
+#include "krg/control/clusters.h"
+#include "krg/log/log.h"
+#include "krg/rpc/multicast.h"
+#include "krg/topo/topology.h"
+
+namespace krg::krgd {
+namespace {
+
+constexpr Duration kShutdownTime = std::chrono::seconds(3);
+constexpr Duration kAnswerTime = std::chrono::milliseconds(100);
+
+std::vector<std::string> entries(const config::Environment& environment) {
+  std::vector<std::string> all;
+  for (const auto& [name, value] : environment.all()) all.push_back(name + "=" + value);
+  return all;
+}
+
+std::vector<std::byte> bytes_of(const std::string& text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace
+
+// A tool at the control socket.
+struct Daemon::Client {
+  std::unique_ptr<control::Connection> connection;
+  std::unique_ptr<jobs::Session> session;
+};
+
+Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Environment& environment,
+               Folders folders, UniqueFd in, UniqueFd out)
+    : init_(std::move(init)),
+      settings_(std::move(settings)),
+      folders_(std::move(folders)),
+      parent_(reactor_, std::move(in), std::move(out), *this),
+      starter_(reactor_, supervisor_, *this, entries(environment)),
+      node_(reactor_, {.self = {NodeId{init_.first}, Incarnation{init_.incarnation}},
+                       .cluster = init_.cluster,
+                       .host = init_.embedded ? node::host_name() : init_.hosts[0],
+                       .key = init_.key,
+                       .listen = "",
+                       .watch = {.interval = settings_.node.heartbeat_interval,
+                                 .patience = settings_.node.heartbeat_patience}}) {
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, s);
+  sigprocmask(SIG_BLOCK, &ends, nullptr);
+  signals_.reset(signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK));
+  KRG_ASSERT(reactor_.watch(signals_.get(), EPOLLIN, *this));
+}
+
+Daemon::~Daemon() = default;
+
+int Daemon::run() {
+  reactor_.spawn(start());
+  reactor_.run();
+  return exit_code_;
+}
+
+void Daemon::close() noexcept { listener_.reset(); }
+
+// Joins the cluster: the krgds below first, for they take longest.
+Co<void> Daemon::start() {
+  if (init_.hosts.size() > 1) starter_.start(init_, 1);
+  const auto give_up = [this](const std::string& text) {
+    KRG_ERROR("{}", text);
+    parent_.send(boot::Failed{init_.first, text});
+    end(1);
+  };
+  if (init_.nodes > 1) {
+    if (const Status opened = node_.open_fabric(fabric_opener(settings_.transport)); !opened) {
+      co_return give_up("the network can not be opened: " + opened.error().message());
+    }
+  }
+  boot::Hello hello;
+  hello.member = {node_.self(), node_.options().self.incarnation, node_.options().host,
+                  bytes_of(node_.address())};
+  hello.pid = static_cast<std::uint32_t>(getpid());
+  const std::string topology_file = init_.want_topology ? write_topology(hello.topology) : "";
+  parent_.send(hello);
+  // EOF on the channel ends a wait for a launcher that is gone.
+  (void)co_await view_arrived_.wait(Deadline::never());
+  if (!view_->contains(node_.self())) co_return give_up("the cluster was made without this node");
+  node_.set_view(std::move(*view_));
+  if (const Status opened = node_.open_gate(folders_.own + "/gate"); !opened) {
+    co_return give_up("the gate can not be opened: " + opened.error().message());
+  }
+  pmi_ = std::make_unique<jobs::Pmi>(node_, folders_.own, topology_file);
+  jobs_ = std::make_unique<jobs::Service>(node_, supervisor_, *pmi_);
+  launcher_ = std::make_unique<jobs::Session>(*jobs_, parent_, nullptr);
+  if (const Status opened = open_control_socket(); !opened) {
+    co_return give_up("the control socket can not be opened: " + opened.error().message());
+  }
+  node_.rpc().serve<node::Leave>([this](rpc::Incoming&, wire::Empty&) -> Result<wire::Empty> {
+    reactor_.spawn(leave());
+    return wire::Empty{};
+  });
+  ready_ = true;
+  parent_.send(boot::Ready{init_.first});
+  if (init_.pmi != boot::Init::Pmi::later) {
+    // While the launcher places the ranks. What fails here fails again, and is told, with the job.
+    (void)pmi_->service(init_.pmi == boot::Init::Pmi::pmix, init_.finalize_breaker);
+  }
+}
+
+Status Daemon::open_control_socket() {
+  control::ListenerHandler& handler = *this;
+  listener_ = std::make_unique<control::Listener>(reactor_, handler);
+  return listener_->open(control::socket_of(folders_.cluster, init_.first));
+}
+
+// Ends this krgd after its answer has gone out.
+Co<void> Daemon::leave() {
+  co_await reactor::sleep_for(reactor_, kAnswerTime);
+  end(0);
+}
+
+// A tool ends the standing cluster: the others first, then this one.
+Co<void> Daemon::end_cluster() {
+  std::vector<NodeId> others;
+  for (const cluster::Member& member : node_.view().members) {
+    if (member.node != node_.self() && !node_.watch().lost(member.node)) {
+      others.push_back(member.node);
+    }
+  }
+  // Who does not answer is gone or ends by the loss of the others.
+  (void)co_await rpc::call_all<node::Leave>(node_.rpc(), std::move(others), {},
+                                            reactor_.after(kShutdownTime));
+  end(0);
+}
+
+// The machine's topology for the launcher, and in a file for the ranks, which then need not look
+// themselves.
+std::string Daemon::write_topology(std::string& xml) {
+  const Result<topo::Topology> machine = topo::Topology::machine();
+  if (!machine) return "";
+  Result<std::string> text = machine->xml();
+  if (!text) return "";
+  xml = std::move(*text);
+  const std::string path = folders_.own + "/topology.xml";
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  const auto size = static_cast<ssize_t>(xml.size());
+  return file && write(file.get(), xml.data(), xml.size()) == size ? path : "";
+}
+
+void Daemon::end(int code) {
+  if (ending_) return;
+  ending_ = true;
+  exit_code_ = code;
+  reactor_.spawn(shut_down());
+}
+
+Co<void> Daemon::shut_down() {
+  const bool clean = co_await starter_.shutdown(reactor_.after(kShutdownTime));
+  if (!clean) KRG_WARN("not every krgd below this one has ended");
+  parent_.flush();
+  reactor_.stop();
+}
+
+void Daemon::on_frame(control::Connection& from, std::uint16_t type, wire::Bytes body) {
+  if (&from != &parent_) {
+    for (const auto& client : clients_) {
+      if (client->connection.get() != &from) continue;
+      if (!client->session->on_frame(type, body)) forget(from);
+      return;
+    }
+    return;
+  }
+  if (type == boot::ViewMade::kFrame) {
+    auto made = wire::decode<boot::ViewMade>(body);
+    if (!made || !cluster::check(made->view)) return end(1);
+    starter_.send_view(*made);
+    view_ = std::move(made->view);
+    view_arrived_.set();
+  } else if (type == boot::Shutdown::kFrame) {
+    end(0);
+  } else if (launcher_ == nullptr || !launcher_->on_frame(type, body)) {
+    KRG_ERROR("the launcher sent a frame of type {} that makes no sense", type);
+    end(1);
+  }
+}
+
+void Daemon::on_closed(control::Connection& connection, Status) {
+  if (&connection != &parent_) return forget(connection);
+  launcher_.reset();
+  // A standing krgd lives on without whoever started it, once it is up.
+  if (!(init_.standing && ready_)) end(1);
+}
+
+void Daemon::on_caller(UniqueFd caller) {
+  auto client = std::make_unique<Client>();
+  control::ConnectionHandler& handler = *this;
+  client->connection =
+      std::make_unique<control::Connection>(reactor_, std::move(caller), UniqueFd(), handler);
+  client->session = std::make_unique<jobs::Session>(
+      *jobs_, *client->connection,
+      init_.standing ? std::function<void()>([this] { reactor_.spawn(end_cluster()); }) : nullptr);
+  clients_.push_back(std::move(client));
+}
+
+void Daemon::forget(control::Connection& connection) {
+  std::erase_if(clients_,
+                [&](const auto& client) { return client->connection.get() == &connection; });
+}
+
+void Daemon::on_failed(const boot::Failed& failed) {
+  if (parent_.open()) parent_.send(failed);
+}
+
+void Daemon::on_fd(std::uint32_t) noexcept {
+  signalfd_siginfo info;
+  if (read(signals_.get(), &info, sizeof info) == sizeof info) {
+    end(128 + static_cast<int>(info.ssi_signo));
+  }
+}
+
+}  // namespace krg::krgd

@@ -1,0 +1,87 @@
+#include "krg/krgrun/plan.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "krg/placement/display.h"
+
+namespace krg::krgrun {
+namespace {
+
+// Where nobody stated slots, an accident such as -n 100000 is still caught.
+constexpr std::uint32_t kFreePerThread = 256;
+
+// Nodes of one machine get different cores of it.
+void divide_machine(const Job& job, placement::Request& request) {
+  if (job.cluster.kind != ClusterChoice::Kind::embedded || request.nodes.size() < 2) return;
+  const auto parts = placement::divide(*request.nodes[0].topology,
+                                       static_cast<std::uint32_t>(request.nodes.size()));
+  for (std::size_t i = 0; i < parts.size(); ++i) request.nodes[i].cpus = parts[i];
+}
+
+}  // namespace
+
+Result<Plan> plan(const Job& job, std::vector<NodeTopology> nodes, std::string& complaint) {
+  Plan out;
+  out.nodes = std::move(nodes);
+  placement::Request& request = out.request;
+  request.policy = job.policy;
+  request.per_node = job.per_node;
+  request.file_text = job.placement_file;
+  if (!job.cluster.slots_stated) request.free_per_thread = kFreePerThread;
+
+  std::unordered_map<std::string, std::uint32_t> index;
+  for (const NodeTopology& each : out.nodes) {
+    placement::Node node;
+    node.name = each.name;
+    node.topology = each.topology.get();
+    const auto& hosts = job.cluster.hosts;
+    const auto host = std::find_if(hosts.begin(), hosts.end(), [&](const placement::Host& h) {
+      return h.name == each.name || job.cluster.kind == ClusterChoice::Kind::embedded;
+    });
+    if (host != hosts.end()) {
+      node.slots = host->slots;
+      node.max_slots = host->max_slots;
+    }
+    node.local = job.cluster.kind == ClusterChoice::Kind::embedded ||
+                 each.name == job.cluster.this_host || each.name == "localhost";
+    index.try_emplace(node.name, static_cast<std::uint32_t>(request.nodes.size()));
+    request.nodes.push_back(std::move(node));
+  }
+  for (const App& app : job.apps) {
+    placement::AppRequest wanted{app.ranks, {}};
+    for (const std::string& host : app.hosts) {
+      if (const auto at = index.find(host); at != index.end()) wanted.nodes.push_back(at->second);
+    }
+    request.apps.push_back(std::move(wanted));
+  }
+  if (!request.nodes.empty()) divide_machine(job, request);
+  KRG_TRY_ASSIGN(out.map, placement::place(request, complaint));
+  return out;
+}
+
+Result<std::vector<NodeTopology>> nodes_like_this_machine(const Job& job) {
+  KRG_TRY_ASSIGN(auto machine, topo::Topology::machine());
+  const auto shared = std::make_shared<const topo::Topology>(std::move(machine));
+  std::vector<NodeTopology> nodes;
+  if (job.cluster.kind == ClusterChoice::Kind::embedded) {
+    for (std::uint32_t i = 0; i < job.cluster.nodes; ++i) {
+      nodes.push_back({"node" + std::to_string(i), shared});
+    }
+  } else {
+    for (const placement::Host& host : job.cluster.hosts) nodes.push_back({host.name, shared});
+  }
+  return nodes;
+}
+
+std::string display(const Job& job, const Plan& plan) {
+  const bool map = job.display_map || (job.dry_run && !job.display_bindings);
+  if (!map && !job.display_bindings) return {};
+  if (job.json) return placement::map_json(plan.request, plan.map);
+  std::string out;
+  if (map) out += placement::display_map(plan.request, plan.map);
+  if (job.display_bindings) out += placement::display_bindings(plan.request, plan.map);
+  return out;
+}
+
+}  // namespace krg::krgrun

@@ -1,0 +1,19 @@
+// runner/run.h: runs what a command line of krgrun asks for.
+//
+// Model    gets a cluster (starts one, or attaches to a standing one), places the ranks on it,
+//          hands the job to the krgd of the first node, and then carries output, input and signals
+//          until the job has ended.
+// Threads  called once, from the main thread, before there is another.
+// Blocks   until the job has ended and nothing of it is left.
+// Source   krgrun(1); docs/design/launch.md
+#pragma once
+
+#include "krg/config/environment.h"
+#include "krg/krgrun/job.h"
+
+namespace krg::runner {
+
+// The exit code of krgrun. What went wrong has been said on stderr, in one line.
+int run(const krgrun::Job& job, const config::Environment& environment);
+
+}  // namespace krg::runner

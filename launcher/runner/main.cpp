@@ -1,0 +1,20 @@
+#include <cstdio>
+#include <string_view>
+#include <vector>
+
+#include "krg/config/environment.h"
+#include "krg/krgrun/options.h"
+#include "krg/runner/run.h"
+
+int main(int argc, char** argv) {
+  const krg::config::Environment environment = krg::config::Environment::of_process();
+  const std::vector<std::string_view> args(argv + 1, argv + argc);
+  const krg::krgrun::Parsed parsed = krg::krgrun::parse(args, krg::krgrun::this_process());
+  std::fputs(parsed.out.c_str(), stdout);
+  if (!parsed.complaint.empty()) std::fprintf(stderr, "krgrun: %s\n", parsed.complaint.c_str());
+  if (!parsed.job) return parsed.exit_code;
+  for (const std::string& warning : parsed.warnings) {
+    std::fprintf(stderr, "krgrun: %s\n", warning.c_str());
+  }
+  return krg::runner::run(*parsed.job, environment);
+}

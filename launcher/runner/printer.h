@@ -1,0 +1,86 @@
+// printer.h: the ranks' output, to the terminal or to files, tagged if asked for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "krg/base/unique_fd.h"
+#include "krg/error/result.h"
+#include "krg/krgrun/job.h"
+#include "krg/reactor/reactor.h"
+
+namespace krg::runner {
+
+// Text on its way to one descriptor, which may be a terminal that the user has stopped: never
+// blocks, and leaves the descriptor's flags alone, for others share it.
+class Drain final : private reactor::FdHandler {
+ public:
+  Drain(reactor::Reactor& reactor, int fd) noexcept : reactor_(reactor), fd_(fd) {}
+  ~Drain();
+  void add(std::string_view text);
+  std::size_t queued() const noexcept { return queue_.size() - done_; }
+  // The reader is gone.
+  bool broken() const noexcept { return broken_; }
+  // Whether what was added last does not end a line.
+  bool in_line() const noexcept { return in_line_; }
+  // Writes the rest, waiting.
+  void finish();
+
+ private:
+  void on_fd(std::uint32_t) noexcept override { push(); }
+  void push() noexcept;
+
+  reactor::Reactor& reactor_;
+  const int fd_;
+  std::string queue_;
+  std::size_t done_ = 0;
+  bool watching_ = false;
+  bool broken_ = false;
+  bool in_line_ = false;
+};
+
+class Printer {
+ public:
+  // `hosts[r]` is where rank r runs.
+  Printer(reactor::Reactor& reactor, krgrun::Output how, std::string job,
+          std::vector<std::string> hosts);
+
+  void rank_started(std::uint32_t rank, int pid) { pids_[rank] = pid; }
+  // stream: 1 = stdout, 2 = stderr.
+  // Errors  of a file that can not be made or written; the line is lost.
+  Status print(std::uint32_t rank, int stream, std::span<const std::byte> text);
+  // Nothing more comes from this rank: in tagged output its unfinished line is ended.
+  void rank_ended(std::uint32_t rank);
+  // More than is good waits to be written.
+  bool congested() const noexcept;
+  bool broken() const noexcept { return out_.broken(); }
+  void finish();
+
+ private:
+  // Where the last piece of a rank's stream ended.
+  struct Source {
+    bool in_line = false;
+  };
+
+  std::string decorate(std::uint32_t rank, int stream, std::string_view text, Drain& drain);
+  std::string prefix(std::uint32_t rank) const;
+  Status to_file(std::uint32_t rank, int stream, std::string_view text);
+  std::string file_name(std::uint32_t rank, int stream) const;
+
+  const krgrun::Output how_;
+  const std::string job_;
+  const std::vector<std::string> hosts_;
+  Drain out_, err_;
+  std::unordered_map<std::uint32_t, int> pids_;
+  std::unordered_map<std::uint64_t, Source> sources_;  // rank * 2 + stream - 1
+  std::uint64_t last_source_[2] = {~0ull, ~0ull};      // Per drain: whose piece came last.
+  std::map<std::string, UniqueFd> files_;
+};
+
+}  // namespace krg::runner

@@ -1,0 +1,68 @@
+// settings/settings.h: every KRG_* variable of the commands, and the values this process was given.
+//
+// Model    one table per module, gathered in tables(); `krgadm config` and krg-environment(7) print
+//          them. Read once at start.
+// Threads  immutable.
+// Blocks   read() as reading two small files does.
+// Source   krg-environment(7); STYLE "Configuration and log"
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "krg/config/config.h"
+#include "krg/error/result.h"
+
+namespace krg::settings {
+
+struct Log {
+  enum class Level { trace, debug, info, warn, error, off };
+  Level level = Level::warn;
+  config::Path file;
+  static const config::Table<Log>& table();
+};
+
+struct Cluster {
+  std::string name;
+  config::Path prefix;
+  static const config::Table<Cluster>& table();
+};
+
+struct Transport {
+  enum class Provider { ucx, ofi };
+  enum class Reach { any, shm, tcp };
+  Provider provider = Provider::ucx;
+  Reach reach = Reach::any;
+  std::string listen;
+  static const config::Table<Transport>& table();
+};
+
+struct Node {
+  Duration heartbeat_interval{};
+  Duration heartbeat_patience{};
+  static const config::Table<Node>& table();
+};
+
+struct Launch {
+  Duration timeout{};
+  std::string agent;
+  Duration kill_grace{};
+  static const config::Table<Launch>& table();
+};
+
+struct Settings {
+  Log log;
+  Cluster cluster;
+  Transport transport;
+  Node node;
+  Launch launch;
+};
+
+// All tables, in the order in which they are shown.
+const std::vector<const config::TableBase*>& tables();
+// The values from files and environment. A bad one is logged, and its default stands.
+Settings read(const config::Sources& sources);
+// Points krg::log where these say.
+Status apply(const Log& log);
+
+}  // namespace krg::settings

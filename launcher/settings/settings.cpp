@@ -1,0 +1,124 @@
+#include "krg/settings/settings.h"
+
+#include "krg/log/log.h"
+
+namespace krg::settings {
+
+const config::Table<Log>& Log::table() {
+  static const config::Table<Log> table(
+      "log",
+      {
+          {"level",
+           &Log::level,
+           "warn",
+           "",
+           "The least important lines that are logged.",
+           {.choices = {"trace", "debug", "info", "warn", "error", "off"}}},
+          {"file", &Log::file, "", "", "The file that lines are appended to; empty means stderr."},
+      });
+  return table;
+}
+
+const config::Table<Cluster>& Cluster::table() {
+  static const config::Table<Cluster> table(
+      "cluster",
+      {
+          {"name",
+           &Cluster::name,
+           "",
+           "",
+           "The cluster that krgrun and krgadm talk to when --cluster does not name one.",
+           {.variable = "KRG_CLUSTER"}},
+          {"prefix",
+           &Cluster::prefix,
+           "",
+           "",
+           "The folder whose bin/krgd is started; empty means the folder of krgrun itself.",
+           {.variable = "KRG_PREFIX"}},
+      });
+  return table;
+}
+
+const config::Table<Transport>& Transport::table() {
+  static const config::Table<Transport> table(
+      "transport",
+      {
+          {"provider",
+           &Transport::provider,
+           "ucx",
+           "",
+           "The network library that carries messages between nodes.",
+           {.choices = {"ucx", "ofi"}, .variable = "KRG_TRANSPORT"}},
+          {"reach",
+           &Transport::reach,
+           "any",
+           "",
+           "The ways between nodes that may be used; any is right outside of benchmarks.",
+           {.choices = {"any", "shm", "tcp"}}},
+          {"listen", &Transport::listen, "", "",
+           "The host or address on which a krgd awaits its peers; empty means every interface."},
+      });
+  return table;
+}
+
+const config::Table<Node>& Node::table() {
+  static const config::Table<Node> table(
+      "node", {
+                  {"heartbeat_interval",
+                   &Node::heartbeat_interval,
+                   "1s",
+                   "ms",
+                   "How often a node that others depend on is asked whether it lives.",
+                   {.min = "10ms", .max = "60s"}},
+                  {"heartbeat_patience",
+                   &Node::heartbeat_patience,
+                   "5s",
+                   "ms",
+                   "How long a node may be silent before it is taken for lost.",
+                   {.min = "50ms", .max = "600s"}},
+              });
+  return table;
+}
+
+const config::Table<Launch>& Launch::table() {
+  static const config::Table<Launch> table(
+      "launch", {
+                    {"timeout",
+                     &Launch::timeout,
+                     "30s",
+                     "ms",
+                     "How long the start of a cluster may take.",
+                     {.min = "1s", .max = "3600s"}},
+                    {"agent", &Launch::agent, "", "",
+                     "The command that starts krgd on another host, as 'agent host command'; empty "
+                     "means ssh."},
+                    {"kill_grace",
+                     &Launch::kill_grace,
+                     "2s",
+                     "ms",
+                     "How long tasks have between SIGTERM and SIGKILL when a job is ended.",
+                     {.min = "0ms", .max = "600s"}},
+                });
+  return table;
+}
+
+const std::vector<const config::TableBase*>& tables() {
+  static const std::vector<const config::TableBase*> all = {
+      &Log::table(), &Cluster::table(), &Transport::table(), &Node::table(), &Launch::table()};
+  return all;
+}
+
+Settings read(const config::Sources& sources) {
+  const config::Config config(tables(), sources);
+  // What is wrong is logged; the values below the wrong one stand.
+  (void)config.report();
+  return {config.read(Log::table()), config.read(Cluster::table()), config.read(Transport::table()),
+          config.read(Node::table()), config.read(Launch::table())};
+}
+
+Status apply(const Log& log) {
+  log::set_level(static_cast<log::Level>(log.level));
+  return log.file.name.empty() ? Status() : log::open(log.file.name);
+}
+
+}  // namespace krg::settings

@@ -1,0 +1,21 @@
+// commands.h: the subcommands of krgadm, one function each.
+//
+// Each prints its answer to stdout, or one line of complaint to stderr, and returns the exit code.
+#pragma once
+
+#include "ask.h"
+#include "krg/cli/parse.h"
+#include "krg/config/environment.h"
+
+namespace krg::krgadm {
+
+int show_status(const Target& target, bool json);
+int show_nodes(const Target& target, bool json);
+int show_stats(const Target& target, bool json);
+int show_config(const config::Environment& environment, bool json);
+int list_clusters(const Target& target, bool json);
+int start_cluster(const cli::Arguments& args, const Target& target,
+                  const config::Environment& environment);
+int stop_cluster(const Target& target);
+
+}  // namespace krg::krgadm

@@ -1,0 +1,94 @@
+// krgadm: look at a cluster and look after it.
+#include <array>
+#include <string>
+#include <vector>
+
+#include "commands.h"
+#include "krg/cli/command.h"
+#include "krg/cli/exit.h"
+#include "krg/cli/parse.h"
+
+namespace krg::krgadm {
+namespace {
+
+using cli::Command;
+using cli::Option;
+
+constexpr std::array kOptions = {
+    Option{"--cluster", "NAME", "Talk to the cluster of that name; without it to the only one",
+           "Options"},
+    Option{"--json", "", "Print JSON for programs", "Options"},
+};
+constexpr std::array kClusterOptions = {
+    Option{"--cluster", "NAME", "The cluster's name, if it does not follow the command", "Options"},
+    Option{"--json", "", "Print JSON for programs", "Options"},
+    Option{"--nodes", "N", "start: that many nodes inside this machine (default: 1)", "Options"},
+    Option{"-H,--host", "LIST", "start: one node on each of these hosts: a,b,n[1-4]", "Options"},
+    Option{"-f,--hostfile", "FILE", "start: one node on each host of FILE", "Options", "@file"},
+    Option{"--launch-agent", "CMD", "start: reach hosts by 'CMD host command...' (default: ssh)",
+           "Options"},
+};
+constexpr std::array kConfigOptions = {
+    Option{"--json", "", "Print JSON for programs", "Options"},
+};
+constexpr std::array kCommands = {
+    Command{"status", "Show the cluster and its nodes", "[OPTION...]", kOptions},
+    Command{"nodes", "List the nodes and their daemons", "[OPTION...]", kOptions},
+    Command{"stats", "Show what the services of each node have done", "[OPTION...]", kOptions},
+    Command{"config", "Show every setting, its value and its origin", "[OPTION...]",
+            kConfigOptions},
+    Command{"cluster", "List the clusters of this user here; start one that stays, or end one",
+            "list | start [OPTION...] [NAME] | stop [NAME]", kClusterOptions},
+};
+constexpr Command kKrgadm{"krgadm",
+                          "Look at a cluster and look after it",
+                          "COMMAND [OPTION...]",
+                          {},
+                          kCommands,
+                          false,
+                          "Exit codes: 0 done, 1 failed, 2 bad usage. See krgadm(1).\n"};
+
+int cluster_command(const cli::Arguments& args, Target target,
+                    const config::Environment& environment) {
+  const std::string word = args.rest.empty() ? "" : args.rest.front();
+  if (args.rest.size() == 1 && word == "list") return list_clusters(target, args.has("--json"));
+  if (args.rest.size() == 2) target.cluster = args.rest[1];
+  if (word == "start" && args.rest.size() <= 2) return start_cluster(args, target, environment);
+  if (word == "stop" && args.rest.size() <= 2) return stop_cluster(target);
+  return cli::refuse("krgadm",
+                     "cluster: say 'list', 'start [NAME]' or 'stop [NAME]'; "
+                     "see krgadm cluster --help");
+}
+
+int run(const cli::Arguments& args, const config::Environment& environment) {
+  const std::string_view name = args.command->name;
+  const bool json = args.has("--json");
+  if (name != "cluster" && !args.rest.empty()) {
+    return cli::refuse("krgadm", std::string(name) + ": what is '" + args.rest.front() +
+                                     "'? see krgadm " + std::string(name) + " --help");
+  }
+  if (name == "config") return show_config(environment, json);
+  const Target target{
+      std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
+      std::string(args.value("--cluster").value_or(environment.get("KRG_CLUSTER").value_or("")))};
+  if (name == "status") return show_status(target, json);
+  if (name == "nodes") return show_nodes(target, json);
+  if (name == "stats") return show_stats(target, json);
+  return cluster_command(args, target, environment);
+}
+
+int main(std::span<const std::string_view> words) {
+  std::string complaint;
+  const auto args = cli::parse(kKrgadm, words, complaint);
+  if (!args) return cli::refuse("krgadm", complaint);
+  if (const auto answer = args->answer(kKrgadm)) return cli::print(*answer);
+  return run(*args, config::Environment::of_process());
+}
+
+}  // namespace
+}  // namespace krg::krgadm
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + 1, argv + argc);
+  return krg::krgadm::main(words);
+}

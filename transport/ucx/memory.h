@@ -1,0 +1,27 @@
+// Registered memory, here and at a peer.
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "krg/error/result.h"
+#include "krg/fabric/memory.h"
+
+namespace krg::ucx {
+
+class UcxEndpoint;
+class UcxFabric;
+
+// Errors  as fabric::Fabric::register_memory().
+Result<std::unique_ptr<fabric::Region>> register_region(ucp_context_h context,
+                                                        std::span<std::byte> memory);
+// Errors  as fabric::Endpoint::attach().
+Result<std::unique_ptr<fabric::RemoteRegion>> attach_region(UcxFabric& fabric,
+                                                            UcxEndpoint& endpoint,
+                                                            std::span<const std::byte> key);
+
+}  // namespace krg::ucx
