@@ -93,6 +93,12 @@ void JobServer::Impl::judge_exit(Rank rank, int status) {
   if (well && midway) abort(rank, 1, "ended without MPI_Finalize");
 }
 
+void JobServer::Impl::fenced(Rank rank) {
+  for (auto& [one, progress] : progress_) {
+    if (rank == one || rank == kEveryRank) progress.fenced = true;
+  }
+}
+
 void JobServer::Impl::abort(Rank rank, int code, const std::string& message) {
   if (!closed_) listener_.on_abort(rank, code, message);
 }

@@ -23,6 +23,7 @@ class JobServer::Impl : public std::enable_shared_from_this<JobServer::Impl> {
   // How far a rank has come, in whichever family it speaks.
   struct Progress {
     bool running = false, initialized = false, finalized = false;
+    bool fenced = false;  // It has come to a fence with ranks of other nodes.
     pid_t pid = 0;
   };
 
@@ -40,6 +41,8 @@ class JobServer::Impl : public std::enable_shared_from_this<JobServer::Impl> {
   void abort(Rank rank, int code, const std::string& message);
   void initialized(Rank rank) { progress_[rank].initialized = true; }
   void finalized(Rank rank) { progress_[rank].finalized = true; }
+  // Of one rank, or of all with kEveryRank; ranks of other nodes are ignored.
+  void fenced(Rank rank);
 
   bool closed() const noexcept { return closed_; }
   const JobDescription& description() const noexcept { return description_; }

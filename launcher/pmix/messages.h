@@ -42,10 +42,14 @@ struct FenceResult {
   static void wire_fields(auto& m, auto&& visit) { visit(m.id, m.blobs); }
 };
 
-// What `process` put for others to read; the answer waits until it has.
+// What `process` put for others to read; the answer waits until it has put something. If a key is
+// named, it waits for that too: as long as the asker does if `patient`, else until the process has
+// come to a fence, before which all programs put what they put without being asked.
 struct ModexQuestion {
   ProcessName process;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.process); }
+  std::string key;
+  bool patient = false;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.process, m.key, m.patient); }
 };
 
 // A name that MPI_Publish_name or PMIx_Publish gave to a value. A text is a text for both families;

@@ -96,9 +96,9 @@ pmix_status_t on_fence(const pmix_proc_t procs[], std::size_t count, const pmix_
   });
 }
 
-Co<void> modex(Server server, ProcessName whose, std::optional<std::chrono::seconds> timeout,
+Co<void> modex(Server server, ModexQuestion question, std::optional<std::chrono::seconds> timeout,
                ModexReply reply) {
-  auto bytes = co_await server->modex(std::move(whose), server->after(timeout));
+  auto bytes = co_await server->modex(std::move(question), server->after(timeout));
   if (server->stopped()) co_return;
   if (!bytes) co_return reply.error(to_status(bytes.error()));
   const std::size_t size = bytes->size();
@@ -108,9 +108,16 @@ Co<void> modex(Server server, ProcessName whose, std::optional<std::chrono::seco
 
 pmix_status_t on_modex(const pmix_proc_t* proc, const pmix_info_t info[], std::size_t infos,
                        pmix_modex_cbfunc_t reply, void* data) {
-  return shift([whose = to_name(*proc), timeout = timeout_of(info, infos),
-                reply = ModexReply{reply, data}](Server s) {
-    return modex(std::move(s), whose, timeout, reply);
+  ModexQuestion question;
+  question.process = to_name(*proc);
+  const pmix_value_t* key = find(info, infos, PMIX_REQUIRED_KEY);
+  if (key != nullptr && key->type == PMIX_STRING && key->data.string != nullptr) {
+    question.key = key->data.string;
+  }
+  const auto timeout = timeout_of(info, infos);
+  question.patient = timeout.has_value();
+  return shift([question, timeout, reply = ModexReply{reply, data}](Server s) {
+    return modex(std::move(s), question, timeout, reply);
   });
 }
 

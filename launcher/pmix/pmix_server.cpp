@@ -19,6 +19,19 @@ namespace {
 // libpmix answers its own calls in microseconds; this only bounds a hang.
 constexpr Duration kLibraryTimeout = std::chrono::seconds(30);
 constexpr Duration kEventTimeout = std::chrono::seconds(10);
+// Jobs of more ranks use libpmix's shared-memory store.
+constexpr std::size_t kRanksInOwnStore = 1024;
+// How often, and how long, a key is looked for that a rank has not put yet.
+constexpr Duration kKeyPatience = std::chrono::seconds(30);
+constexpr Duration kFirstLook = std::chrono::milliseconds(2);
+constexpr Duration kSeldomLook = std::chrono::milliseconds(100);
+
+// Whether what a rank has put holds a key. libpmix packs a key as its text with the final zero. A
+// value that looks like one only ends the wait early.
+bool holds_key(const Blob& put, const std::string& key) {
+  const auto text = std::as_bytes(std::span(key.c_str(), key.size() + 1));
+  return key.empty() || std::search(put.begin(), put.end(), text.begin(), text.end()) != put.end();
+}
 
 Error library_error(const char* what, pmix_status_t status) {
   KRG_ERROR("{}: {}", what, PMIx_Error_string(status));
@@ -190,6 +203,13 @@ Status PmixServer::add_rank_environment(JobServer::Impl& job, Rank rank, Environ
   // Open MPI 4 takes itself for a singleton under a launcher that it does not know; this is the
   // name of one that it knows and that leaves everything to PMIx. Open MPI 5 needs no such help.
   environment.set("JSM_JSRUN_PORT", "1");
+  // libpmix 4.2.2 answers "not found" from its shared-memory store when a rank asks for what a rank
+  // of its own node has yet to put (22 of 40 runs with OMPI_MCA_pmix_base_async_modex=1, 2-core
+  // virtual machine, 2026-11-25); from the store in each process 0 of 40. That one costs memory in
+  // every rank for every rank, and 5 % of the time to start 64.
+  if (job.description().ranks.size() <= kRanksInOwnStore) {
+    environment.set_default("PMIX_MCA_gds", "hash");
+  }
   // Its UCX layer would otherwise refuse TCP and shared memory, and run on slower paths.
   environment.set_default("OMPI_MCA_opal_common_ucx_tls", "any");
   environment.set_default("OMPI_MCA_opal_common_ucx_devices", "any");
@@ -231,6 +251,9 @@ Co<Result<FenceResult>> PmixServer::fence(std::string operation, std::vector<Pro
   if (!std::binary_search(nodes.begin(), nodes.end(), service_->options().self)) {
     co_return Error(Errc::invalid_argument, "a fence without ranks of this node");
   }
+  for (const ProcessName& m : members) {
+    if (JobServer::Impl* const job = service_->job(m.name_space)) job->fenced(m.rank);
+  }
   // Ranks may list the members in any order.
   std::sort(members.begin(), members.end());
   members.erase(std::unique(members.begin(), members.end()), members.end());
@@ -241,22 +264,40 @@ Co<Result<FenceResult>> PmixServer::fence(std::string operation, std::vector<Pro
   co_return co_await service_->gather(std::move(tag), std::move(nodes), std::move(blob), deadline);
 }
 
-Co<Result<Blob>> PmixServer::local_modex(ProcessName process, Deadline deadline) {
-  const auto self = shared_from_this();
-  const pmix_proc_t proc = to_proc(process);
-  co_return co_await operate(
-      self, "reading what a rank has put",
-      [&](void* ticket) { return PMIx_server_dmodex_request(&proc, Ticket::modex_done, ticket); },
-      deadline);
+bool PmixServer::may_put(const ModexQuestion& question) const {
+  JobServer::Impl* const job = service_->job(question.process.name_space);
+  if (job == nullptr) return false;
+  const auto rank = job->progress().find(question.process.rank);
+  if (rank == job->progress().end()) return false;
+  const JobServer::Impl::Progress& progress = rank->second;
+  return progress.running && !progress.finalized && (question.patient || !progress.fenced);
 }
 
-Co<Result<Blob>> PmixServer::modex(ProcessName process, Deadline deadline) {
+// libpmix answers with what the rank has committed so far, which may be before it puts what the
+// asker needs, and tells nobody of later commits: so this looks again.
+Co<Result<Blob>> PmixServer::local_modex(ModexQuestion question, Deadline deadline) {
+  const auto self = shared_from_this();
+  const pmix_proc_t proc = to_proc(question.process);
+  const Deadline patience = service_->reactor().after(kKeyPatience);
+  for (Duration pause = kFirstLook;; pause = std::min(2 * pause, kSeldomLook)) {
+    const bool last = !may_put(question) ||
+                      (!question.patient && patience.passed(service_->reactor().now()));
+    auto put = co_await operate(
+        self, "reading what a rank has put",
+        [&](void* ticket) { return PMIx_server_dmodex_request(&proc, Ticket::modex_done, ticket); },
+        deadline);
+    if (!put || last || holds_key(*put, question.key)) co_return put;
+    co_await reactor::sleep_for(service_->reactor(), pause);
+    if (stopped()) co_return Errc::cancelled;
+  }
+}
+
+Co<Result<Blob>> PmixServer::modex(ModexQuestion question, Deadline deadline) {
   const auto self = shared_from_this();
   // What concerns a whole job was registered with libpmix; it has no more than that.
-  if (process.rank >= kEveryRank) co_return Errc::not_found;
-  std::vector<ProcessName> whose(1, process);
+  if (question.process.rank >= kEveryRank) co_return Errc::not_found;
+  std::vector<ProcessName> whose(1, question.process);
   KRG_CO_TRY_ASSIGN(const std::vector<NodeId> nodes, nodes_of(whose));
-  const ModexQuestion question{process};
   co_return co_await service_->ask(nodes.front(), pack(Ask::modex, question), deadline);
 }
 

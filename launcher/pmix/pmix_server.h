@@ -39,9 +39,9 @@ class PmixServer : public std::enable_shared_from_this<PmixServer> {
   void rank_failed(JobServer::Impl& job, Rank rank, int status);
 
   // What a rank of this node has put for others, once it has.
-  Co<Result<Blob>> local_modex(ProcessName process, Deadline deadline);
+  Co<Result<Blob>> local_modex(ModexQuestion question, Deadline deadline);
   // What any rank has put.
-  Co<Result<Blob>> modex(ProcessName process, Deadline deadline);
+  Co<Result<Blob>> modex(ModexQuestion question, Deadline deadline);
   // Brings together the blobs of the nodes of `members`, of whom a rank may be kEveryRank. Fences
   // of the same operation and members meet in the order in which each node calls this.
   Co<Result<FenceResult>> fence(std::string operation, std::vector<ProcessName> members, Blob blob,
@@ -63,6 +63,8 @@ class PmixServer : public std::enable_shared_from_this<PmixServer> {
   explicit PmixServer(Service::Impl& service)
       : service_(&service), mailbox_(service.reactor().mailbox()) {}
   Status initialize();
+  // Whether a rank of this node can be expected to put the key.
+  bool may_put(const ModexQuestion& question) const;
   // The nodes of `members`, sorted. Errors: not_found  a name space is not known here.
   Result<std::vector<NodeId>> nodes_of(const std::vector<ProcessName>& members) const;
 

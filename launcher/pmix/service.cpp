@@ -134,7 +134,7 @@ Co<Result<Blob>> Service::Impl::answer(NodeId from, Blob question) {
       const auto m = wire::decode<ModexQuestion>(body);
       if (!m) co_return malformed(from);
       if (!pmix_) co_return Errc::not_supported;
-      co_return co_await pmix_->local_modex(m->process, Deadline::never());
+      co_return co_await pmix_->local_modex(*m, Deadline::never());
     }
     case Ask::publish: {
       auto m = wire::decode<Published>(body);
