@@ -97,9 +97,13 @@ Result<Topology> Topology::finish(std::unique_ptr<Native> native) {
   return topology;
 }
 
+void skip_plugins() noexcept { setenv("HWLOC_PLUGINS_PATH", "", 0); }
+
 Result<Topology> Topology::machine() {
   auto native = std::make_unique<Native>();
   if (!native->ok) return Errc::no_memory;
+  // It runs once on every processor to ask what Linux knows already.
+  hwloc_topology_set_components(native->topology, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
   return finish(std::move(native));
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kReportsMax = 512 * 1024;
 constexpr std::size_t kReportBytes = 256 * 1024;
 constexpr Duration kClearTime = std::chrono::seconds(5);
+constexpr std::size_t kSpawnBatch = 128;
 constexpr Duration kSpawnTime = std::chrono::seconds(60);
 
 std::vector<std::byte> bytes_of(const std::string& text) {
@@ -85,7 +86,8 @@ Co<Status> NodeJob::prepare(Pmi& pmi) {
   co_return Status();
 }
 
-Status NodeJob::launch_rank(Rank& rank) {
+// How a rank is to be started. The server has its environment, and wants to hear how it went.
+Result<proc::TaskSpec> NodeJob::task_of(const Rank& rank) {
   const RankSpec& placed = spec_.ranks[rank.rank];
   const AppSpec& app = spec_.apps[placed.app];
   KRG_TRY_ASSIGN(pmix::RankLaunch launch, server_->rank_environment(rank.rank, app.environment));
@@ -103,18 +105,16 @@ Status NodeJob::launch_rank(Rank& rank) {
   for (const int fd : launch.fds) task.fds.push_back({fd, fd});
   task.input = reads(rank) ? proc::Input::pipe : proc::Input::none;
   task.group = group_;
-  const Result<proc::TaskId> id = supervisor_.spawn(task, *this);
-  if (!id) {
-    server_->rank_exited(rank.rank, wait_status({.code = 127}));
-    return id.error();
-  }
-  rank.task = *id;
+  return task;
+}
+
+void NodeJob::started(Rank& rank, proc::TaskId task) {
+  rank.task = task;
   rank.running = true;
-  by_task_.emplace(*id, &rank);
-  const pid_t pid = supervisor_.pid(*id);
+  by_task_.emplace(task, &rank);
+  const pid_t pid = supervisor_.pid(task);
   server_->rank_started(rank.rank, pid);
   add({Report::Kind::start, rank.rank, 0, {.code = pid}, {}});
-  return {};
 }
 
 bool NodeJob::reads(const Rank& rank) const noexcept {
@@ -122,16 +122,36 @@ bool NodeJob::reads(const Rank& rank) const noexcept {
          (spec_.input_to == InputTo::one && spec_.input_rank == rank.rank);
 }
 
+Launch::Reply NodeJob::refusal(const Rank& rank, const Error& error) const {
+  const bool missing = error == Errc::not_found || error == Errc::denied;
+  const AppSpec& app = spec_.apps[spec_.ranks[rank.rank].app];
+  const std::string what = error.what() == nullptr ? error.message() : error.what();
+  const bool directory = what.find("directory") != std::string::npos;
+  return {false, rank.rank, (directory ? app.directory : app.argv[0]) + ": " + what, missing};
+}
+
+// In batches: each rank of one holds some descriptors until it is started.
 Launch::Reply NodeJob::launch() {
-  for (const auto& rank : ranks_) {
-    const Status started = launch_rank(*rank);
-    if (started) continue;
-    const Error& error = started.error();
-    const bool missing = error == Errc::not_found || error == Errc::denied;
-    const AppSpec& app = spec_.apps[spec_.ranks[rank->rank].app];
-    const std::string what = error.what() == nullptr ? error.message() : error.what();
-    const bool directory = what.find("directory") != std::string::npos;
-    return {false, rank->rank, (directory ? app.directory : app.argv[0]) + ": " + what, missing};
+  for (std::size_t begin = 0; begin < ranks_.size(); begin += kSpawnBatch) {
+    const auto batch =
+        std::span(ranks_).subspan(begin, std::min(kSpawnBatch, ranks_.size() - begin));
+    std::vector<proc::TaskSpec> tasks;
+    for (const auto& rank : batch) {
+      auto task = task_of(*rank);
+      if (!task) return refusal(*rank, task.error());
+      tasks.push_back(std::move(*task));
+    }
+    Launch::Reply reply;
+    const auto ids = supervisor_.spawn_all(tasks, *this);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      if (ids[i]) {
+        started(*batch[i], *ids[i]);
+        continue;
+      }
+      server_->rank_exited(batch[i]->rank, wait_status({.code = 127}));
+      if (reply.started) reply = refusal(*batch[i], ids[i].error());
+    }
+    if (!reply.started) return reply;
   }
   return {};
 }

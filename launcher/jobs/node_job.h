@@ -37,11 +37,11 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
  private:
   struct Rank;
 
-  Status launch_rank(Rank& rank);
+  Result<proc::TaskSpec> task_of(const Rank& rank);
+  void started(Rank& rank, proc::TaskId task);
+  Launch::Reply refusal(const Rank& rank, const Error& error) const;
   void add(Report::Event event);
   static Co<void> report(std::shared_ptr<NodeJob> self);
-  void exited(Rank& rank, const proc::ExitStatus& status);
-  bool feed_some(std::uint32_t rank, const std::vector<std::byte>& bytes, bool& refused);
   bool reads(const Rank& rank) const noexcept;
 
   void on_output(proc::TaskId task, proc::Stream stream, std::span<const std::byte> text) override;

@@ -15,12 +15,16 @@
 #include "krg/control/clusters.h"
 #include "krg/log/log.h"
 #include "krg/proc/descendants.h"
+#include "krg/proc/descriptors.h"
 #include "krg/proc/guard.h"
+#include "krg/topo/topology.h"
 
 namespace krg::krgd {
 namespace {
 
 constexpr std::chrono::seconds kInitPatience{30};
+// Some four for each task and for each peer.
+constexpr int kDescriptors = 4096;
 
 constexpr const char kUsage[] =
     "usage: krgd --boot\n"
@@ -106,6 +110,7 @@ int boot_main(const config::Environment& environment) {
     KRG_WARN("no guard: {}", guarded.error().message());
   }
   (void)proc::become_reaper();
+  proc::make_room_for_descriptors(kDescriptors);
   UniqueFd in, out;
   take_channel(in, out,
                init->standing ? control::socket_of(folders->cluster, init->first) + ".log" : "");
@@ -127,6 +132,7 @@ int boot_main(const config::Environment& environment) {
 
 int main(int argc, char** argv) {
   const krg::config::Environment environment = krg::config::Environment::of_process();
+  krg::topo::skip_plugins();
   const std::string word = argc == 2 ? argv[1] : "";
   if (word == "--boot") return krg::krgd::boot_main(environment);
   if (word == "--version") {

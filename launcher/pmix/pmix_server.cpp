@@ -69,20 +69,34 @@ struct Ticket {
   }
 };
 
-// Starts an operation by `start(void* ticket)` and waits for its end.
+// Starts an operation by `start(void* ticket)`.
 template <class Start>
-Co<Result<Blob>> operate(std::shared_ptr<PmixServer> server, const char* what, Start start,
-                         Deadline deadline) {
-  const auto operation = std::make_shared<Operation>(*server);
+std::shared_ptr<Operation> begin(const std::shared_ptr<PmixServer>& server, Start start) {
+  auto operation = std::make_shared<Operation>(*server);
   auto ticket = std::make_unique<Ticket>(Ticket{server, operation});
   const pmix_status_t status = start(ticket.get());
-  if (status == PMIX_OPERATION_SUCCEEDED) co_return Blob();
-  if (status != PMIX_SUCCESS) co_return library_error(what, status);
-  (void)ticket.release();  // libpmix has it now.
+  if (status == PMIX_SUCCESS) {
+    (void)ticket.release();  // libpmix has it now.
+  } else {
+    operation->status = status == PMIX_OPERATION_SUCCEEDED ? PMIX_SUCCESS : status;
+    operation->done.set();
+  }
+  return operation;
+}
+
+// Waits for its end.
+Co<Result<Blob>> outcome(std::shared_ptr<Operation> operation, const char* what,
+                         Deadline deadline) {
   KRG_CO_TRY(co_await operation->done.wait(deadline));
   if (operation->status == PMIX_ERR_NOT_FOUND) co_return Errc::not_found;
   if (operation->status != PMIX_SUCCESS) co_return library_error(what, operation->status);
   co_return std::move(operation->data);
+}
+
+template <class Start>
+Co<Result<Blob>> operate(std::shared_ptr<PmixServer> server, const char* what, Start start,
+                         Deadline deadline) {
+  return outcome(begin(server, std::move(start)), what, deadline);
 }
 
 }  // namespace
@@ -167,15 +181,18 @@ Co<Status> PmixServer::add_job(std::shared_ptr<JobServer::Impl> job) {
         return PMIx_server_setup_local_support(name, nullptr, 0, Ticket::done, ticket);
       },
       deadline));
+  // All at once: libpmix takes them one after another, and two threads would wait for each other
+  // between.
+  std::vector<std::shared_ptr<Operation>> ranks;
   for (const Rank rank : job->layout().mine) {
     const pmix_proc_t proc = to_proc({job->description().name_space, rank});
-    KRG_CO_TRY(co_await operate(
-        self, "registering a rank with PMIx",
-        [&](void* ticket) {
-          return PMIx_server_register_client(&proc, ::geteuid(), ::getegid(), nullptr, Ticket::done,
-                                             ticket);
-        },
-        deadline));
+    ranks.push_back(begin(self, [&](void* ticket) {
+      return PMIx_server_register_client(&proc, ::geteuid(), ::getegid(), nullptr, Ticket::done,
+                                         ticket);
+    }));
+  }
+  for (auto& rank : ranks) {
+    KRG_CO_TRY(co_await outcome(std::move(rank), "registering a rank with PMIx", deadline));
   }
   co_return Status();
 }

@@ -5,9 +5,11 @@
 #include "krg/config/environment.h"
 #include "krg/krgrun/options.h"
 #include "krg/runner/run.h"
+#include "krg/topo/topology.h"
 
 int main(int argc, char** argv) {
   const krg::config::Environment environment = krg::config::Environment::of_process();
+  krg::topo::skip_plugins();
   const std::vector<std::string_view> args(argv + 1, argv + argc);
   const krg::krgrun::Parsed parsed = krg::krgrun::parse(args, krg::krgrun::this_process());
   std::fputs(parsed.out.c_str(), stdout);

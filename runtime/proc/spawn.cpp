@@ -1,106 +1,46 @@
 #include "spawn.h"
 
-#include <fcntl.h>
-#include <linux/close_range.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
+#include <deque>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "child.h"
 #include "krg/base/assert.h"
+#include "raw_syscall.h"
 
 namespace krg::proc {
 namespace {
 
-constexpr std::size_t kStackBytes = 256 * 1024;
-constexpr std::size_t kGuardBytes = 64 * 1024;
-
-enum class Step { signals, descriptors, directory, processors, program };
-
-// All that the child needs, made before it exists: between clone and execve it may neither allocate
-// nor lock.
-struct Plan {
-  const char* program = nullptr;
-  char* const* argv = nullptr;
-  char* const* env = nullptr;
-  char* const* shell_argv = nullptr;  // For a script without "#!", as execvp(3) does.
-  const char* directory = nullptr;
-  const cpu_set_t* cpus = nullptr;
-  std::size_t cpus_bytes = 0;
-  InheritedFd* fds = nullptr;
-  std::size_t fd_count = 0;
-  bool dies_with_parent = true;
-  int above = 0;  // No descriptor that the task is to have is at or above this.
-  // Written by the child: the parent shares its memory.
-  Step step = Step::signals;
-  int error = 0;
-};
-
-[[noreturn]] void give_up(Plan& plan, Step step) {
-  plan.step = step;
-  plan.error = errno;
-  _exit(127);
-}
-
-void place_descriptors(Plan& plan) {
-  // Whatever a library forgot to mark stays out of the task.
-  close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-  // A source may stand where another one's target is: move those out of the way first.
-  for (std::size_t i = 0; i < plan.fd_count; ++i) {
-    InheritedFd& fd = plan.fds[i];
-    if (fd.from >= plan.above) continue;
-    fd.from = fcntl(fd.from, F_DUPFD_CLOEXEC, plan.above);
-    if (fd.from < 0) give_up(plan, Step::descriptors);
-  }
-  for (std::size_t i = 0; i < plan.fd_count; ++i) {
-    if (dup2(plan.fds[i].from, plan.fds[i].to) < 0) give_up(plan, Step::descriptors);
-  }
-}
-
-int child(void* argument) {
-  Plan& plan = *static_cast<Plan*>(argument);
-  // Handlers would run in the parent's memory; ignored signals would stay ignored in the task.
-  struct sigaction normal = {};
-  normal.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &normal, nullptr);
-  setsid();
-  if (plan.dies_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  place_descriptors(plan);
-  if (plan.directory != nullptr && chdir(plan.directory) != 0) give_up(plan, Step::directory);
-  if (plan.cpus != nullptr && sched_setaffinity(0, plan.cpus_bytes, plan.cpus) != 0) {
-    give_up(plan, Step::processors);
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-  execve(plan.program, plan.argv, plan.env);
-  if (errno == ENOEXEC) execve(plan.shell_argv[0], plan.shell_argv, plan.env);
-  give_up(plan, Step::program);
-}
+// The child calls nothing but the kernel.
+constexpr std::size_t kStackBytes = 16 * 1024;
 
 Error explain(const Plan& plan) {
   const bool missing = plan.error == ENOENT || plan.error == ENOTDIR;
   const bool forbidden = plan.error == EACCES || plan.error == EPERM;
   const Errc code = missing ? Errc::not_found : forbidden ? Errc::denied : Errc::system_error;
   switch (plan.step) {
-    case Step::program:
+    case Plan::Step::program:
       return Error(code, missing ? "no such program" : "the program can not be executed")
           .with_native(plan.error);
-    case Step::directory:
+    case Plan::Step::directory:
       return Error(code, "the working directory can not be entered").with_native(plan.error);
-    case Step::processors:
+    case Plan::Step::processors:
       return Error(Errc::invalid_argument, "no such processor to bind to").with_native(plan.error);
-    case Step::descriptors:
+    case Plan::Step::descriptors:
       return Error(Errc::invalid_argument, "a descriptor can not be handed on")
           .with_native(plan.error);
-    case Step::signals:
+    case Plan::Step::signals:
       break;
   }
   return Error(code, "starting a program").with_native(plan.error);
@@ -144,69 +84,137 @@ struct CpuSet {
   std::vector<unsigned long> words;
 };
 
-}  // namespace
-
-SpawnStack::SpawnStack()
-    : base_(mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {
-  KRG_ASSERT(base_ != MAP_FAILED);
-  mprotect(base_, kGuardBytes, PROT_NONE);
-}
-
-SpawnStack::~SpawnStack() { munmap(base_, kStackBytes); }
-
-void* SpawnStack::top() const noexcept { return static_cast<char*>(base_) + kStackBytes; }
-
-Result<pid_t> spawn(const TaskSpec& spec, const int (&standard)[3], const SpawnStack& stack) {
-  if (spec.argv.empty() || spec.argv[0].empty()) {
-    return Error(Errc::invalid_argument, "no program to start");
+// The stacks of a batch's children, in one mapping.
+class Stacks {
+ public:
+  explicit Stacks(std::size_t count)
+      : bytes_(count * kStackBytes),
+        base_(mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0)) {}
+  Stacks(const Stacks&) = delete;
+  Stacks& operator=(const Stacks&) = delete;
+  ~Stacks() {
+    if (ok()) munmap(base_, bytes_);
   }
-  const std::string& wanted = spec.program.empty() ? spec.argv[0] : spec.program;
-  const std::string program = find_program(wanted, spec.env, spec.working_directory);
-  const std::vector<char*> argv = pointers(spec.argv);
-  const std::vector<char*> env = pointers(spec.env);
+  bool ok() const noexcept { return base_ != MAP_FAILED; }
+  void* top(std::size_t index) const noexcept {
+    return static_cast<char*>(base_) + (index + 1) * kStackBytes;
+  }
+
+ private:
+  std::size_t bytes_;
+  void* base_;
+};
+
+// One child on its way, with everything that its Plan points to.
+class Start {
+ public:
+  explicit Start(SpawnOrder& order);
+  Start(const Start&) = delete;
+  Start& operator=(const Start&) = delete;
+
+  // Requires  all signals are blocked: no handler of this process may run in the child.
+  void go(void* stack) noexcept;
+  // Waits until the child has left this process's memory, and judges.
+  void arrive();
+
+ private:
+  SpawnOrder& order_;
+  const std::string program_;
+  const std::vector<char*> argv_, env_;
+  const std::vector<std::string> script_;
+  const std::vector<char*> script_argv_;
+  const CpuSet cpus_;
+  std::vector<InheritedFd> fds_;
+  Plan plan_;
+  pid_t pid_ = -1;
+  int clone_error_ = 0;
+  std::atomic<pid_t> here_{1};  // The kernel makes it 0 when the child has left.
+};
+
+std::vector<std::string> script_of(const TaskSpec& spec, const std::string& program) {
   std::vector<std::string> script = {"/bin/sh", program};
   script.insert(script.end(), spec.argv.begin() + 1, spec.argv.end());
-  const std::vector<char*> script_argv = pointers(script);
-  const CpuSet cpus(spec.cpus);
-  std::vector<InheritedFd> fds = spec.fds;
-  for (int i = 0; i < 3; ++i) {
-    if (standard[i] >= 0) fds.push_back({standard[i], i});
+  return script;
+}
+
+Start::Start(SpawnOrder& order)
+    : order_(order),
+      program_(find_program(order.spec->program.empty() ? order.spec->argv[0] : order.spec->program,
+                            order.spec->env, order.spec->working_directory)),
+      argv_(pointers(order.spec->argv)),
+      env_(pointers(order.spec->env)),
+      script_(script_of(*order.spec, program_)),
+      script_argv_(pointers(script_)),
+      cpus_(order.spec->cpus),
+      fds_(order.spec->fds) {
+  const TaskSpec& spec = *order.spec;
+  for (std::size_t i = 0; i < order.standard.size(); ++i) {
+    if (order.standard[i] >= 0) fds_.push_back({order.standard[i], static_cast<int>(i)});
   }
+  plan_.program = program_.c_str();
+  plan_.argv = argv_.data();
+  plan_.env = env_.data();
+  plan_.shell_argv = script_argv_.data();
+  plan_.directory = spec.working_directory.empty() ? nullptr : spec.working_directory.c_str();
+  plan_.cpus = cpus_.words.empty() ? nullptr : cpus_.words.data();
+  plan_.cpus_bytes = cpus_.words.size() * sizeof(unsigned long);
+  plan_.fds = fds_.data();
+  plan_.fd_count = fds_.size();
+  plan_.dies_with_parent = spec.dies_with_parent;
+  for (const InheritedFd& fd : fds_) plan_.above = std::max(plan_.above, fd.to + 1);
+}
 
-  Plan plan;
-  plan.program = program.c_str();
-  plan.argv = argv.data();
-  plan.env = env.data();
-  plan.shell_argv = script_argv.data();
-  plan.directory = spec.working_directory.empty() ? nullptr : spec.working_directory.c_str();
-  plan.cpus = cpus.words.empty() ? nullptr : reinterpret_cast<const cpu_set_t*>(cpus.words.data());
-  plan.cpus_bytes = cpus.words.size() * sizeof(unsigned long);
-  plan.fds = fds.data();
-  plan.fd_count = fds.size();
-  plan.dies_with_parent = spec.dies_with_parent;
-  for (const InheritedFd& fd : fds) plan.above = std::max(plan.above, fd.to + 1);
+void Start::go(void* stack) noexcept {
+  constexpr int kWait = kRawSyscalls ? 0 : CLONE_VFORK;
+  static_assert(sizeof here_ == sizeof(pid_t) && std::atomic<pid_t>::is_always_lock_free);
+  pid_ = clone(become, stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD | kWait, &plan_, nullptr,
+               nullptr, &here_);
+  clone_error_ = pid_ < 0 ? errno : 0;
+}
 
-  // No handler of this process may run in the child before its handlers are reset.
+void Start::arrive() {
+  if (pid_ < 0) {
+    order_.pid = Error(clone_error_ == EAGAIN ? Errc::limit_reached : Errc::system_error,
+                       "starting a process")
+                     .with_native(clone_error_);
+    return;
+  }
+  while (here_.load(std::memory_order_acquire) != 0) {
+    syscall(SYS_futex, &here_, FUTEX_WAIT, 1, nullptr);
+  }
+  if (plan_.error == 0) {
+    order_.pid = pid_;
+    return;
+  }
+  // It never became the program: nobody else may see this child.
+  int status;
+  while (waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+  }
+  order_.pid = explain(plan_);
+}
+
+}  // namespace
+
+void spawn(std::span<SpawnOrder> orders) {
+  const Stacks stacks(orders.size());
+  std::deque<Start> starts;  // A Start does not move.
+  for (SpawnOrder& order : orders) {
+    if (!stacks.ok()) {
+      order.pid = Errc::no_memory;
+    } else if (order.spec->argv.empty() || order.spec->argv[0].empty()) {
+      order.pid = Error(Errc::invalid_argument, "no program to start");
+    } else {
+      starts.emplace_back(order);
+    }
+  }
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const pid_t pid = clone(child, stack.top(), CLONE_VM | CLONE_VFORK | SIGCHLD, &plan);
-  const int clone_error = errno;
+  std::size_t at = 0;
+  for (Start& start : starts) start.go(stacks.top(at++));
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (pid < 0) {
-    return Error(clone_error == EAGAIN ? Errc::limit_reached : Errc::system_error,
-                 "starting a process")
-        .with_native(clone_error);
-  }
-  if (plan.error != 0) {
-    // It never became the program: nobody else may see this child.
-    int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-    return explain(plan);
-  }
-  return pid;
+  for (Start& start : starts) start.arrive();
 }
 
 }  // namespace krg::proc

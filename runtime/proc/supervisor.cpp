@@ -36,10 +36,6 @@ bool is_given(const TaskSpec& spec, int fd) {
 
 }  // namespace
 
-struct Supervisor::Stack {
-  SpawnStack stack;
-};
-
 struct Supervisor::Pipe final : reactor::FdHandler {
   Pipe(Supervisor& s, Task& t, Stream w)
       : supervisor(s),
@@ -90,7 +86,6 @@ void Supervisor::Pipe::pass(std::span<const std::byte> text) {
 Supervisor::Supervisor(reactor::Reactor& reactor)
     : reactor_(reactor),
       null_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      stack_(std::make_unique<Stack>()),
       oom_kills_(count_oom_kills()),
       scratch_(kReadBytes) {
   sigset_t child, blocked;
@@ -127,49 +122,33 @@ bool Supervisor::paused(std::uint32_t group) const noexcept {
   return std::find(paused_.begin(), paused_.end(), group) != paused_.end();
 }
 
-// Closes the task's ends of its pipes.
-void Supervisor::close_ours(const int (&standard)[3]) const noexcept {
-  for (const int fd : standard) {
-    if (fd >= 0 && fd != null_.get()) ::close(fd);
-  }
-}
-
-// Opens the task's pipes: this process's ends go into the Task, the task's ends into `standard`.
+// Opens the task's pipes: this process's ends go into the Task, the task's ends into `theirs`.
 Result<std::unique_ptr<Supervisor::Task>> Supervisor::open_pipes(const TaskSpec& spec,
-                                                                 int (&standard)[3]) {
+                                                                 std::array<UniqueFd, 3>& theirs) {
   auto task = std::make_unique<Task>(*this, spec.group);
   UniqueFd* const mine[3] = {&task->input, &task->out.fd, &task->err.fd};
   for (int i = 0; i < 3; ++i) {
-    if (standard[i] >= 0 || is_given(spec, i)) continue;
+    if (is_given(spec, i) || (i == 0 && spec.input == Input::none)) continue;
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-      const Error error =
-          Error(Errc::limit_reached, "no descriptors for a task's pipes").with_native(errno);
-      close_ours(standard);
-      return error;
+      return Error(Errc::limit_reached, "no descriptors for a task's pipes").with_native(errno);
     }
     const int own = i == 0 ? 1 : 0;
     mine[i]->reset(ends[own]);
-    standard[i] = ends[1 - own];
+    theirs[static_cast<std::size_t>(i)].reset(ends[1 - own]);
     fcntl(ends[own], F_SETFL, O_NONBLOCK);
   }
   return task;
 }
 
-Result<TaskId> Supervisor::spawn(const TaskSpec& spec, TaskObserver& observer) {
-  const bool null_input = spec.input == Input::none && !is_given(spec, 0);
-  int standard[3] = {null_input ? null_.get() : -1, -1, -1};
-  KRG_TRY_ASSIGN(std::unique_ptr<Task> task, open_pipes(spec, standard));
-  const Result<pid_t> pid = proc::spawn(spec, standard, stack_->stack);
-  close_ours(standard);
-  if (!pid) return pid.error();
-
+// A task that runs is one that this process waits for and reads from.
+TaskId Supervisor::adopt(std::unique_ptr<Task> task, pid_t pid, TaskObserver& observer) {
   task->id = TaskId{++last_id_};
   task->observer = &observer;
-  task->pid = *pid;
-  by_pid_.emplace(*pid, task.get());
-  sessions_[*pid] = spec.group;
-  if (!paused(spec.group)) {
+  task->pid = pid;
+  by_pid_.emplace(pid, task.get());
+  sessions_[pid] = task->group;
+  if (!paused(task->group)) {
     for (Pipe* pipe : {&task->out, &task->err}) {
       if (pipe->fd) pipe->listen();
     }
@@ -177,6 +156,40 @@ Result<TaskId> Supervisor::spawn(const TaskSpec& spec, TaskObserver& observer) {
   const TaskId id = task->id;
   tasks_.emplace(id, std::move(task));
   return id;
+}
+
+std::vector<Result<TaskId>> Supervisor::spawn_all(std::span<const TaskSpec> specs,
+                                                  TaskObserver& observer) {
+  std::vector<Result<TaskId>> results(specs.size(), Errc::cancelled);
+  std::vector<std::unique_ptr<Task>> tasks(specs.size());
+  std::vector<std::array<UniqueFd, 3>> theirs(specs.size());
+  std::vector<SpawnOrder> orders;
+  std::vector<std::size_t> index;  // Of the order's spec.
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    auto task = open_pipes(specs[i], theirs[i]);
+    if (!task) {
+      results[i] = task.error();
+      continue;
+    }
+    tasks[i] = std::move(*task);
+    SpawnOrder order;
+    order.spec = &specs[i];
+    for (std::size_t fd = 0; fd < 3; ++fd) order.standard[fd] = theirs[i][fd].get();
+    if (specs[i].input == Input::none && !is_given(specs[i], 0)) order.standard[0] = null_.get();
+    orders.push_back(order);
+    index.push_back(i);
+  }
+  proc::spawn(orders);
+  for (std::size_t at = 0; at < orders.size(); ++at) {
+    const Result<pid_t>& pid = orders[at].pid;
+    const std::size_t i = index[at];
+    results[i] = pid ? Result<TaskId>(adopt(std::move(tasks[i]), *pid, observer)) : pid.error();
+  }
+  return results;
+}
+
+Result<TaskId> Supervisor::spawn(const TaskSpec& spec, TaskObserver& observer) {
+  return spawn_all(std::span(&spec, 1), observer).front();
 }
 
 void Supervisor::on_fd(std::uint32_t) noexcept {

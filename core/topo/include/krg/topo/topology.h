@@ -6,7 +6,7 @@
 //          always exist (the whole machine, each hardware thread). Only a topology of this machine
 //          binds.
 // Threads  immutable after loading: safe.
-// Blocks   loading reads sysfs (about 4 ms) or parses the text; the rest never.
+// Blocks   loading reads sysfs (about 1 ms) or parses the text; the rest never.
 // Source   hwloc 2.9, "Topology Detection and Configuration"; docs/design/placement.md, "Topology"
 #pragma once
 
@@ -47,6 +47,11 @@ struct Object {
   CpuSet cpus;
   std::uint32_t os_index = 0;  // The kernel's number: of a hardware thread, its cpu.
 };
+
+// hwloc loads plug-ins for graphics cards, OpenCL and PCI when it is first used, 2 to 8 ms, and
+// nobody here asks for devices. The user's HWLOC_PLUGINS_PATH goes before.
+// Requires  no other thread reads the environment meanwhile: call it early in main().
+void skip_plugins() noexcept;
 
 // Whether a description that came as text is of the machine we run on. hwloc's HWLOC_THISSYSTEM=1
 // in the environment says yes for all of them.

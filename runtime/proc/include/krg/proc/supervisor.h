@@ -9,12 +9,14 @@
 // Threads  owned by the reactor's thread. Make it before any other thread exists: it blocks
 // SIGCHLD, and a
 //          thread that does not would swallow the signal.
-// Blocks   spawn() for one execve, about 0.4 ms; nothing else.
+// Blocks   spawn() for one execve, about 0.4 ms, spawn_all() for as many, divided by the processors;
+//          nothing else.
 // Source   signalfd(2), setsid(2); docs/design/launch.md, "Tasks"
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -63,6 +65,9 @@ class Supervisor final : private reactor::FdHandler {
   // descriptors),
   //         system_error. Nothing is left of a task that could not be started.
   Result<TaskId> spawn(const TaskSpec& spec, TaskObserver& observer);
+  // Many at once, by all processors. A result for each; those that could not be started do not keep
+  // the others from it.
+  std::vector<Result<TaskId>> spawn_all(std::span<const TaskSpec> specs, TaskObserver& observer);
 
   // Queues bytes for the task's standard input.
   // Errors  would_block  more than 256 KiB wait already; on_input_room follows. Nothing was taken.
@@ -98,8 +103,8 @@ class Supervisor final : private reactor::FdHandler {
   void read_some(Pipe& pipe);
   void feed(Task& task);
   void drop(Task& task);
-  Result<std::unique_ptr<Task>> open_pipes(const TaskSpec& spec, int (&standard)[3]);
-  void close_ours(const int (&standard)[3]) const noexcept;
+  Result<std::unique_ptr<Task>> open_pipes(const TaskSpec& spec, std::array<UniqueFd, 3>& theirs);
+  TaskId adopt(std::unique_ptr<Task> task, pid_t pid, TaskObserver& observer);
   bool kill_leftovers(std::uint32_t group);
   bool paused(std::uint32_t group) const noexcept;
   std::uint64_t count_oom_kills() const noexcept;
@@ -108,8 +113,6 @@ class Supervisor final : private reactor::FdHandler {
   reactor::Reactor& reactor_;
   UniqueFd signals_;
   UniqueFd null_;
-  struct Stack;
-  std::unique_ptr<Stack> stack_;
   std::uint32_t last_id_ = 0;
   std::uint64_t oom_kills_;
   std::unordered_map<TaskId, std::unique_ptr<Task>> tasks_;
