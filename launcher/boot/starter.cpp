@@ -61,11 +61,12 @@ struct Starter::Child {
 };
 
 Starter::Starter(reactor::Reactor& reactor, proc::Supervisor& supervisor, Upward& upward,
-                 std::vector<std::string> environment)
+                 std::vector<std::string> environment, std::function<int()> krgd)
     : reactor_(reactor),
       supervisor_(supervisor),
       upward_(upward),
       environment_(std::move(environment)),
+      krgd_(std::move(krgd)),
       changed_(reactor) {}
 
 Starter::~Starter() = default;
@@ -96,6 +97,7 @@ void Starter::start_child(const Init& plan, std::size_t begin, std::size_t end) 
   proc::TaskSpec spec;
   spec.argv = command(plan, child->host);
   spec.env = environment_;
+  if (plan.embedded) spec.body = krgd_;
   spec.fds = {{theirs.get(), 0}, {theirs.get(), 1}, {STDERR_FILENO, 2}};
   spec.group = kBootGroup;
   spec.dies_with_parent = false;  // krgd cleans up when its channel closes.

@@ -10,6 +10,7 @@
 #include "krg/control/clusters.h"
 #include "krg/control/socket.h"
 #include "krg/node/machine.h"
+#include "krg/runner/run.h"
 
 namespace krg::runner {
 namespace {
@@ -22,7 +23,8 @@ std::vector<std::string> entries(const config::Environment& environment) {
   return all;
 }
 
-// krgd stands beside this program, or where KRG_PREFIX says; the same on every host.
+}  // namespace
+
 std::string krgd_path(const config::Environment& environment) {
   if (const auto prefix = environment.get("KRG_PREFIX")) return std::string(*prefix) + "/bin/krgd";
   std::array<char, 4096> self{};
@@ -31,16 +33,14 @@ std::string krgd_path(const config::Environment& environment) {
   return path.substr(0, path.rfind('/') + 1) + "krgd";
 }
 
-}  // namespace
-
 Cluster::Cluster(reactor::Reactor& reactor, proc::Supervisor& supervisor,
                  const config::Environment& environment, const krgrun::Job& job,
-                 ClusterClient& client)
+                 ClusterClient& client, std::function<int()> krgd)
     : reactor_(reactor),
       environment_(environment),
       job_(job),
       client_(client),
-      starter_(reactor, supervisor, *this, entries(environment)),
+      starter_(reactor, supervisor, *this, entries(environment), std::move(krgd)),
       changed_(reactor) {}
 
 Cluster::~Cluster() = default;

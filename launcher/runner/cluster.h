@@ -30,7 +30,8 @@ class ClusterClient {
 class Cluster final : private boot::Upward, private control::ConnectionHandler {
  public:
   Cluster(reactor::Reactor& reactor, proc::Supervisor& supervisor,
-          const config::Environment& environment, const krgrun::Job& job, ClusterClient& client);
+          const config::Environment& environment, const krgrun::Job& job, ClusterClient& client,
+          std::function<int()> krgd = nullptr);
   ~Cluster();
 
   // What come_up() starts shall stay when this process has ended.

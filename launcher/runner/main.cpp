@@ -3,7 +3,9 @@
 #include <vector>
 
 #include "krg/config/environment.h"
+#include "krg/krgd/krgd.h"
 #include "krg/krgrun/options.h"
+#include "krg/proc/title.h"
 #include "krg/runner/run.h"
 #include "krg/topo/topology.h"
 
@@ -18,5 +20,8 @@ int main(int argc, char** argv) {
   for (const std::string& warning : parsed.warnings) {
     std::fprintf(stderr, "krgrun: %s\n", warning.c_str());
   }
-  return krg::runner::run(*parsed.job, environment);
+  return krg::runner::run(*parsed.job, environment, [&] {
+    krg::proc::set_title(argv, {krg::runner::krgd_path(environment), "--boot"});
+    return krg::krgd::run(environment);
+  });
 }

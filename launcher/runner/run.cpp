@@ -30,11 +30,12 @@ int show(const krgrun::Job& job) {
 
 }  // namespace
 
-int run(const krgrun::Job& job, const config::Environment& environment) {
+int run(const krgrun::Job& job, const config::Environment& environment,
+        std::function<int()> krgd) {
   log::set_who("krgrun");
   if (job.dry_run) return show(job);
   // Never destroyed: coroutines that still wait end with the process.
-  auto* const runner = new Runner(job, environment);
+  auto* const runner = new Runner(job, environment, std::move(krgd));
   const int code = runner->run();
   std::fflush(stdout);
   _exit(code);

@@ -17,7 +17,7 @@ namespace krg::runner {
 
 class Runner final : private ClusterClient, private reactor::FdHandler {
  public:
-  Runner(const krgrun::Job& job, const config::Environment& environment);
+  Runner(const krgrun::Job& job, const config::Environment& environment, std::function<int()> krgd);
   ~Runner();
   int run();
 

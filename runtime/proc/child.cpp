@@ -54,8 +54,7 @@ void place_descriptors(Plan& plan) noexcept {
 
 }  // namespace
 
-int become(void* argument) noexcept {
-  Plan& plan = *static_cast<Plan*>(argument);
+void prepare(Plan& plan) noexcept {
   reset_signals();
   raw_syscall(SYS_setsid);
   if (plan.dies_with_parent) raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
@@ -70,6 +69,11 @@ int become(void* argument) noexcept {
   }
   const std::uint64_t none = 0;
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, kKernelSigsetBytes);
+}
+
+int become(void* argument) noexcept {
+  Plan& plan = *static_cast<Plan*>(argument);
+  prepare(plan);
   long executed = raw_syscall(SYS_execve, plan.program, plan.argv, plan.env);
   if (executed == -ENOEXEC) {
     executed = raw_syscall(SYS_execve, plan.shell_argv[0], plan.shell_argv, plan.env);

@@ -1,6 +1,6 @@
 // child.h: what a new process does in its parent's memory before it is another program.
 //
-// Model    between clone(CLONE_VM) and execve it may neither allocate nor lock, nor touch errno: all
+// Model    a child prepares itself, then executes its program. Between clone(CLONE_VM) and execve it may neither allocate nor lock, nor touch errno: all
 //          that it needs is in the Plan, made before, and it only makes system calls.
 // Threads  a Plan belongs to the child until execve has worked or `error` is set.
 // Blocks   for one execve.
@@ -31,6 +31,10 @@ struct Plan {
   Step step = Step::signals;
   int error = 0;
 };
+
+// Everything before execve: signals, session, descriptors, directory, processors.
+// Sets `step` and `error` and ends the process where that fails.
+void prepare(Plan& plan) noexcept;
 
 // Becomes the program, or sets `step` and `error` and ends. For clone(2).
 int become(void* plan) noexcept;

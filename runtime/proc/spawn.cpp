@@ -74,6 +74,19 @@ std::string find_program(const std::string& name, const std::vector<std::string>
   }
 }
 
+std::string program_of(const TaskSpec& spec) {
+  if (spec.body) return "";
+  return find_program(spec.program.empty() ? spec.argv[0] : spec.program, spec.env,
+                      spec.working_directory);
+}
+
+std::vector<std::string> script_of(const TaskSpec& spec, const std::string& program) {
+  if (spec.body) return {};
+  std::vector<std::string> script = {"/bin/sh", program};
+  script.insert(script.end(), spec.argv.begin() + 1, spec.argv.end());
+  return script;
+}
+
 struct CpuSet {
   explicit CpuSet(const std::vector<std::uint32_t>& cpus) {
     if (cpus.empty()) return;
@@ -114,7 +127,8 @@ class Start {
   Start& operator=(const Start&) = delete;
 
   // Requires  all signals are blocked: no handler of this process may run in the child.
-  void go(void* stack) noexcept;
+  void go(void* stack);
+  void copy();
   // Waits until the child has left this process's memory, and judges.
   void arrive();
 
@@ -132,16 +146,9 @@ class Start {
   std::atomic<pid_t> here_{1};  // The kernel makes it 0 when the child has left.
 };
 
-std::vector<std::string> script_of(const TaskSpec& spec, const std::string& program) {
-  std::vector<std::string> script = {"/bin/sh", program};
-  script.insert(script.end(), spec.argv.begin() + 1, spec.argv.end());
-  return script;
-}
-
 Start::Start(SpawnOrder& order)
     : order_(order),
-      program_(find_program(order.spec->program.empty() ? order.spec->argv[0] : order.spec->program,
-                            order.spec->env, order.spec->working_directory)),
+      program_(program_of(*order.spec)),
       argv_(pointers(order.spec->argv)),
       env_(pointers(order.spec->env)),
       script_(script_of(*order.spec, program_)),
@@ -165,7 +172,19 @@ Start::Start(SpawnOrder& order)
   for (const InheritedFd& fd : fds_) plan_.above = std::max(plan_.above, fd.to + 1);
 }
 
-void Start::go(void* stack) noexcept {
+// A copy of this process, which does the body's work.
+void Start::copy() {
+  pid_ = fork();
+  clone_error_ = pid_ < 0 ? errno : 0;
+  here_.store(0, std::memory_order_relaxed);
+  if (pid_ != 0) return;
+  prepare(plan_);
+  close_range(static_cast<unsigned>(plan_.above), ~0u, 0);
+  _exit(order_.spec->body());
+}
+
+void Start::go(void* stack) {
+  if (order_.spec->body) return copy();
   constexpr int kWait = kRawSyscalls ? 0 : CLONE_VFORK;
   static_assert(sizeof here_ == sizeof(pid_t) && std::atomic<pid_t>::is_always_lock_free);
   pid_ = clone(become, stack, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD | kWait, &plan_, nullptr,
@@ -202,7 +221,7 @@ void spawn(std::span<SpawnOrder> orders) {
   for (SpawnOrder& order : orders) {
     if (!stacks.ok()) {
       order.pid = Errc::no_memory;
-    } else if (order.spec->argv.empty() || order.spec->argv[0].empty()) {
+    } else if (!order.spec->body && (order.spec->argv.empty() || order.spec->argv[0].empty())) {
       order.pid = Error(Errc::invalid_argument, "no program to start");
     } else {
       starts.emplace_back(order);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,9 +42,11 @@ class Upward {
 
 class Starter final : private control::ConnectionHandler, private proc::TaskObserver {
  public:
-  // `environment` is what the started programs get, NAME=value.
+  // `environment` is what the started programs get, NAME=value. A krgd inside this machine is a
+  // copy of this process that calls `krgd`, or, without that, the program.
+  // Requires  with `krgd`, this process has one thread when start() is called.
   Starter(reactor::Reactor& reactor, proc::Supervisor& supervisor, Upward& upward,
-          std::vector<std::string> environment);
+          std::vector<std::string> environment, std::function<int()> krgd = nullptr);
   Starter(const Starter&) = delete;
   Starter& operator=(const Starter&) = delete;
   ~Starter();
@@ -79,6 +82,7 @@ class Starter final : private control::ConnectionHandler, private proc::TaskObse
   proc::Supervisor& supervisor_;
   Upward& upward_;
   const std::vector<std::string> environment_;
+  const std::function<int()> krgd_;
   bool ending_ = false;
   reactor::Event changed_;
   std::vector<std::unique_ptr<Child>> children_;

@@ -8,12 +8,19 @@
 // Source   krgrun(1); docs/design/launch.md
 #pragma once
 
+#include <functional>
+#include <string>
+
 #include "krg/config/environment.h"
 #include "krg/krgrun/job.h"
 
 namespace krg::runner {
 
-// The exit code of krgrun. What went wrong has been said on stderr, in one line.
-int run(const krgrun::Job& job, const config::Environment& environment);
+// The exit code of krgrun. What went wrong has been said on stderr, in one line. `krgd` is what a
+// copy of this process calls to be the krgd of a node inside this machine.
+int run(const krgrun::Job& job, const config::Environment& environment, std::function<int()> krgd);
+
+// Where the program krgd is: beside this program, or where KRG_PREFIX says; the same on every host.
+std::string krgd_path(const config::Environment& environment);
 
 }  // namespace krg::runner

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,12 @@ enum class Input : std::uint8_t {
 struct TaskSpec {
   // What is executed, searched in the PATH of `env` if it has no slash; "" = argv[0].
   std::string program{};
-  // Not empty.
+  // Not empty, unless there is a body.
   std::vector<std::string> argv{};
+  // Instead of a program: what a copy of this process does, which then ends with what it returns.
+  // It has the descriptors named here and no others; program, argv, env and cpus do not count.
+  // Requires  this process has one thread.
+  std::function<int()> body{};
   // "NAME=value", all of it.
   std::vector<std::string> env{};
   // "" = this process's.
