@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kReportsMax = 512 * 1024;
 constexpr std::size_t kReportBytes = 256 * 1024;
 constexpr Duration kClearTime = std::chrono::seconds(5);
-constexpr std::size_t kSpawnBatch = 128;
+constexpr std::size_t kSpawnBatch = 16;
 constexpr Duration kSpawnTime = std::chrono::seconds(60);
 
 std::vector<std::byte> bytes_of(const std::string& text) {

@@ -89,7 +89,7 @@ Co<void> Daemon::start() {
   hello.member = {node_.self(), node_.options().self.incarnation, node_.options().host,
                   bytes_of(node_.address())};
   hello.pid = static_cast<std::uint32_t>(getpid());
-  const std::string topology_file = init_.want_topology ? write_topology(hello.topology) : "";
+  if (init_.want_topology) hello.topology = read_topology();
   parent_.send(hello);
   // EOF on the channel ends a wait for a launcher that is gone.
   (void)co_await view_arrived_.wait(Deadline::never());
@@ -98,7 +98,8 @@ Co<void> Daemon::start() {
   if (const Status opened = node_.open_gate(folders_.own + "/gate"); !opened) {
     co_return give_up("the gate can not be opened: " + opened.error().message());
   }
-  pmi_ = std::make_unique<jobs::Pmi>(node_, folders_.own, topology_file);
+  pmi_ = std::make_unique<jobs::Pmi>(
+      node_, folders_.own, keep_topology(init_.want_topology ? hello.topology : topology_));
   jobs_ = std::make_unique<jobs::Service>(node_, supervisor_, *pmi_);
   launcher_ = std::make_unique<jobs::Session>(*jobs_, parent_, nullptr);
   if (const Status opened = open_control_socket(); !opened) {
@@ -142,14 +143,17 @@ Co<void> Daemon::end_cluster() {
   end(0);
 }
 
-// The machine's topology for the launcher, and in a file for the ranks, which then need not look
-// themselves.
-std::string Daemon::write_topology(std::string& xml) {
+// The machine's topology, for the launcher.
+std::string Daemon::read_topology() {
   const Result<topo::Topology> machine = topo::Topology::machine();
   if (!machine) return "";
   Result<std::string> text = machine->xml();
-  if (!text) return "";
-  xml = std::move(*text);
+  return text ? std::move(*text) : "";
+}
+
+// In a file for the ranks, which then need not look themselves. "" if there is none.
+std::string Daemon::keep_topology(const std::string& xml) {
+  if (xml.empty()) return "";
   const std::string path = folders_.own + "/topology.xml";
   const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const auto size = static_cast<ssize_t>(xml.size());
@@ -184,6 +188,7 @@ void Daemon::on_frame(control::Connection& from, std::uint16_t type, wire::Bytes
     if (!made || !cluster::check(made->view)) return end(1);
     starter_.send_view(*made);
     view_ = std::move(made->view);
+    topology_ = std::move(made->topology);
     view_arrived_.set();
   } else if (type == boot::Shutdown::kFrame) {
     end(0);

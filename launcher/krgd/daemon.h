@@ -48,7 +48,8 @@ class Daemon final : private control::ConnectionHandler,
 
   Co<void> start();
   Status open_control_socket();
-  std::string write_topology(std::string& xml);
+  static std::string read_topology();
+  std::string keep_topology(const std::string& xml);
   void end(int code);
   Co<void> shut_down();
   Co<void> leave();
@@ -76,6 +77,7 @@ class Daemon final : private control::ConnectionHandler,
   node::Node node_;
   reactor::Event view_arrived_{reactor_};
   std::optional<cluster::View> view_;
+  std::string topology_;  // As the launcher told it.
   std::unique_ptr<jobs::Pmi> pmi_;
   std::unique_ptr<jobs::Service> jobs_;
   std::unique_ptr<jobs::Session> launcher_;  // The client on the channel.

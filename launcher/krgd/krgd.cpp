@@ -15,6 +15,7 @@
 #include "krg/boot/channel.h"
 #include "krg/control/clusters.h"
 #include "krg/log/log.h"
+#include "krg/pmix/service.h"
 #include "krg/proc/descendants.h"
 #include "krg/proc/descriptors.h"
 #include "krg/proc/guard.h"
@@ -106,6 +107,7 @@ int run(const config::Environment& environment) {
     KRG_WARN("no guard: {}", guarded.error().message());
   }
   (void)proc::become_reaper();
+  pmix::expect_ranks(init->ranks);
   proc::make_room_for_descriptors(kDescriptors);
   UniqueFd in, out;
   take_channel(in, out,

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "krg/log/log.h"
 #include "pmix_info.h"
@@ -21,6 +22,7 @@ constexpr Duration kLibraryTimeout = std::chrono::seconds(30);
 constexpr Duration kEventTimeout = std::chrono::seconds(10);
 // Jobs of more ranks use libpmix's shared-memory store.
 constexpr std::size_t kRanksInOwnStore = 1024;
+constexpr const char kStore[] = "PMIX_MCA_gds", kOwnStore[] = "hash";
 // How often, and how long, a key is looked for that a rank has not put yet.
 constexpr Duration kKeyPatience = std::chrono::seconds(30);
 constexpr Duration kFirstLook = std::chrono::milliseconds(2);
@@ -100,6 +102,10 @@ Co<Result<Blob>> operate(std::shared_ptr<PmixServer> server, const char* what, S
 }
 
 }  // namespace
+
+void expect_ranks(std::size_t ranks) noexcept {
+  if (ranks > 0 && ranks <= kRanksInOwnStore) setenv(kStore, kOwnStore, 0);
+}
 
 Result<std::shared_ptr<PmixServer>> PmixServer::start(Service::Impl& service) {
   if (current_server() != nullptr) {
@@ -225,7 +231,7 @@ Status PmixServer::add_rank_environment(JobServer::Impl& job, Rank rank, Environ
   // virtual machine, 2026-11-25); from the store in each process 0 of 40. That one costs memory in
   // every rank for every rank, and 5 % of the time to start 64.
   if (job.description().ranks.size() <= kRanksInOwnStore) {
-    environment.set_default("PMIX_MCA_gds", "hash");
+    environment.set_default(kStore, kOwnStore);
   }
   // Its UCX layer would otherwise refuse TCP and shared memory, and run on slower paths.
   environment.set_default("OMPI_MCA_opal_common_ucx_tls", "any");

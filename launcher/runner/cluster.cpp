@@ -90,6 +90,9 @@ Status Cluster::plan_start(boot::Init& init) {
     init.finalize_breaker = job_.finalize_breaker;
   }
   init.want_topology = !init.embedded;
+  const bool known = std::all_of(job_.apps.begin(), job_.apps.end(),
+                                 [](const krgrun::App& app) { return app.ranks > 0; });
+  for (const krgrun::App& app : job_.apps) init.ranks += known ? app.ranks : 0;
   init.agent = choice.launch_agent;
   init.program = krgd_path(environment_);
   for (const auto& [name, value] : environment_.all()) {
@@ -115,6 +118,9 @@ Co<Status> Cluster::start(Deadline deadline) {
       made.view.epoch = Epoch{1};
       made.view.coordinator = NodeId{0};
       for (const auto& hello : hellos_) made.view.members.push_back(hello->member);
+      if (machine_ != nullptr) {
+        if (auto xml = machine_->xml()) made.topology = std::move(*xml);
+      }
       starter_.send_view(made);
       continue;
     }

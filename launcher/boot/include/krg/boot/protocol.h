@@ -45,10 +45,12 @@ struct Init {
   enum class Pmi : std::uint8_t { later, pmi1, pmix };
   Pmi pmi = Pmi::later;
   bool finalize_breaker = true;
+  std::uint32_t ranks = 0;  // Of the largest job to come; 0 = not known.
 
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.version, m.cluster, m.key, m.incarnation, m.nodes, m.first, m.hosts, m.embedded,
-          m.standing, m.want_topology, m.agent, m.program, m.settings, m.pmi, m.finalize_breaker);
+          m.standing, m.want_topology, m.agent, m.program, m.settings, m.pmi, m.finalize_breaker,
+          m.ranks);
   }
 };
 
@@ -71,7 +73,8 @@ struct Failed {
 struct ViewMade {
   static constexpr std::uint16_t kFrame = 4;
   cluster::View view;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.view); }
+  std::string topology;  // hwloc XML of the machine that all nodes are in; "" = look yourself.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.view, m.topology); }
 };
 
 struct Ready {

@@ -32,6 +32,11 @@ struct ServiceOptions {
   Duration finalize_patience = std::chrono::milliseconds(300);
 };
 
+// Says how large the jobs to come are, 0 = not known: for small ones libpmix need not make its
+// shared-memory store, which costs 2 ms a job. The user's PMIX_MCA_gds goes before.
+// Requires  no other thread reads the environment; no Service has been started.
+void expect_ranks(std::size_t ranks) noexcept;
+
 class Service {
  public:
   // `reactor` and `exchange` outlive the service. SIGCHLD and whatever else the caller reads by
