@@ -26,10 +26,10 @@ constexpr std::size_t kKernelSigsetBytes = 8;
 }
 
 // Handlers would run in the parent's memory; ignored signals would stay ignored in the task.
-void reset_signals() noexcept {
+void reset_signals(std::uint64_t signals) noexcept {
   const KernelSigaction normal;
-  for (int signal = 1; signal < NSIG; ++signal) {
-    if (signal == SIGKILL || signal == SIGSTOP) continue;
+  for (int signal = 1; signals != 0; ++signal, signals >>= 1) {
+    if ((signals & 1) == 0) continue;
     raw_syscall(SYS_rt_sigaction, signal, &normal, nullptr, kKernelSigsetBytes);
   }
 }
@@ -55,7 +55,7 @@ void place_descriptors(Plan& plan) noexcept {
 }  // namespace
 
 void prepare(Plan& plan) noexcept {
-  reset_signals();
+  reset_signals(plan.signals);
   raw_syscall(SYS_setsid);
   if (plan.dies_with_parent) raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
   place_descriptors(plan);

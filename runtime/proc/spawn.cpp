@@ -87,6 +87,20 @@ std::vector<std::string> script_of(const TaskSpec& spec, const std::string& prog
   return script;
 }
 
+// The signals that do not have their default.
+std::uint64_t signals_of_this_process() {
+  std::uint64_t signals = 0;
+  for (int signal = 1; signal < NSIG; ++signal) {
+    struct sigaction now {};
+    // glibc keeps two for itself and says EINVAL.
+    const bool normal = sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
+    if (!normal && signal != SIGKILL && signal != SIGSTOP) {
+      signals |= std::uint64_t{1} << (signal - 1);
+    }
+  }
+  return signals;
+}
+
 struct CpuSet {
   explicit CpuSet(const std::vector<std::uint32_t>& cpus) {
     if (cpus.empty()) return;
@@ -122,7 +136,7 @@ class Stacks {
 // One child on its way, with everything that its Plan points to.
 class Start {
  public:
-  explicit Start(SpawnOrder& order);
+  Start(SpawnOrder& order, std::uint64_t signals);
   Start(const Start&) = delete;
   Start& operator=(const Start&) = delete;
 
@@ -146,7 +160,7 @@ class Start {
   std::atomic<pid_t> here_{1};  // The kernel makes it 0 when the child has left.
 };
 
-Start::Start(SpawnOrder& order)
+Start::Start(SpawnOrder& order, std::uint64_t signals)
     : order_(order),
       program_(program_of(*order.spec)),
       argv_(pointers(order.spec->argv)),
@@ -169,6 +183,7 @@ Start::Start(SpawnOrder& order)
   plan_.fds = fds_.data();
   plan_.fd_count = fds_.size();
   plan_.dies_with_parent = spec.dies_with_parent;
+  plan_.signals = signals;
   for (const InheritedFd& fd : fds_) plan_.above = std::max(plan_.above, fd.to + 1);
 }
 
@@ -217,6 +232,7 @@ void Start::arrive() {
 
 void spawn(std::span<SpawnOrder> orders) {
   const Stacks stacks(orders.size());
+  const std::uint64_t signals = signals_of_this_process();
   std::deque<Start> starts;  // A Start does not move.
   for (SpawnOrder& order : orders) {
     if (!stacks.ok()) {
@@ -224,7 +240,7 @@ void spawn(std::span<SpawnOrder> orders) {
     } else if (!order.spec->body && (order.spec->argv.empty() || order.spec->argv[0].empty())) {
       order.pid = Error(Errc::invalid_argument, "no program to start");
     } else {
-      starts.emplace_back(order);
+      starts.emplace_back(order, signals);
     }
   }
   sigset_t all, before;
