@@ -1,92 +1,131 @@
 // krg_launch: how long it takes to start programs and to see them end, beside other launchers.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "krg/harness/program.h"
+#include "launchers.h"
 
-using namespace krg;  // NOLINT
+using namespace krg;         // NOLINT
+using namespace krg::bench;  // NOLINT
 
 namespace {
 
-using Command = std::vector<std::string>;
-using Clock = std::chrono::steady_clock;
-
-std::string own_folder() {
-  std::array<char, 4096> self{};
-  const ssize_t n = readlink("/proc/self/exe", self.data(), self.size() - 1);
-  const std::string path(self.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
-  return path.substr(0, path.rfind('/'));
-}
-
-bool is_installed(const std::string& program) {
-  return access(("/usr/bin/" + program).c_str(), X_OK) == 0;
-}
-
-// Starts a program without output; -1 if it can not be.
-pid_t start(const Command& command) {
-  std::vector<char*> argv;
-  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
-  argv.push_back(nullptr);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  pid_t pid = -1;
-  const int error = posix_spawnp(&pid, argv[0], &files, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&files);
-  return error == 0 ? pid : -1;
-}
-
-// Runs `copies` of a command at once. Milliseconds until the last has ended.
-Result<harness::Sample> time_of(const Command& command, unsigned copies) {
-  const Clock::time_point begin = Clock::now();
-  std::vector<pid_t> pids;
-  for (unsigned i = 0; i < copies; ++i) {
-    const pid_t pid = start(command);
-    if (pid < 0) return Error(Errc::not_found, "a launcher");
-    pids.push_back(pid);
+// Runs this bench under the tools that make hosts and a Slurm. Does not return.
+[[noreturn]] void enter(unsigned hosts, bool slurm, int argc, char** argv) {
+  const std::string tools = KRG_TESTING_TOOLS;
+  Command command;
+  if (hosts > 0) {
+    // Above 16 the hosts start each other, for which they must see each other's processes.
+    command = {tools + "/emulated_hosts", "run", std::to_string(hosts)};
+    if (hosts > 16) command.emplace_back("--no-pidns");
+    command.emplace_back("--");
   }
-  for (const pid_t pid : pids) {
-    int status = 0;
-    waitpid(pid, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-      std::fprintf(stderr, "krg_launch: %s did not end well\n", command[0].c_str());
-      return Error(Errc::system_error, "a launcher");
-    }
+  if (slurm) {
+    const Command more{tools + "/private_slurm", hosts > 0 ? "--hosts" : "--nodes"};
+    command.insert(command.end(), more.begin(), more.end());
+    if (hosts == 0) command.emplace_back("1");
+    command.emplace_back("--");
   }
-  const std::chrono::duration<double, std::milli> took = Clock::now() - begin;
-  return harness::Sample{took.count(), 0};
+  command.insert(command.end(), argv, argv + argc);
+  std::vector<char*> words;
+  for (std::string& word : command) words.push_back(word.data());
+  words.push_back(nullptr);
+  setenv("LAUNCH_BENCH_ENTERED", "1", 1);
+  execv(words[0], words.data());
+  std::perror("krg_launch: the tools of tests/testing");
+  std::exit(1);
 }
 
-// `prefix -n RANKS program`; a row's size is its number of ranks.
-harness::Entrant launcher(const std::string& name, Command prefix, const std::string& program) {
-  return {name, harness::solo([=](const harness::Job& job) {
-            Command command = prefix;
-            command.insert(command.end(), {"-n", std::to_string(job.size), program});
-            return time_of(command, 1);
+harness::Entrant entrant(const std::string& name, Command command, const std::string& program) {
+  return {name, harness::solo([=](const harness::Job&) -> Result<harness::Sample> {
+            Command whole = command;
+            whole.push_back(program);
+            KRG_TRY_ASSIGN(const double ms, run_ms(whole));
+            return harness::Sample{ms, 0};
           })};
 }
 
-harness::Entrant bare(const std::string& program) {
-  return {"posix_spawn", harness::solo([=](const harness::Job& job) {
-            return time_of({program}, static_cast<unsigned>(job.size));
+harness::Entrant bare(const std::string& program, std::size_t copies) {
+  return {"posix_spawn", harness::solo([=](const harness::Job&) -> Result<harness::Sample> {
+            KRG_TRY_ASSIGN(const double ms, run_ms({program}, static_cast<unsigned>(copies)));
+            return harness::Sample{ms, 0};
           })};
 }
 
-harness::Match match_of(const std::string& row, std::size_t ranks) {
+// A row of krg and whoever else can start the same; its size is the number of ranks.
+harness::Match race(const std::string& row, const Stage& stage, Command krg, Family family,
+                    const std::string& program, std::size_t ranks) {
   harness::Match match;
   match.server = false;
   match.rows = {{row, "ms", {.size = ranks}}};
+  match.entrants = {entrant("krg", std::move(krg), program)};
+  if (family == Family::none && stage.hosts.empty()) {
+    match.entrants.push_back(bare(program, ranks));
+  }
+  if (auto command = hydra(stage, family, ranks)) {
+    match.entrants.push_back(entrant("mpiexec.hydra", *command, program));
+  }
+  if (auto command = mpirun(stage, family, ranks)) {
+    match.entrants.push_back(entrant("mpirun.openmpi", *command, program));
+  }
+  if (auto command = srun(stage, family, ranks)) {
+    match.entrants.push_back(entrant("srun", *command, program));
+  }
   return match;
+}
+
+void add_mpi(harness::Program& program, const Stage& stage, const std::string& where,
+             std::size_t ranks) {
+  for (const Family family : {Family::mpich, Family::openmpi}) {
+    const std::string name = family == Family::mpich ? "mpich" : "openmpi";
+    const std::string mpi = built("tests/multiproc/programs/init_finalize." + name);
+    if (access(mpi.c_str(), X_OK) != 0) continue;
+    program.add(race("MPI_Init to MPI_Finalize, " + name + where, stage, krgrun(stage, ranks),
+                     family, mpi, ranks));
+  }
+}
+
+void add_here(harness::Program& program, std::size_t ranks) {
+  const Stage here;
+  for (const char* nodes : {"1", "4"}) {
+    Command krg = krgrun(here, ranks);
+    krg.insert(krg.end(), {"--nodes", nodes});
+    const std::string where = nodes[0] == '1' ? ", 1 node" : ", 4 nodes inside this machine";
+    program.add(race("/bin/true" + where, here, krg, Family::none, "/bin/true", ranks));
+  }
+  const std::string standing = "bench-" + std::to_string(getpid());
+  const Command start{"sh", "-c", "\"$0\" cluster start $1 && \"$0\" cluster stop $1",
+                      built("bin/krgadm"), standing};
+  harness::Match match;
+  match.server = false;
+  match.rows = {{"a standing cluster starts and stops", "ms", {.size = 1}}};
+  match.entrants = {entrant("krg", start, ""), bare("/bin/true", 1)};
+  program.add(std::move(match));
+  // Its start and its end are outside of what is measured.
+  const Command lasting{"sh", "-c",
+                        "\"$0\" cluster list | grep -q $1 || \"$0\" cluster start $1 >&2",
+                        built("bin/krgadm"), standing};
+  Command krg{built("bin/krgrun"), "--cluster", standing,
+              "--oversubscribe",   "-n",        std::to_string(ranks)};
+  harness::Match job =
+      race("/bin/true, on a standing cluster", here, krg, Family::none, "/bin/true", ranks);
+  const harness::MakeContestant measured = job.entrants[0].make;
+  job.entrants[0].make = [=] {
+    if (!run_ms(lasting)) std::exit(1);
+    return measured();
+  };
+  program.add(std::move(job));
+  add_mpi(program, here, "", ranks);
+}
+
+void stop_standing() {
+  // The rows run in processes forked from this one: they know its number.
+  const std::string name = "bench-" + std::to_string(getpid());
+  (void)run_ms({"sh", "-c", "\"$0\" cluster stop $1 2>&1 || true", built("bin/krgadm"), name});
 }
 
 }  // namespace
@@ -95,37 +134,36 @@ int main(int argc, char** argv) {
   harness::Program program("krg_launch",
                            "the wall time, in ms, of the same start by the launcher in the column "
                            "peer, or by that many posix_spawn() and waitpid()");
-  // A job of 64 MPI ranks takes seconds; the harness gives up on a match by this length.
-  program.default_run(std::chrono::seconds(10));
-  unsigned ranks = 64;
-  program.add_option("--ranks", ranks, "ranks of each job");
-  program.parse(argc, argv);
-
-  const std::string folder = own_folder();
-  const std::string krgrun = folder + "/../bin/krgrun";
-  const std::string mpi = folder + "/../tests/mpi/";
-  const Command hydra = {"mpiexec.hydra"};
-  // Without the two settings Open MPI 4.1 refuses, or hangs on many short-lived programs.
-  const Command openmpi = {"mpirun.openmpi", "--allow-run-as-root",   "--oversubscribe",
-                           "--mca",          "odls_base_num_threads", "0"};
-  const bool has_hydra = is_installed(hydra[0]), has_openmpi = is_installed(openmpi[0]);
-
-  for (const char* nodes : {"1", "4"}) {
-    const std::string where = std::string(", ") + nodes + (nodes[0] == '1' ? " node" : " nodes");
-    harness::Match match = match_of("/bin/true" + where, ranks);
-    match.entrants = {launcher("krg", {krgrun, "--nodes", nodes}, "/bin/true"), bare("/bin/true")};
-    if (has_hydra) match.entrants.push_back(launcher(hydra[0], hydra, "/bin/true"));
-    if (has_openmpi) match.entrants.push_back(launcher(openmpi[0], openmpi, "/bin/true"));
-    program.add(std::move(match));
+  // A job of 64 MPI ranks takes seconds, and a hanging launcher a minute; the harness gives up on a
+  // match by this length.
+  program.default_run(std::chrono::seconds(60));
+  unsigned ranks = 64, hosts = 0, slurm = 0;
+  program.add_option("--ranks", ranks, "ranks of each job (default 64)");
+  program.add_option("--hosts", hosts,
+                     "over so many emulated hosts instead of inside this machine");
+  program.add_option("--slurm", slurm, "1: beside srun too, under a Slurm of its own");
+  const auto& settings = program.parse(argc, argv);
+  if (settings.transport == harness::Transport::sim) {
+    std::fputs("krg_launch: a simulation starts no processes: only shm and tcp\n", stderr);
+    return 2;
   }
-  for (const bool mpich : {true, false}) {
-    const std::string family = mpich ? "mpich" : "openmpi";
-    const std::string hello = mpi + family + "/hello";
-    if (access(hello.c_str(), X_OK) != 0 || !(mpich ? has_hydra : has_openmpi)) continue;
-    harness::Match match = match_of("MPI_Init to MPI_Finalize, " + family, ranks);
-    match.entrants = {launcher("krg", {krgrun}, hello),
-                      launcher(mpich ? hydra[0] : openmpi[0], mpich ? hydra : openmpi, hello)};
-    program.add(std::move(match));
+  if ((hosts > 0 || slurm > 0) && std::getenv("LAUNCH_BENCH_ENTERED") == nullptr) {
+    enter(hosts, slurm > 0, argc, argv);
   }
-  return program.run();
+  const Stage stage = Stage::of_environment();
+  const bool apart = !stage.hosts.empty();  // Hosts share no memory.
+  setenv("KRG_TRANSPORT_REACH", apart ? "tcp" : harness::name(settings.transport), 0);
+  for (const std::size_t size : program.sizes_or({ranks})) {
+    if (stage.hosts.empty()) {
+      add_here(program, size);
+      continue;
+    }
+    const std::string where = ", " + std::to_string(stage.hosts.size()) + " hosts";
+    program.add(
+        race("/bin/true" + where, stage, krgrun(stage, size), Family::none, "/bin/true", size));
+    if (stage.hosts.size() <= 16) add_mpi(program, stage, where, size);
+  }
+  const int code = program.run();
+  if (stage.hosts.empty()) stop_standing();
+  return code;
 }

@@ -81,7 +81,8 @@ Co<void> Daemon::start() {
     end(1);
   };
   if (init_.nodes > 1) {
-    if (const Status opened = node_.open_fabric(fabric_opener(settings_.transport)); !opened) {
+    if (const Status opened = node_.open_fabric(fabric_opener(settings_.transport, init_.alone));
+        !opened) {
       co_return give_up("the network can not be opened: " + opened.error().message());
     }
   }

@@ -12,7 +12,7 @@
 namespace krg::krgd {
 namespace {
 
-fabric::Reach reach_of(settings::Transport::Reach reach) {
+fabric::Reach reach_of(settings::Transport::Reach reach, bool alone) {
   switch (reach) {
     case settings::Transport::Reach::shm:
       return fabric::Reach::shm;
@@ -21,7 +21,7 @@ fabric::Reach reach_of(settings::Transport::Reach reach) {
     case settings::Transport::Reach::any:
       break;
   }
-  return fabric::Reach::any;
+  return alone ? fabric::Reach::network : fabric::Reach::any;
 }
 
 // Beside this program, as built and as installed.
@@ -48,18 +48,19 @@ Result<decltype(&krg_open_fabric)> load(const char* provider) {
 
 }  // namespace
 
-node::Node::OpenFabric fabric_opener(const settings::Transport& transport) {
-  return [transport](reactor::Reactor& reactor, fabric::EventSink& sink,
-                     const fabric::Options& asked) -> Result<std::unique_ptr<fabric::Fabric>> {
-    fabric::Options options = asked;
-    options.reach = reach_of(transport.reach);
-    options.listen = transport.listen;
-    const bool ofi = transport.provider == settings::Transport::Provider::ofi;
-    KRG_TRY_ASSIGN(const auto open, load(ofi ? "ofi" : "ucx"));
-    OpenResult result;
-    open(reactor, sink, options, result);
-    return std::move(*result);
-  };
+node::Node::OpenFabric fabric_opener(const settings::Transport& transport, bool alone) {
+  return
+      [transport, alone](reactor::Reactor& reactor, fabric::EventSink& sink,
+                         const fabric::Options& asked) -> Result<std::unique_ptr<fabric::Fabric>> {
+        fabric::Options options = asked;
+        options.reach = reach_of(transport.reach, alone);
+        options.listen = transport.listen;
+        const bool ofi = transport.provider == settings::Transport::Provider::ofi;
+        KRG_TRY_ASSIGN(const auto open, load(ofi ? "ofi" : "ucx"));
+        OpenResult result;
+        open(reactor, sink, options, result);
+        return std::move(*result);
+      };
 }
 
 }  // namespace krg::krgd

@@ -7,6 +7,7 @@
 namespace krg::krgd {
 
 // What KRG_TRANSPORT and its kin say.
-node::Node::OpenFabric fabric_opener(const settings::Transport& transport);
+// `alone`: no peer shares memory with this node.
+node::Node::OpenFabric fabric_opener(const settings::Transport& transport, bool alone);
 
 }  // namespace krg::krgd

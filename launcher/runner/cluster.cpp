@@ -90,6 +90,9 @@ Status Cluster::plan_start(boot::Init& init) {
     init.finalize_breaker = job_.finalize_breaker;
   }
   init.want_topology = !init.embedded;
+  std::vector<std::string> names = init.hosts;
+  std::sort(names.begin(), names.end());
+  init.alone = std::adjacent_find(names.begin(), names.end()) == names.end();
   const bool known = std::all_of(job_.apps.begin(), job_.apps.end(),
                                  [](const krgrun::App& app) { return app.ranks > 0; });
   for (const krgrun::App& app : job_.apps) init.ranks += known ? app.ranks : 0;

@@ -30,8 +30,7 @@ int show(const krgrun::Job& job) {
 
 }  // namespace
 
-int run(const krgrun::Job& job, const config::Environment& environment,
-        std::function<int()> krgd) {
+int run(const krgrun::Job& job, const config::Environment& environment, std::function<int()> krgd) {
   log::set_who("krgrun");
   if (job.dry_run) return show(job);
   // Never destroyed: coroutines that still wait end with the process.

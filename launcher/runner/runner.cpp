@@ -61,8 +61,7 @@ jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan) {
 
 Runner::Runner(const krgrun::Job& job, const config::Environment& environment,
                std::function<int()> krgd)
-    : job_(job),
-      cluster_(reactor_, supervisor_, environment, job, *this, std::move(krgd)) {
+    : job_(job), cluster_(reactor_, supervisor_, environment, job, *this, std::move(krgd)) {
   signal(SIGPIPE, SIG_IGN);
   sigset_t forwarded;
   sigemptyset(&forwarded);

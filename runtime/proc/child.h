@@ -28,7 +28,7 @@ struct Plan {
   std::size_t fd_count = 0;
   bool dies_with_parent = true;
   std::uint64_t signals = 0;  // Those that are handled or ignored here: bit n - 1 is signal n.
-  int above = 0;  // No descriptor that the task is to have is at or above this.
+  int above = 0;              // No descriptor that the task is to have is at or above this.
   // Where it failed; written by the child.
   Step step = Step::signals;
   int error = 0;

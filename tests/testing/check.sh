@@ -2,7 +2,9 @@
 #
 #   check "sentence" CMD [ARG...]               CMD succeeds
 #   check_code CODE "sentence" CMD [ARG...]     CMD ends with this exit code
-#   check_text REGEX "sentence" CMD [ARG...]    CMD's output matches, whatever its exit code
+#   check_text REGEX "sentence" CMD [ARG...]    CMD succeeds and its output matches
+#   check_complaint CODE REGEX "sentence" CMD [ARG...]
+#                                               CMD ends with this exit code and its output matches
 #   eventually CMD [ARG...]                     CMD succeeds within 10 s
 #   finish                                      ends the test; fails if a check failed
 #
@@ -33,12 +35,15 @@ check_code() {
   report "$((code != wanted))" "$sentence"
 }
 
-check_text() {
-  local wanted=$1 sentence=$2 code=0
-  shift 2
-  said=$("$@" 2>&1) || true
-  [[ $said =~ $wanted ]] || code=1
-  report "$code" "$sentence"
+check_text() { check_complaint 0 "$@"; }
+
+check_complaint() {
+  local wanted=$1 text=$2 sentence=$3 code=0 bad=0
+  shift 3
+  said=$("$@" 2>&1) || code=$?
+  [[ $said =~ $text ]] || bad=1 said+=$'\n'"does not match $text"
+  ((code == wanted)) || bad=1 said+=$'\n'"exit code $code, not $wanted"
+  report "$bad" "$sentence"
 }
 
 eventually() {

@@ -129,7 +129,7 @@ check_text '^$' "a failed up leaves nothing" "$tool" list
 refusing=$(mktemp -d)
 printf '#!/bin/sh\nexit 1\n' >"$refusing/unshare"
 chmod +x "$refusing/unshare"
-check_text 'does not let me make namespaces' "a kernel that refuses namespaces is named" \
+check_complaint 1 'does not let me make namespaces' "a kernel that refuses namespaces is named" \
   env PATH="$refusing:$PATH" "$tool" run 2 -- true
 check_code 1 "and it is a failure" env PATH="$refusing:$PATH" "$tool" up "$name" 2
 rm "$refusing/unshare"

@@ -95,7 +95,7 @@ Status FabricImpl::open_rails() {
              !local.empty() && local.front().family() == AF_INET6) {
     host = "::";
   }
-  if (reach != fabric::Reach::tcp) {
+  if (reach == fabric::Reach::any || reach == fabric::Reach::shm) {
     remove_leftovers();
     auto rail = Rail::open(RailKind::shm, host, *this);
     if (rail) {
@@ -105,7 +105,7 @@ Status FabricImpl::open_rails() {
       return rail.error();
     }
   }
-  if (reach == fabric::Reach::any) {
+  if (reach == fabric::Reach::any || reach == fabric::Reach::network) {
     if (auto rail = Rail::open(RailKind::verbs, host, *this)) rails_.push_back(std::move(*rail));
   }
   if (reach != fabric::Reach::shm) {

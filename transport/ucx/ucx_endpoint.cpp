@@ -87,7 +87,8 @@ void UcxEndpoint::on_ucx_error(void* self, ucp_ep_h, ucs_status_t status) {
   auto& endpoint = *static_cast<UcxEndpoint*>(self);
   // A peer that has said goodbye may close its side of UCX first; the link tells the end.
   if (endpoint.link_ == nullptr || endpoint.state_ == State::closing) return;
-  KRG_WARN("ucx: connection to node {} failed: {}", endpoint.peer_.node.value,
+  // Whoever misses the peer says so; at the end of a job nobody does.
+  KRG_INFO("ucx: connection to node {} failed: {}", endpoint.peer_.node.value,
            ucs_status_string(status));
   endpoint.link_->abort(to_error(status, Errc::peer_down, "UCX lost the connection"));
 }

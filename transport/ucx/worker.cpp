@@ -37,7 +37,7 @@ Result<Config> make_config(const fabric::Options& options) {
   // Without it UCX refuses shared memory to endpoints that report failures, and silently takes TCP
   // instead. In the environment this is UCX_POSIX_ERROR_HANDLING and UCX_SYSV_ERROR_HANDLING; here,
   // what both inherit. A setting that no transport uses makes UCX write a line to stdout.
-  if (options.reach != fabric::Reach::tcp) {
+  if (options.reach == fabric::Reach::any || options.reach == fabric::Reach::shm) {
     KRG_TRY(modify(raw, {"MM_ERROR_HANDLING", "y"}));
     // The same for bulk data: without it UCX copies it through small messages, at a seventh of the
     // speed.
@@ -47,6 +47,8 @@ Result<Config> make_config(const fabric::Options& options) {
     KRG_TRY(modify(raw, {"TLS", "posix,sysv,cma,self"}));
   } else if (options.reach == fabric::Reach::tcp) {
     KRG_TRY(modify(raw, {"TLS", "tcp,self"}));
+  } else if (options.reach == fabric::Reach::network) {
+    KRG_TRY(modify(raw, {"TLS", "^sm"}));
   }
   // A fabric that listens on loopback alone is for this host alone.
   if (listens_on_loopback(options)) {

@@ -50,7 +50,7 @@ check_code 0 "64 short tasks, ten times" \
 
 # --- ends ----------------------------------------------------------------------------------------
 
-check_text 'rank 1 .*killed by signal 9' "a killed rank is named" \
+check_complaint 137 'rank 1 .*killed by signal 9' "a killed rank is named" \
   run -n 4 sh -c 'test $KRG_RANK -ne 1 || kill -9 $$; exec sleep 98771'
 check "and the others are ended" eventually not sleeps 98771
 

@@ -61,7 +61,7 @@ check "a reader that leaves ends the job" \
 
 check_code 3 "the first exit code that is not 0 is returned" \
   four -n 8 sh -c 'if [ $KRG_RANK = 5 ]; then exit 3; else sleep 60; fi'
-check_text 'rank 5 on node [0-9]+ \(host .*\) was killed by signal 9 \(SIGKILL\)' \
+check_complaint 137 'rank 5 on node [0-9]+ \(host .*\) was killed by signal 9 \(SIGKILL\)' \
   "a killed rank is named" four -n 8 sh -c 'if [ $KRG_RANK = 5 ]; then kill -9 $$; fi; sleep 60'
 check_code 124 "--timeout ends the job" run --timeout 1 -n 2 sleep 60
 check "nothing is left, not even what has left its session" \

@@ -7,6 +7,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/testing/check.sh
 source "$here/../../testing/check.sh"
 bin=$1 mpi=$2
+examples=$bin/../docs/examples
 tool=$here/../../testing/emulated_hosts
 EMULATED_HOSTS_DIR=$(mktemp -d)
 export EMULATED_HOSTS_DIR
@@ -28,25 +29,52 @@ times() { # COUNT CMD...
   for ((i = 1; i <= $1; i++)); do "${@:2}" >/dev/null || { echo "round $i failed"; return 1; }; done
 }
 
-sleepers() { pgrep -f "^(/usr)?(/bin/)?sleep $seconds\$"; }
-all_sleep() { (($(sleepers | wc -l) == 64)); }
-nobody_sleeps() { ! sleepers >/dev/null; }
+# What a job of 64 ranks does until it is hurt: sleep, or compute by MPI for longer than any test.
+long_job() { # sleep | mpich | openmpi
+  case $1 in
+    sleep) run --ppn 16 -n 64 sleep "$seconds" ;;
+    *) run --ppn 16 -n 64 "$examples/heat2d.$1" --size 128 --seconds "$seconds" ;;
+  esac
+}
+# Its ranks, wherever they are.
+ranks() { pgrep -f "^(/usr)?(/bin/)?[^ ]*(sleep|heat2d\.[a-z]+ --size 128 --seconds) $seconds\$"; }
+all_run() { (($(ranks | wc -l) == 64)); }
+nobody_runs() { ! ranks >/dev/null; }
+parent_of() { ps -o ppid= -p "$1" | tr -d ' '; }
+on_host() { # HOST PID...: those of the pids that are in the host's pid namespace
+  local wanted pid
+  wanted=$("$tool" exec "$name" "$1" readlink /proc/self/ns/pid)
+  for pid in "${@:2}"; do [[ $(readlink "/proc/$pid/ns/pid") != "$wanted" ]] || echo "$pid"; done
+}
 
-# A job of 64 ranks; `n2` suffers; the job must end in time and name it.
-fault() { # crash | cut
-  local job code=0 begin took_ms
-  run --ppn 16 -n 64 sleep "$seconds" >"$EMULATED_HOSTS_DIR/said" 2>&1 &
+hurt() { # crash | cut | rank | krgd, of HOST
+  local rank
+  case $1 in
+    crash | cut) "$tool" "$1" "$name" "$2" ;;
+    *)
+      # shellcheck disable=SC2046  # The pids are words.
+      rank=$(on_host "$2" $(ranks) | tail -1)
+      [[ -n $rank ]] || return 1
+      if [[ $1 == rank ]]; then kill -9 "$rank"; else kill -9 "$(parent_of "$rank")"; fi
+      ;;
+  esac
+}
+
+# A job of 64 ranks; one host or what is on it suffers; the job must end in time and name the node.
+fault() { # what HOST job
+  local job code=0 begin took_ms node=${2#n}
+  long_job "$3" >"$EMULATED_HOSTS_DIR/said" 2>&1 &
   job=$!
-  eventually all_sleep || { echo "the ranks did not start"; return 1; }
+  eventually all_run || { echo "the ranks did not start"; cat "$EMULATED_HOSTS_DIR/said"; return 1; }
   begin=$(date +%s%N)
-  "$tool" "$1" "$name" n2
+  hurt "$1" "$2" || return 1
   wait "$job" || code=$?
   took_ms=$((($(date +%s%N) - begin) / 1000000))
   cat "$EMULATED_HOSTS_DIR/said"
-  echo "$1: exit code $code after $took_ms ms"
-  grep -q 'node 2 (host n2)' "$EMULATED_HOSTS_DIR/said" || return 1
+  echo "$1 of $2: exit code $code after $took_ms ms"
+  grep -q "node $node (host $2)" "$EMULATED_HOSTS_DIR/said" || return 1
   ((code != 0 && took_ms < 10000)) || return 1
-  eventually nobody_sleeps || { echo "left: $(sleepers | wc -l)"; return 1; }
+  eventually nobody_runs || { echo "left: $(ranks | wc -l)"; return 1; }
 }
 
 check "two ranks on each of four hosts" hosts_seen
@@ -57,11 +85,29 @@ for family in mpich openmpi; do
 done
 check "mpich: ranks that end late do not hang the others, 5 times" \
   times 5 run --ppn 2 -n 8 "$mpi/mpich/all_pairs" 1
-check_text 'host nowhere' "a host that is not there is named" \
+check_complaint 1 'host nowhere' "a host that is not there is named" \
   timeout 60 "$tool" exec "$name" login "$bin/krgrun" --launch-agent "$agent" -H n0,nowhere -n 2 true
-check "a host that is cut off ends the job within 10 s" fault cut
-"$tool" heal "$name" n2
+for job in sleep mpich openmpi; do
+  check "$job: a killed rank ends the job within 10 s" fault rank n1 "$job"
+  check "$job: a killed krgd ends the job within 10 s" fault krgd n3 "$job"
+  check "$job: a host that is cut off ends the job within 10 s" fault cut n2 "$job"
+  "$tool" heal "$name" n2
+done
+check "the leader's host is cut off: the job ends within 10 s" fault cut n0 sleep
+"$tool" heal "$name" n0
 check "after the cable is back, jobs run" run --ppn 2 -n 8 true
-check "a host that crashes ends the job within 10 s" fault crash
+check "a host that crashes ends the job within 10 s" fault crash n2 sleep
+"$tool" down "$name"
+
+# Hosts start hosts above 16, so they must see each other's processes.
+"$tool" up "$name" 20 --no-pidns --subnet "10.$((64 + $$ % 64)).$(($$ % 250))" >/dev/null || exit 1
+agent=$("$tool" path "$name" agent)
+file=$("$tool" path "$name" file)
+all_hosts() { [[ $(run --ppn 1 -n 20 hostname | sort -u | wc -l) == 20 ]]; }
+check "20 hosts are started by each other through the agent" all_hosts
+check_complaint 1 'host nowhere' "and one that is not there is named by whoever called it" \
+  timeout 60 "$tool" exec "$name" login "$bin/krgrun" --launch-agent "$agent" \
+  -H "$(paste -sd, "$file"),nowhere" --ppn 1 -n 21 true
+check "nothing is left of that" eventually nobody_runs
 
 finish

@@ -40,5 +40,5 @@ ProviderUnderTest krg::testing::other_ipc_provider() {
 std::vector<ProviderUnderTest> krg::testing::providers_under_test() {
   other_ipc_provider();  // Remote nodes look it up here.
   return {ucx_with("ucx_shm", fabric::Reach::shm), ucx_with("ucx_tcp", fabric::Reach::tcp),
-          ucx_with("ucx_any", fabric::Reach::any)};
+          ucx_with("ucx_any", fabric::Reach::any), ucx_with("ucx_network", fabric::Reach::network)};
 }

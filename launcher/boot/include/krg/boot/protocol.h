@@ -36,6 +36,7 @@ struct Init {
   std::vector<std::string>
       hosts;              // Of nodes first, first + 1, ...: the receiver and those it is to start.
   bool embedded = false;  // All on this machine, by fork.
+  bool alone = false;     // No two nodes are on one machine, as far as their names tell.
   bool standing = false;  // Outlives the channel.
   bool want_topology = false;
   std::string agent;                  // The launch agent; "" = ssh.
@@ -49,8 +50,8 @@ struct Init {
 
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.version, m.cluster, m.key, m.incarnation, m.nodes, m.first, m.hosts, m.embedded,
-          m.standing, m.want_topology, m.agent, m.program, m.settings, m.pmi, m.finalize_breaker,
-          m.ranks);
+          m.alone, m.standing, m.want_topology, m.agent, m.program, m.settings, m.pmi,
+          m.finalize_breaker, m.ranks);
   }
 };
 

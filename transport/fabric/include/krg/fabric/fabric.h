@@ -26,8 +26,10 @@ namespace krg::fabric {
 // The secret that all nodes of a cluster share. Never logged, never in an environment.
 using Key = std::array<std::byte, 32>;
 
-// Which ways to peers a provider may use; for benchmarks and tests. `any` is right otherwise.
-enum class Reach { any, shm, tcp };
+// Which ways to peers a provider may use. `any` is always right; `network` is everything but shared
+// memory, for a node whose peers are all on other machines: it opens in two thirds of the time. The
+// other two are for benchmarks and tests.
+enum class Reach { any, shm, tcp, network };
 
 struct Options {
   Identity self;
