@@ -9,10 +9,12 @@ int main(int argc, char** argv) {
   std::size_t largest = 4u << 20;
   for (const std::size_t size : settings.sizes) largest = size > largest ? size : largest;
   harness::Match match = bench::rpc_match(settings, largest);
-  for (const unsigned window : {1u, 4u, 16u, 64u, 256u}) {
-    match.rows.push_back({std::to_string(window) + " in flight",
-                          "1/s",
-                          {.kind = harness::Kind::rate, .window = window, .size = 8}});
+  for (const std::size_t size : program.sizes_or({8})) {
+    for (const unsigned window : {1u, 4u, 16u, 64u, 256u}) {
+      match.rows.push_back({std::to_string(window) + " in flight",
+                            "1/s",
+                            {.kind = harness::Kind::rate, .window = window, .size = size}});
+    }
   }
   program.add(std::move(match));
   return program.run();

@@ -5,7 +5,7 @@
 //          whose node is lost fails for all who wait.
 // Threads  owned by the reactor's thread.
 // Blocks   never; arrive() suspends.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <map>

@@ -3,7 +3,7 @@
 // Model    see job_server.h.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <map>

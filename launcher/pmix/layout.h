@@ -3,7 +3,7 @@
 // Model    hosts are numbered by their first rank; nodes of one host name are one host.
 // Threads  immutable.
 // Blocks   never.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <cstdint>

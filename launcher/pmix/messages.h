@@ -5,7 +5,7 @@
 //          What fails is answered by the Exchange's error, not by bytes.
 // Threads  values.
 // Blocks   never.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <string>

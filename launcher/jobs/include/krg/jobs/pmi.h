@@ -4,7 +4,7 @@
 //          private.
 // Threads  owned by the reactor's thread.
 // Blocks   service() the first time, for some milliseconds (libpmix).
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <memory>

@@ -6,7 +6,7 @@
 //          The carrier hands an arriving question to Service::answer().
 // Threads  owned by the reactor's thread.
 // Blocks   never; it suspends.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <cstddef>

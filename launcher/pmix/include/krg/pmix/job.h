@@ -7,7 +7,7 @@
 //          would give two ranks the same shared-memory name.
 // Threads  immutable once given away.
 // Blocks   never.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <cstdint>

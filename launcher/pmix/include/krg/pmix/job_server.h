@@ -7,7 +7,7 @@
 //          both and uses what it knows.
 // Threads  owned by the reactor's thread, and so are the listener's calls.
 // Blocks   never.
-// Source   docs/design/launch.md, "Process management"
+// Source   docs/design/pmi.md
 #pragma once
 
 #include <sys/types.h>

@@ -5,7 +5,7 @@
 // Threads  owned by the reactor's thread. libpmix's own threads hand everything over by the
 //          mailbox.
 // Blocks   start() and the destructor for a few milliseconds (libpmix); nothing else.
-// Source   docs/design/launch.md, "Process management"; PMIx standard 4.1
+// Source   docs/design/pmi.md; PMIx standard 4.1
 #pragma once
 
 #include <chrono>
