@@ -303,8 +303,8 @@ Co<Result<Blob>> PmixServer::local_modex(ModexQuestion question, Deadline deadli
   const pmix_proc_t proc = to_proc(question.process);
   const Deadline patience = service_->reactor().after(kKeyPatience);
   for (Duration pause = kFirstLook;; pause = std::min(2 * pause, kSeldomLook)) {
-    const bool last = !may_put(question) ||
-                      (!question.patient && patience.passed(service_->reactor().now()));
+    const bool last =
+        !may_put(question) || (!question.patient && patience.passed(service_->reactor().now()));
     auto put = co_await operate(
         self, "reading what a rank has put",
         [&](void* ticket) { return PMIx_server_dmodex_request(&proc, Ticket::modex_done, ticket); },

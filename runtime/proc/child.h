@@ -1,7 +1,8 @@
 // child.h: what a new process does in its parent's memory before it is another program.
 //
-// Model    a child prepares itself, then executes its program. Between clone(CLONE_VM) and execve it may neither allocate nor lock, nor touch errno: all
-//          that it needs is in the Plan, made before, and it only makes system calls.
+// Model    a child prepares itself, then executes its program. Between clone(CLONE_VM) and execve
+//          it may neither allocate nor lock, nor touch errno: all that it needs is in the Plan,
+//          made before, and it only makes system calls.
 // Threads  a Plan belongs to the child until execve has worked or `error` is set.
 // Blocks   for one execve.
 // Source   clone(2), execve(2)
@@ -28,7 +29,7 @@ struct Plan {
   std::size_t fd_count = 0;
   bool dies_with_parent = true;
   std::uint64_t signals = 0;  // Those that are handled or ignored here: bit n - 1 is signal n.
-  int above = 0;  // No descriptor that the task is to have is at or above this.
+  int above = 0;              // No descriptor that the task is to have is at or above this.
   // Where it failed; written by the child.
   Step step = Step::signals;
   int error = 0;

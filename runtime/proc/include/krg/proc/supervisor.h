@@ -9,8 +9,8 @@
 // Threads  owned by the reactor's thread. Make it before any other thread exists: it blocks
 // SIGCHLD, and a
 //          thread that does not would swallow the signal.
-// Blocks   spawn() for one execve, about 0.4 ms, spawn_all() for as many, divided by the processors;
-//          nothing else.
+// Blocks   spawn() for one execve, about 0.4 ms, spawn_all() for as many, divided by the
+//          processors; nothing else.
 // Source   signalfd(2), setsid(2); docs/design/launch.md, "Tasks"
 #pragma once
 
