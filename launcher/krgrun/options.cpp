@@ -52,6 +52,7 @@ class Reader {
   }
 
   Status read(std::span<const std::string_view> args) {
+    job_.settings = around_.settings;
     KRG_TRY(read_segments(args));
     if (!out_.out.empty()) return {};
     KRG_TRY(read_cluster());

@@ -14,10 +14,7 @@
 namespace krg::runner {
 namespace {
 
-constexpr Duration kStartTime = std::chrono::seconds(60);
 constexpr Duration kShutdownTime = std::chrono::seconds(4);
-constexpr Duration kPingInterval = std::chrono::seconds(1);
-constexpr Duration kPingPatience = std::chrono::seconds(5);
 constexpr int kTimedOut = 124;  // As timeout(1).
 
 std::string text_of(const placement::Policy& policy, const char* what) {
@@ -61,8 +58,7 @@ jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan) {
 
 Runner::Runner(const krgrun::Job& job, const config::Environment& environment,
                std::function<int()> krgd)
-    : job_(job),
-      cluster_(reactor_, supervisor_, environment, job, *this, std::move(krgd)) {
+    : job_(job), cluster_(reactor_, supervisor_, environment, job, *this, std::move(krgd)) {
   signal(SIGPIPE, SIG_IGN);
   sigset_t forwarded;
   sigemptyset(&forwarded);
@@ -85,7 +81,8 @@ void Runner::say(const std::string& line) {
 
 Co<int> Runner::work() {
   int code = 1;
-  if (const Status up = co_await cluster_.come_up(reactor_.after(kStartTime)); !up) {
+  const Deadline start = reactor_.after(job_.settings.launch.timeout);
+  if (const Status up = co_await cluster_.come_up(start); !up) {
     if (!ended_) say(cluster_.complaint());
   } else {
     code = co_await converse();
@@ -152,11 +149,12 @@ Co<void> Runner::watch_leader() {
   while (!ended_) {
     const TimePoint asked = reactor_.now();
     cluster_.connection().send(jobs::AreYouThere{});
-    co_await reactor::sleep_for(reactor_, kPingInterval);
+  const Duration interval = job_.settings.node.heartbeat_interval;
+    co_await reactor::sleep_for(reactor_, interval);
     const TimePoint now = reactor_.now();
     // Who was stopped himself, or does not read because of his terminal, has not listened.
-    if (now - asked > 2 * kPingInterval || printer_->congested()) heard_ = now;
-    if (now - heard_ < kPingPatience) continue;
+    if (now - asked > 2 * interval || printer_->congested()) heard_ = now;
+    if (now - heard_ < job_.settings.node.heartbeat_patience) continue;
     end(1, "node 0 (host " + cluster_.hosts()[0] + ") is lost: no answer for seconds");
   }
 }
