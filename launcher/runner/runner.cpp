@@ -84,6 +84,8 @@ Co<int> Runner::work() {
   const Deadline start = reactor_.after(job_.settings.launch.timeout);
   if (const Status up = co_await cluster_.come_up(start); !up) {
     if (!ended_) say(cluster_.complaint());
+    // A standing cluster that is not there: nothing was started.
+    if (up.error() == Errc::not_found || up.error() == Errc::invalid_argument) code = 2;
   } else {
     code = co_await converse();
   }
@@ -133,6 +135,8 @@ Co<int> Runner::converse() {
   }
   input_->stop();
   printer_->finish();
+  // Whatever became of the job: its output is not what was asked for.
+  if (!printer_->complaint().empty()) ended_ = jobs::Ended{1, printer_->complaint()};
   say(ended_->text);
   co_return ended_->code;
 }
@@ -145,11 +149,11 @@ Co<void> Runner::time_out() {
 
 // The nodes are watched by the krgd that leads the job; that one is watched from here.
 Co<void> Runner::watch_leader() {
+  const Duration interval = job_.settings.node.heartbeat_interval;
   heard_ = reactor_.now();
   while (!ended_) {
     const TimePoint asked = reactor_.now();
     cluster_.connection().send(jobs::AreYouThere{});
-  const Duration interval = job_.settings.node.heartbeat_interval;
     co_await reactor::sleep_for(reactor_, interval);
     const TimePoint now = reactor_.now();
     // Who was stopped himself, or does not read because of his terminal, has not listened.
@@ -198,8 +202,10 @@ void Runner::on_frame(std::uint16_t type, wire::Bytes body) {
 
 void Runner::print(const jobs::Output& output) {
   if (printer_ == nullptr) return;
-  if (const Status printed = printer_->print(output.rank, output.stream, output.text); !printed) {
-    cluster_.connection().send(jobs::Stop{1, printed.error().message(), true});
+  const bool worked = printer_->complaint().empty();
+  printer_->print(output.rank, output.stream, output.text);
+  if (worked && !printer_->complaint().empty()) {
+    cluster_.connection().send(jobs::Stop{1, "", true});
   }
   if (printer_->broken()) {
     cluster_.connection().send(jobs::Stop{128 + SIGPIPE, "nobody reads standard output", true});
