@@ -52,6 +52,22 @@ check "KRG_LAUNCH_TIMEOUT bounds the start" env KRG_LAUNCH_TIMEOUT=1s bash -c \
 toml '[launch]' 'timeout = "1s"'
 check "so does launch.timeout in krg.toml" late "$bin/krgrun"
 
+# --- the heartbeat of krgrun itself --------------------------------------------------------------
+
+toml '[node]' 'heartbeat_interval = "50ms"' 'heartbeat_patience = "500ms"'
+run --name "$name" sleep 50 2>"$XDG_RUNTIME_DIR/said" &
+job=$!
+leader() { "$bin/krgadm" nodes --cluster "$name" --json | grep -o '"pid":[0-9]*' | head -n 1 | cut -d : -f 2; }
+eventually leader >/dev/null 2>&1
+pid=$(leader)
+eventually pgrep -f '^sleep 50$' >/dev/null
+kill -STOP "$pid"
+begun=$SECONDS
+check "a silent leader is noticed" eventually grep -q 'node 0 .* is lost' "$XDG_RUNTIME_DIR/said"
+check "after the patience that krg.toml gives, not the default" test $((SECONDS - begun)) -le 3
+wait "$job"
+kill -KILL "$pid" 2>/dev/null
+
 # --- where krgd is -------------------------------------------------------------------------------
 
 # An agent that shows what it was to execute there.
