@@ -37,7 +37,8 @@ std::string expand_home(const std::string& path, const Environment& environment)
 // Fills a Config from its sources, weakest first.
 class Loader {
  public:
-  Loader(Config& config, const Sources& sources) : config_(config), sources_(sources) {
+  Loader(Config& config, const Sources& sources, std::span<const Given> given)
+      : config_(config), sources_(sources), given_(given) {
     for (const TableBase* table : config_.tables_) {
       for (const Entry& entry : table->entries()) {
         const std::size_t index = config_.settings_.size();
@@ -77,12 +78,18 @@ class Loader {
       if (!variable.starts_with("KRG_")) continue;
       const auto found = by_variable_.find(variable);
       if (found == by_variable_.end()) {
+        if (is_given(variable)) continue;
         config_.warnings_.push_back("unknown variable " + variable +
                                     suggestion(variable, variables_));
       } else {
         assign(config_.settings_[found->second], variable, value, Level::environment, variable);
       }
     }
+  }
+
+  bool is_given(std::string_view variable) const noexcept {
+    return std::any_of(given_.begin(), given_.end(),
+                       [&](const Given& given) { return given.variable == variable; });
   }
 
   void set(const std::string& key, const std::string& value, Level level,
@@ -119,6 +126,7 @@ class Loader {
 
   Config& config_;
   const Sources& sources_;
+  const std::span<const Given> given_;
   std::map<std::string, std::size_t, std::less<>> by_key_;
   std::map<std::string, std::size_t, std::less<>> by_variable_;
   std::vector<std::string> keys_;
@@ -143,9 +151,10 @@ Sources Sources::of_process() {
   return sources;
 }
 
-Config::Config(std::vector<const TableBase*> tables, const Sources& sources)
+Config::Config(std::vector<const TableBase*> tables, const Sources& sources,
+               std::span<const Given> given)
     : tables_(std::move(tables)) {
-  Loader(*this, sources).load();
+  Loader(*this, sources, given).load();
 }
 
 Status Config::report() const {

@@ -77,4 +77,12 @@ std::string manual(const std::vector<const TableBase*>& tables) {
   return out;
 }
 
+std::string manual(std::span<const Given> given) {
+  std::string out;
+  for (const Given& one : given) {
+    out += "*" + escaped(one.variable) + "*\n\t" + escaped(one.meaning) + "\n\n";
+  }
+  return out;
+}
+
 }  // namespace krg::config

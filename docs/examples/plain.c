@@ -14,6 +14,6 @@ int main(int argc, char** argv) {
   char host[256] = "";
   gethostname(host, sizeof(host) - 1);
   printf("rank %s of %s on node %s, host %s, pid %d\n", variable("KRG_RANK"), variable("KRG_SIZE"),
-         variable("KRG_NODEID"), host, (int)getpid());
+         variable("KRG_NODE"), host, (int)getpid());
   return argc > 1 ? atoi(argv[1]) : 0;
 }

@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "krg/config/render.h"
+#include "krg/settings/given.h"
 #include "krg/settings/settings.h"
 
 namespace {
@@ -23,6 +24,13 @@ constexpr const char kBegin[] =
     "A duration is written as 250ms, 1.5s or 5min, a size as 64KiB; a switch as yes or no.\n"
     "\n"
     "# VARIABLES\n"
+    "\n";
+
+constexpr const char kGiven[] =
+    "# VARIABLES OF TASKS\n"
+    "\n"
+    "Every task that *krgrun*(1) starts finds these in its environment; krg itself reads none of "
+    "them.\n"
     "\n";
 
 constexpr const char kEnd[] =
@@ -55,7 +63,10 @@ constexpr const char kEnd[] =
 
 int main() {
   const std::string variables = krg::config::manual(krg::settings::tables());
-  const bool ok = std::fputs(kBegin, stdout) >= 0 && std::fputs(variables.c_str(), stdout) >= 0 &&
-                  std::fputs(kEnd, stdout) >= 0;
+  const std::string given = krg::config::manual(krg::settings::given());
+  bool ok = true;
+  for (const char* part : {kBegin, variables.c_str(), kGiven, given.c_str(), kEnd}) {
+    ok = ok && std::fputs(part, stdout) >= 0;
+  }
   return ok ? 0 : 1;
 }

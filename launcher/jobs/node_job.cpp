@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "krg/log/log.h"
+#include "krg/settings/given.h"
 
 namespace krg::jobs {
 namespace {
@@ -95,11 +96,16 @@ Result<proc::TaskSpec> NodeJob::task_of(const Rank& rank) {
   task.program = app.program;
   task.argv = app.argv;
   task.env = std::move(launch.environment);
-  task.env.push_back("KRG_RANK=" + std::to_string(rank.rank));
-  task.env.push_back("KRG_SIZE=" + std::to_string(spec_.ranks.size()));
-  task.env.push_back("KRG_LOCAL_RANK=" + std::to_string(placed.local_rank));
-  task.env.push_back("KRG_NODE=" + std::to_string(node_.self().value));
-  if (!node_.gate_path().empty()) task.env.push_back("KRG_GATE=" + node_.gate_path());
+  // A krgrun inside a task hands on those of its own.
+  std::erase_if(task.env, [](const std::string& entry) { return settings::is_given(entry); });
+  const auto give = [&](std::string_view variable, const std::string& value) {
+    task.env.push_back(std::string(variable) + "=" + value);
+  };
+  give(settings::kRank, std::to_string(rank.rank));
+  give(settings::kSize, std::to_string(spec_.ranks.size()));
+  give(settings::kLocalRank, std::to_string(placed.local_rank));
+  give(settings::kNode, std::to_string(node_.self().value));
+  if (!node_.gate_path().empty()) give(settings::kGate, node_.gate_path());
   task.working_directory = app.directory;
   task.cpus = placed.cpus;
   for (const int fd : launch.fds) task.fds.push_back({fd, fd});

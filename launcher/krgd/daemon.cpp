@@ -27,6 +27,24 @@ std::vector<std::string> entries(const config::Environment& environment) {
   return all;
 }
 
+// What a frame of a control connection is called in statistics.
+std::string frame_name(std::uint16_t type) {
+  switch (type) {
+    case boot::Hello::kFrame:
+      return "hello";
+    case boot::Failed::kFrame:
+      return "failed";
+    case boot::ViewMade::kFrame:
+      return "view_made";
+    case boot::Ready::kFrame:
+      return "ready";
+    case boot::Shutdown::kFrame:
+      return "shutdown";
+    default:
+      return jobs::frame_name(type);
+  }
+}
+
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto bytes = std::as_bytes(std::span(text));
   return {bytes.begin(), bytes.end()};
@@ -53,7 +71,9 @@ Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Envir
                        .key = init_.key,
                        .listen = "",
                        .watch = {.interval = settings_.node.heartbeat_interval,
-                                 .patience = settings_.node.heartbeat_patience}}) {
+                                 .patience = settings_.node.heartbeat_patience}}),
+      traffic_(node_.registry(), frame_name) {
+  parent_.count_in(traffic_);
   sigset_t ends;
   sigemptyset(&ends);
   for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&ends, s);
@@ -211,6 +231,7 @@ void Daemon::on_caller(UniqueFd caller) {
   control::ConnectionHandler& handler = *this;
   client->connection =
       std::make_unique<control::Connection>(reactor_, std::move(caller), UniqueFd(), handler);
+  client->connection->count_in(traffic_);
   client->session = std::make_unique<jobs::Session>(
       *jobs_, *client->connection,
       init_.standing ? std::function<void()>([this] { reactor_.spawn(end_cluster()); }) : nullptr);

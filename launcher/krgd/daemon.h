@@ -75,6 +75,7 @@ class Daemon final : private control::ConnectionHandler,
   control::Connection parent_;
   boot::Starter starter_;
   node::Node node_;
+  control::Traffic traffic_;
   reactor::Event view_arrived_{reactor_};
   std::optional<cluster::View> view_;
   std::string topology_;  // As the launcher told it.

@@ -66,8 +66,10 @@ void remove_folders(const Folders& folders, std::uint32_t node) {
   control::remove_folder(folders.cluster);
 }
 
-// What this host's files and environment say; what whoever starts us says goes before.
-settings::Settings read_settings(const std::vector<std::string>& told) {
+// What this host's files and environment say; what whoever starts us says goes before. On the
+// machine of whoever starts us these are the same files and variables, and he has told what is
+// wrong with them.
+settings::Settings read_settings(const std::vector<std::string>& told, bool embedded) {
   config::Sources sources = config::Sources::of_process();
   config::Environment::Map variables = sources.environment.all();
   for (const std::string& setting : told) {
@@ -76,7 +78,8 @@ settings::Settings read_settings(const std::vector<std::string>& told) {
     variables[setting.substr(0, equals)] = setting.substr(equals + 1);
   }
   sources.environment = config::Environment(std::move(variables));
-  settings::Settings settings = settings::read(sources);
+  settings::Settings settings =
+      settings::read(sources, embedded ? settings::Report::no : settings::Report::yes);
   (void)settings::apply(settings.log);  // What can not be opened has been logged.
   return settings;
 }
@@ -92,7 +95,7 @@ int run(const config::Environment& environment) {
     std::fprintf(stderr, "krgd: %s\n", init.error().message().c_str());
     return 1;
   }
-  const settings::Settings settings = read_settings(init->settings);
+  const settings::Settings settings = read_settings(init->settings, init->embedded);
   log::set_who("krgd " + std::to_string(init->first));
   const Result<Folders> folders = make_folders(environment, init->cluster);
   if (!folders) {

@@ -8,8 +8,10 @@ namespace {
 
 std::string_view name_of(std::string_view entry) { return entry.substr(0, entry.find('=')); }
 
+// As a shell could set it; what comes later in a name is not our affair (BASH_FUNC_x%%).
 bool is_name(std::string_view name) {
-  return !name.empty() && name.find_first_of(" \t\n=") == std::string_view::npos;
+  return !name.empty() && (name[0] < '0' || name[0] > '9') &&
+         name.find_first_of(" \t\n=") == std::string_view::npos;
 }
 
 class Builder {

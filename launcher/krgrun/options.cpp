@@ -52,6 +52,7 @@ class Reader {
   }
 
   Status read(std::span<const std::string_view> args) {
+    job_.settings = around_.settings;
     KRG_TRY(read_segments(args));
     if (!out_.out.empty()) return {};
     KRG_TRY(read_cluster());
@@ -283,10 +284,22 @@ class Reader {
     return {};
   }
 
-  // An unknown name is found before anything starts; what an agent understands is its own affair.
+  // An unknown name is found before anything starts; what an agent that is not ssh understands is
+  // its own affair.
   Status check_hosts() {
     const ClusterChoice& cluster = job_.cluster;
-    if (cluster.kind != ClusterChoice::Kind::hosts || !cluster.launch_agent.empty()) return {};
+    if (cluster.kind != ClusterChoice::Kind::hosts) return {};
+    const std::string agent = cluster.launch_agent.substr(0, cluster.launch_agent.find(' '));
+    if (!agent.empty()) {
+      const auto path = find_variable(around_.environment, "PATH").value_or("/usr/bin:/bin");
+      std::string why;
+      if (!find_program(agent, around_.directory, path, why)) {
+        return complain("--launch-agent: {}", why);
+      }
+    }
+    const bool plain_ssh = agent.empty() || (cluster.launch_agent == agent &&
+                                             agent.substr(agent.rfind('/') + 1) == "ssh");
+    if (!plain_ssh) return {};
     for (const placement::Host& host : cluster.hosts) {
       const std::string name = host.name.substr(host.name.find('@') + 1);
       if (!around_.resolves(name)) {
@@ -410,17 +423,11 @@ class Reader {
       if (!out.directory.empty()) {
         return complain("--output-dir and --output-file exclude each other: leave one out");
       }
-      KRG_TRY(check_pattern(*pattern));
+      if (pattern->empty()) return complain("--output-file wants a name");
+      if (!is_pattern(*pattern)) {
+        return complain("--output-file {}: after '%' stands r, h, j, p or '%'", *pattern);
+      }
       out.file = absolute(*pattern, around_.directory);
-    }
-    return {};
-  }
-
-  Status check_pattern(std::string_view pattern) {
-    if (pattern.empty()) return complain("--output-file wants a name");
-    for (std::size_t at = pattern.find('%'); at < pattern.size(); at = pattern.find('%', at + 2)) {
-      if (at + 1 < pattern.size() && std::string_view("rhjp%").find(pattern[at + 1]) < 5) continue;
-      return complain("--output-file {}: after '%' stands r, h, j, p or '%'", pattern);
     }
     return {};
   }

@@ -32,4 +32,13 @@ bool is_cluster_name(std::string_view name) {
          name.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
+bool is_pattern(std::string_view text) {
+  for (std::size_t at = text.find('%'); at < text.size(); at = text.find('%', at + 2)) {
+    if (at + 1 == text.size() || std::string_view("rhjp%").find(text[at + 1]) == text.npos) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace krg::krgrun

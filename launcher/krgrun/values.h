@@ -20,4 +20,7 @@ std::optional<std::chrono::milliseconds> duration(std::string_view text);
 // At most 63 letters, digits, '-', '_' or '.', and safe as the name of a file.
 bool is_cluster_name(std::string_view name);
 
+// Whether each '%' in the name of an output file has one of r, h, j, p and '%' after it.
+bool is_pattern(std::string_view text);
+
 }  // namespace krg::krgrun

@@ -25,8 +25,10 @@ std::vector<std::string> entries(const config::Environment& environment) {
 
 }  // namespace
 
-std::string krgd_path(const config::Environment& environment) {
-  if (const auto prefix = environment.get("KRG_PREFIX")) return std::string(*prefix) + "/bin/krgd";
+std::string krgd_path(const settings::Settings& settings) {
+  if (const auto& prefix = settings.cluster.prefix.name; !prefix.empty()) {
+    return prefix + "/bin/krgd";
+  }
   std::array<char, 4096> self{};
   const ssize_t n = readlink("/proc/self/exe", self.data(), self.size() - 1);
   const std::string path(self.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
@@ -97,10 +99,8 @@ Status Cluster::plan_start(boot::Init& init) {
                                  [](const krgrun::App& app) { return app.ranks > 0; });
   for (const krgrun::App& app : job_.apps) init.ranks += known ? app.ranks : 0;
   init.agent = choice.launch_agent;
-  init.program = krgd_path(environment_);
-  for (const auto& [name, value] : environment_.all()) {
-    if (name.rfind("KRG_", 0) == 0) init.settings.push_back(name + "=" + value);
-  }
+  init.program = krgd_path(job_.settings);
+  init.settings = settings::accepted(environment_);
   hosts_ = init.hosts;
   hellos_.resize(hosts_.size());
   return {};
@@ -139,11 +139,12 @@ Co<Status> Cluster::start(Deadline deadline) {
 }
 
 Co<Status> Cluster::attach(Deadline deadline) {
-  const std::string name = job_.cluster.name.empty()
-                               ? std::string(environment_.get("KRG_CLUSTER").value_or(""))
-                               : job_.cluster.name;
+  const std::string& name = job_.cluster.name;
   const auto found = control::find_cluster(environment_.get("XDG_RUNTIME_DIR").value_or(""), name);
-  if (!found) co_return complain(found.error().code(), found.error().what());
+  if (!found) {
+    co_return complain(found.error().code(), "cluster " + name + ": " + found.error().what() +
+                                                 "; see 'krgadm cluster list'");
+  }
   auto socket = control::call(found->socket);
   if (!socket) co_return complain(socket.error().code(), socket.error().message());
   control::ConnectionHandler& handler = *this;

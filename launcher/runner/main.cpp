@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "krgrun: %s\n", warning.c_str());
   }
   return krg::runner::run(*parsed.job, environment, [&] {
-    krg::proc::set_title(argv, {krg::runner::krgd_path(environment), "--boot"});
+    krg::proc::set_title(argv, {krg::runner::krgd_path(parsed.job->settings), "--boot"});
     return krg::krgd::run(environment);
   });
 }

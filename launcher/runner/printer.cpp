@@ -9,8 +9,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <system_error>
 
 namespace krg::runner {
 namespace {
@@ -32,6 +34,10 @@ std::string time_of_day() {
   char all[48];
   std::snprintf(all, sizeof all, "%.*s.%03ld ", static_cast<int>(n), text, now.tv_nsec / 1'000'000);
   return all;
+}
+
+std::string cannot_write(const std::string& name, int error) {
+  return "can not write to " + name + ": " + std::generic_category().message(error);
 }
 
 }  // namespace
@@ -95,12 +101,11 @@ void Printer::finish() {
   err_.finish();
 }
 
-Status Printer::print(std::uint32_t rank, int stream, std::span<const std::byte> text) {
+void Printer::print(std::uint32_t rank, int stream, std::span<const std::byte> text) {
   const std::string_view piece(reinterpret_cast<const char*>(text.data()), text.size());
   if (!how_.directory.empty() || !how_.file.empty()) return to_file(rank, stream, piece);
   Drain& drain = stream == 1 ? out_ : err_;
   drain.add(how_.tag || how_.timestamp ? decorate(rank, stream, piece, drain) : std::string(piece));
-  return {};
 }
 
 std::string Printer::prefix(std::uint32_t rank) const {
@@ -174,22 +179,49 @@ std::string Printer::file_name(std::uint32_t rank, int stream) const {
   return name;
 }
 
-Status Printer::to_file(std::uint32_t rank, int stream, std::string_view text) {
+void Printer::to_file(std::uint32_t rank, int stream, std::string_view text) {
   const std::string name = file_name(rank, stream);
   UniqueFd& file = files_[name];
+  const auto give_up = [&] {
+    if (complaint_.empty()) complaint_ = cannot_write(name, errno);
+  };
   if (!file) {
     std::error_code ignored;
     const auto parent = std::filesystem::path(name).parent_path();
     if (!parent.empty()) std::filesystem::create_directories(parent, ignored);
     file.reset(open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0666));
-    if (!file) return errno_error(Errc::system_error, "opening an output file");
+    if (!file) return give_up();
   }
   while (!text.empty()) {
     const ssize_t n = ::write(file.get(), text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return errno_error(Errc::system_error, "writing an output file");
+    if (n < 0) return give_up();
     text.remove_prefix(static_cast<std::size_t>(n));
   }
+}
+
+Status prepare_output(const krgrun::Output& how, std::string& complaint) {
+  std::string folder = how.directory;
+  if (folder.empty()) {
+    // Up to the first part that depends on the rank.
+    const std::string fixed = how.file.substr(0, how.file.find('%'));
+    folder = fixed.substr(0, fixed.rfind('/') + 1);
+  }
+  if (folder.empty()) return {};
+  // A device, or the file of a run before: its folder may well be somebody else's.
+  const bool one_file = !how.file.empty() && how.file.find('%') == std::string::npos;
+  if (one_file && access(how.file.c_str(), W_OK) == 0) return {};
+  std::error_code failed;
+  std::filesystem::create_directories(folder, failed);
+  // Only making a file shows whether files can be made: access(2) lets root write to /proc.
+  std::string probe = folder + "/.krgrun-XXXXXX";
+  const UniqueFd file(failed ? -1 : mkostemp(probe.data(), O_CLOEXEC));
+  if (!file) {
+    complaint = std::string(how.directory.empty() ? "--output-file: " : "--output-dir: ") +
+                cannot_write(folder, failed ? failed.value() : errno);
+    return Errc::invalid_argument;
+  }
+  unlink(probe.c_str());
   return {};
 }
 

@@ -53,13 +53,15 @@ class Printer {
 
   void rank_started(std::uint32_t rank, int pid) { pids_[rank] = pid; }
   // stream: 1 = stdout, 2 = stderr.
-  // Errors  of a file that can not be made or written; the line is lost.
-  Status print(std::uint32_t rank, int stream, std::span<const std::byte> text);
+  // What a file does not take is lost, and complaint() says so.
+  void print(std::uint32_t rank, int stream, std::span<const std::byte> text);
   // Nothing more comes from this rank: in tagged output its unfinished line is ended.
   void rank_ended(std::uint32_t rank);
   // More than is good waits to be written.
   bool congested() const noexcept;
   bool broken() const noexcept { return out_.broken(); }
+  // One line about the first file that could not be made or written; "" = none.
+  const std::string& complaint() const noexcept { return complaint_; }
   void finish();
 
  private:
@@ -70,7 +72,7 @@ class Printer {
 
   std::string decorate(std::uint32_t rank, int stream, std::string_view text, Drain& drain);
   std::string prefix(std::uint32_t rank) const;
-  Status to_file(std::uint32_t rank, int stream, std::string_view text);
+  void to_file(std::uint32_t rank, int stream, std::string_view text);
   std::string file_name(std::uint32_t rank, int stream) const;
 
   const krgrun::Output how_;
@@ -81,6 +83,12 @@ class Printer {
   std::unordered_map<std::uint64_t, Source> sources_;  // rank * 2 + stream - 1
   std::uint64_t last_source_[2] = {~0ull, ~0ull};      // Per drain: whose piece came last.
   std::map<std::string, UniqueFd> files_;
+  std::string complaint_;
 };
+
+// Makes the folder that `how` puts files in, if it names one, and tries whether files can be made
+// there.
+// Errors  invalid_argument  with one line in `complaint`.
+Status prepare_output(const krgrun::Output& how, std::string& complaint);
 
 }  // namespace krg::runner

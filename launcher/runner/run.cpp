@@ -33,6 +33,11 @@ int show(const krgrun::Job& job) {
 int run(const krgrun::Job& job, const config::Environment& environment, std::function<int()> krgd) {
   log::set_who("krgrun");
   if (job.dry_run) return show(job);
+  std::string complaint;
+  if (!prepare_output(job.out, complaint)) {
+    std::fprintf(stderr, "krgrun: %s\n", complaint.c_str());
+    return 2;
+  }
   // Never destroyed: coroutines that still wait end with the process.
   auto* const runner = new Runner(job, environment, std::move(krgd));
   const int code = runner->run();

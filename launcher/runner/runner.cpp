@@ -14,10 +14,7 @@
 namespace krg::runner {
 namespace {
 
-constexpr Duration kStartTime = std::chrono::seconds(60);
 constexpr Duration kShutdownTime = std::chrono::seconds(4);
-constexpr Duration kPingInterval = std::chrono::seconds(1);
-constexpr Duration kPingPatience = std::chrono::seconds(5);
 constexpr int kTimedOut = 124;  // As timeout(1).
 
 std::string text_of(const placement::Policy& policy, const char* what) {
@@ -84,8 +81,11 @@ void Runner::say(const std::string& line) {
 
 Co<int> Runner::work() {
   int code = 1;
-  if (const Status up = co_await cluster_.come_up(reactor_.after(kStartTime)); !up) {
+  const Deadline start = reactor_.after(job_.settings.launch.timeout);
+  if (const Status up = co_await cluster_.come_up(start); !up) {
     if (!ended_) say(cluster_.complaint());
+    // A standing cluster that is not there: nothing was started.
+    if (up.error() == Errc::not_found || up.error() == Errc::invalid_argument) code = 2;
   } else {
     code = co_await converse();
   }
@@ -135,6 +135,8 @@ Co<int> Runner::converse() {
   }
   input_->stop();
   printer_->finish();
+  // Whatever became of the job: its output is not what was asked for.
+  if (!printer_->complaint().empty()) ended_ = jobs::Ended{1, printer_->complaint()};
   say(ended_->text);
   co_return ended_->code;
 }
@@ -147,15 +149,16 @@ Co<void> Runner::time_out() {
 
 // The nodes are watched by the krgd that leads the job; that one is watched from here.
 Co<void> Runner::watch_leader() {
+  const Duration interval = job_.settings.node.heartbeat_interval;
   heard_ = reactor_.now();
   while (!ended_) {
     const TimePoint asked = reactor_.now();
     cluster_.connection().send(jobs::AreYouThere{});
-    co_await reactor::sleep_for(reactor_, kPingInterval);
+    co_await reactor::sleep_for(reactor_, interval);
     const TimePoint now = reactor_.now();
     // Who was stopped himself, or does not read because of his terminal, has not listened.
-    if (now - asked > 2 * kPingInterval || printer_->congested()) heard_ = now;
-    if (now - heard_ < kPingPatience) continue;
+    if (now - asked > 2 * interval || printer_->congested()) heard_ = now;
+    if (now - heard_ < job_.settings.node.heartbeat_patience) continue;
     end(1, "node 0 (host " + cluster_.hosts()[0] + ") is lost: no answer for seconds");
   }
 }
@@ -199,8 +202,10 @@ void Runner::on_frame(std::uint16_t type, wire::Bytes body) {
 
 void Runner::print(const jobs::Output& output) {
   if (printer_ == nullptr) return;
-  if (const Status printed = printer_->print(output.rank, output.stream, output.text); !printed) {
-    cluster_.connection().send(jobs::Stop{1, printed.error().message(), true});
+  const bool worked = printer_->complaint().empty();
+  printer_->print(output.rank, output.stream, output.text);
+  if (worked && !printer_->complaint().empty()) {
+    cluster_.connection().send(jobs::Stop{1, "", true});
   }
   if (printer_->broken()) {
     cluster_.connection().send(jobs::Stop{128 + SIGPIPE, "nobody reads standard output", true});

@@ -11,20 +11,20 @@
 namespace krg::runner {
 namespace {
 
-constexpr Duration kStartTime = std::chrono::seconds(60);
 constexpr Duration kShutdownTime = std::chrono::seconds(4);
 
 class Founder final : private ClusterClient {
  public:
   Founder(const krgrun::Job& job, const config::Environment& environment)
-      : cluster_(reactor_, supervisor_, environment, job, *this) {
+      : start_time_(job.settings.launch.timeout),
+        cluster_(reactor_, supervisor_, environment, job, *this) {
     cluster_.set_standing();
   }
   int run() { return reactor::block_on(reactor_, work()); }
 
  private:
   Co<int> work() {
-    const Status up = co_await cluster_.come_up(reactor_.after(kStartTime));
+    const Status up = co_await cluster_.come_up(reactor_.after(start_time_));
     if (up) co_return 0;
     std::fprintf(stderr, "krgadm: %s\n", cluster_.complaint().c_str());
     co_await cluster_.shut_down(reactor_.after(kShutdownTime));
@@ -33,6 +33,7 @@ class Founder final : private ClusterClient {
   void on_frame(std::uint16_t, wire::Bytes) override {}
   void on_cluster_lost(const std::string&) override {}
 
+  const Duration start_time_;
   reactor::RealClock clock_;
   reactor::Reactor reactor_{clock_};
   proc::Supervisor supervisor_{reactor_};
@@ -41,10 +42,12 @@ class Founder final : private ClusterClient {
 
 }  // namespace
 
-int start_cluster(const krgrun::ClusterChoice& choice, const config::Environment& environment) {
+int start_cluster(const krgrun::ClusterChoice& choice, const settings::Settings& settings,
+                  const config::Environment& environment) {
   signal(SIGPIPE, SIG_IGN);
   krgrun::Job job;
   job.cluster = choice;
+  job.settings = settings;
   // Never destroyed: a Supervisor would end what it has started, and the krgds shall stay.
   auto* const founder = new Founder(job, environment);
   const int code = founder->run();

@@ -1,6 +1,7 @@
 #include "krg/settings/settings.h"
 
 #include "krg/log/log.h"
+#include "krg/settings/given.h"
 
 namespace krg::settings {
 
@@ -108,12 +109,25 @@ const std::vector<const config::TableBase*>& tables() {
   return all;
 }
 
-Settings read(const config::Sources& sources) {
-  const config::Config config(tables(), sources);
+Settings read(const config::Sources& sources, Report report) {
+  const config::Config config(tables(), sources, given());
   // What is wrong is logged; the values below the wrong one stand.
-  (void)config.report();
+  if (report == Report::yes) (void)config.report();
   return {config.read(Log::table()), config.read(Cluster::table()), config.read(Transport::table()),
           config.read(Node::table()), config.read(Launch::table())};
+}
+
+std::vector<std::string> accepted(const config::Environment& environment) {
+  config::Sources sources;
+  sources.environment = environment;
+  const config::Config config(tables(), sources, given());
+  std::vector<std::string> entries;
+  for (const config::Setting& setting : config.settings()) {
+    if (setting.level != config::Level::environment) continue;
+    const std::string& variable = setting.entry->variable;
+    entries.push_back(variable + "=" + std::string(*environment.get(variable)));
+  }
+  return entries;
 }
 
 Status apply(const Log& log) {

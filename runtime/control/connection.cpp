@@ -80,6 +80,7 @@ void Connection::resume() noexcept {
 void Connection::send_frame(std::uint16_t type, wire::Bytes body) {
   if (!open_) return;
   KRG_ASSERT(body.size() <= kFrameMax);
+  if (traffic_ != nullptr) traffic_->sent(type, body.size());
   std::byte header[kHeader] = {};
   wire::Encoder encoder{header};
   encoder.put(static_cast<std::uint32_t>(body.size()));
@@ -155,6 +156,7 @@ bool Connection::deliver() {
       in_buffer_.resize(std::max(in_buffer_.size(), kHeader + length + at));
       break;
     }
+    if (traffic_ != nullptr) traffic_->received(type, length);
     handler_.on_frame(*this, type, std::span(in_buffer_).subspan(at + kHeader, length));
     if (destroyed) return false;
     at += kHeader + length;

@@ -7,28 +7,11 @@
 #include "krg/log/log.h"
 
 namespace krg::node {
-namespace {
-
-// The upper end of the bucket in which the given share of all samples is reached.
-std::uint64_t quantile(const rpc::ServiceCounters& counters, double share) {
-  std::uint64_t total = 0;
-  for (const std::uint64_t n : counters.latency_log2_ns) total += n;
-  if (total == 0) return 0;
-  std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < counters.latency_log2_ns.size(); ++i) {
-    seen += counters.latency_log2_ns[i];
-    if (static_cast<double>(seen) >= share * static_cast<double>(total)) return 1ull << i;
-  }
-  return 0;
-}
-
-}  // namespace
-
 Node::Node(reactor::Reactor& reactor, Options options)
     : reactor_(reactor),
       options_(std::move(options)),
       started_(reactor.now()),
-      rpc_(reactor, {.self = options_.self}),
+      rpc_(reactor, {.self = options_.self, .stats = &registry_}),
       watch_(rpc_, options_.watch, [this](NodeId node, Error why) {
         // Calls that wait for it end now.
         rpc_.set_address(node, "");
@@ -68,7 +51,8 @@ krg::Status Node::open_fabric(const OpenFabric& open) {
 std::string Node::address() const { return fabric_ == nullptr ? "" : fabric_->address(); }
 
 krg::Status Node::open_gate(std::string path) {
-  auto gate = std::make_unique<gate::Server>(reactor_, gate::Server::Options{.path = path});
+  auto gate = std::make_unique<gate::Server>(
+      reactor_, gate::Server::Options{.path = path, .stats = &registry_});
   gate->serve<Ping>(
       [](gate::Call&, const wire::Empty&) -> Result<wire::Empty> { return wire::Empty{}; });
   gate->serve<Status>(
@@ -109,14 +93,12 @@ Status::Reply Node::status() const {
   return reply;
 }
 
+// What has never happened is left out: it is most of the registry, and a cluster has many nodes.
 Stats::Reply Node::stats() const {
-  Stats::Reply reply;
-  for (const auto& [name, counters] : rpc_.counters()) {
-    reply.services.push_back({name, counters->calls_sent, counters->calls_failed,
-                              counters->requests_served, counters->requests_failed,
-                              counters->notices_sent, quantile(*counters, 0.5),
-                              quantile(*counters, 0.99)});
-  }
+  Stats::Reply reply{registry_.snapshot()};
+  std::erase_if(reply.counted.items, [](const stats::Item& item) {
+    return item.value == 0 && item.distribution.buckets.empty();
+  });
   return reply;
 }
 

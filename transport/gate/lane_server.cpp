@@ -42,6 +42,7 @@ class LaneServer::SlotCall final : public Call {
       copy_in(buffer_.data(), lane_.area(slot_).data(), header.size);
       request_ = buffer_;
     }
+    count_begun(handler.served);
     handler.handle(*this);
   }
 
@@ -52,7 +53,11 @@ class LaneServer::SlotCall final : public Call {
     finished();
   }
 
-  void refuse(Errc code) noexcept { fail(Error(code)); }
+  // No service takes the call.
+  void refuse(Errc code) noexcept {
+    count_begun(nullptr);
+    fail(Error(code));
+  }
 
   const Caller& caller() const noexcept override { return lane_.caller_; }
   Status pass(UniqueFd) override {
@@ -64,12 +69,14 @@ class LaneServer::SlotCall final : public Call {
     return size <= kInlineMax ? std::span<std::byte>(reply.bytes) : lane_.area(slot_);
   }
   void complete(std::size_t size) override {
+    count_answered(size);
     ReplyBlock& reply = lane_.lane_.slots[slot_].reply;
     reply.code = 0;
     reply.size = static_cast<std::uint32_t>(size);
     publish(reply);
   }
   void fail(const Error& error) override {
+    count_failed();
     ReplyBlock& reply = lane_.lane_.slots[slot_].reply;
     reply.code = static_cast<std::uint16_t>(error.code());
     reply.native = error.native();

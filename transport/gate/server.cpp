@@ -44,7 +44,15 @@ class Server::Impl final : public SessionHost, private reactor::FdHandler, priva
   }
 
   void add(ServiceId id, std::unique_ptr<Handler> handler) {
-    if (handlers_.size() <= id.value) handlers_.resize(id.value + 1u);
+    if (handlers_.size() <= id.value) {
+      handlers_.resize(id.value + 1u);
+      served_.resize(id.value + 1u);
+    }
+    auto& served = served_[id.value];
+    if (served == nullptr && options_.stats != nullptr) {
+      served = std::make_unique<Served>(*options_.stats, handler->name());
+    }
+    handler->served = served.get();
     handlers_[id.value] = std::move(handler);
   }
 
@@ -145,6 +153,7 @@ class Server::Impl final : public SessionHost, private reactor::FdHandler, priva
   UniqueFd listener_;
   UniqueFd spare_;
   Observer observer_;
+  std::vector<std::unique_ptr<Served>> served_;  // By service; stays when a handler is replaced.
   std::vector<std::unique_ptr<Handler>> handlers_;
   std::vector<std::unique_ptr<Session>> sessions_;
   std::uint64_t last_session_ = 0;

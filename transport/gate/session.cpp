@@ -135,7 +135,7 @@ Status Session::on_request(const FrameHeader& header, std::span<const std::byte>
       deadline_in(host_.reactor().now(), header.word));
   SocketCall& served = *call;
   calls_.emplace(header.call, std::move(call));
-  handler->handle(served);
+  served.serve(*handler);
   return {};
 }
 

@@ -33,6 +33,9 @@ class SocketCall final : public Call {
              std::vector<UniqueFd> fds, Deadline deadline);
   ~SocketCall() override;
 
+  // May destroy this.
+  void serve(Handler& handler);
+
   const Caller& caller() const noexcept override;
   Status pass(UniqueFd fd) override;
   Conversation* conversation() noexcept override { return &conversation_; }

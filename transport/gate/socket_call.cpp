@@ -1,4 +1,5 @@
 #include "krg/gate/call.h"
+#include "krg/gate/served.h"
 #include "session.h"
 
 namespace krg::gate {
@@ -7,6 +8,19 @@ Call::~Call() { KRG_ASSERT(!serving_); }
 
 void Call::stop_serving() noexcept {
   if (serving_) std::exchange(serving_, nullptr).destroy();
+}
+
+void Call::count_begun(Served* served) noexcept {
+  served_ = served;
+  if (served_ != nullptr) begun_ = served_->begun(request_.size());
+}
+
+void Call::count_answered(std::size_t size) {
+  if (served_ != nullptr) served_->answered(begun_, size);
+}
+
+void Call::count_failed() noexcept {
+  if (served_ != nullptr) served_->failed();
 }
 
 SocketCall::SocketCall(Session& session, std::uint32_t id, std::vector<std::byte> request,
@@ -36,11 +50,18 @@ std::span<std::byte> SocketCall::room(std::size_t size) {
   return reply_;
 }
 
+void SocketCall::serve(Handler& handler) {
+  count_begun(handler.served);
+  handler.handle(*this);
+}
+
 void SocketCall::complete(std::size_t size) {
+  count_answered(size);
   answer(reply_header(id_, Error()), std::span<const std::byte>(reply_).first(size));
 }
 
 void SocketCall::fail(const Error& error) {
+  count_failed();
   passed_.clear();
   answer(reply_header(id_, error), {});
 }

@@ -44,6 +44,7 @@ void CallBase::finish(Error error) noexcept {
     rpc_.sample_end(*this);
   } else {
     data_.reset();
+    rpc_.count_failure(*this);
   }
   if (StreamCore* core = sent_ ? stream() : nullptr; core != nullptr) {
     core->on_closed(error.code() == Errc::ok ? Error(Errc::end_of_stream) : error);

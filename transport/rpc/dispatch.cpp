@@ -22,8 +22,10 @@ Rpc::ServiceEntry* Rpc::find_service(ServiceId id) const noexcept {
 void Rpc::install(ServiceId id, const char* name, std::unique_ptr<Handler> handler, bool enabled) {
   if (id.value >= services_.size()) services_.resize(id.value + std::size_t{1});
   KRG_ASSERT(services_[id.value] == nullptr);
-  services_[id.value] = std::make_unique<ServiceEntry>(
-      ServiceEntry{id, name, std::move(handler), enabled, {}, {}, {}});
+  services_[id.value] =
+      std::make_unique<ServiceEntry>(ServiceEntry{id, name, std::move(handler), enabled, {}, {}});
+  if (id.value >= stats_.size()) stats_.resize(services_.size(), stats_[0]);
+  stats_[id.value] = ServiceStats::make(registry_, name);
 }
 
 void Rpc::disable(ServiceId id) noexcept {
@@ -41,19 +43,12 @@ void Rpc::enable(ServiceId id) {
   for (WaitingArrival& w : waiting) dispatch(std::move(w.arrival), w.typed);
 }
 
-std::vector<std::pair<std::string, const ServiceCounters*>> Rpc::counters() const {
-  std::vector<std::pair<std::string, const ServiceCounters*>> all;
-  for (const auto& service : services_) {
-    if (service != nullptr) all.emplace_back(service->name, &service->counters);
-  }
-  return all;
-}
-
 void Rpc::dispatch(Arrival&& arrival, wire::Bytes typed) {
   if (dead(arrival)) return drop(arrival);
   ServiceEntry* service = find_service(arrival.service);
   if (service == nullptr) {
     ++active_handlers_;
+    if (!arrival.one_way) stats_of(arrival.service).counters[ServiceStats::kServed].add();
     Incoming(std::move(arrival), false).answer(Error(Errc::no_service));
     return;
   }
@@ -73,7 +68,9 @@ void Rpc::dispatch(Arrival&& arrival, wire::Bytes typed) {
 
 void Rpc::run_handler(ServiceEntry& service, Arrival&& arrival, wire::Bytes typed) {
   ++active_handlers_;
-  ++service.counters.requests_served;
+  stats_of(service.id)
+      .counters[arrival.one_way ? ServiceStats::kOneWayReceived : ServiceStats::kServed]
+      .add();
   service.handler->handle(std::move(arrival), typed);
 }
 
@@ -100,6 +97,15 @@ void Rpc::key_done(ServiceEntry& service, std::uint64_t key) noexcept {
     return;
   }
   service.keys.erase(it);
+}
+
+void Rpc::count_item(ServiceId service) noexcept {
+  stats_of(service).counters[ServiceStats::kItemsSent].add();
+}
+
+// A request is answered with an error.
+void Rpc::count_refusal(const Arrival& arrival) noexcept {
+  if (!arrival.one_way) stats_of(arrival.service).counters[ServiceStats::kServedFailed].add();
 }
 
 // A request that will never run: its caller is gone or has cancelled it.

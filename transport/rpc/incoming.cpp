@@ -46,6 +46,7 @@ void Incoming::answer(Payload reply) noexcept {
 void Incoming::answer(Error error) noexcept {
   if (answered_ || arrival_.rpc == nullptr) return;
   answered_ = true;
+  arrival_.rpc->count_refusal(arrival_);
   Peer& to = *arrival_.answer_to;
   if (arrival_.one_way || to.session != arrival_.session) return;
   const FrameHeader header{0, arrival_.service.value, static_cast<std::uint8_t>(Kind::error), 0,

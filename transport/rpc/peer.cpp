@@ -39,6 +39,10 @@ Batch* Peer::take_batch() {
   return batch;
 }
 
+void Peer::count_sent(const FrameHeader& header, std::size_t size) noexcept {
+  rpc.stats_of(ServiceId{header.service}).sent(header.kind, size);
+}
+
 void Peer::mark_dirty() noexcept {
   if (!ListNode<DirtyTag>::linked()) rpc.dirty_.push_back(*this);
 }
@@ -62,6 +66,7 @@ Status Peer::append(std::uint8_t index, FrameHeader header, const Payload& paylo
       header.size = static_cast<std::uint32_t>(out.size());
       std::memcpy(at, &header, sizeof header);
       batch.used += sizeof header + out.size();
+      count_sent(header, out.size());
       mark_dirty();
       return {};
     }
@@ -94,6 +99,7 @@ Status Peer::append(std::uint8_t index, FrameHeader header, const Payload& paylo
         header.size = static_cast<std::uint32_t>(out.size());
         std::memcpy(at, &header, sizeof header);
         batch.used += sizeof header + out.size();
+        count_sent(header, out.size());
         mark_dirty();
         return {};
       }
@@ -130,6 +136,7 @@ Status Peer::append_large(std::uint8_t index, FrameHeader header, const Payload&
     payload.encode(out);
   }
   std::memcpy(large->header.data() + kFramesAt, &header, sizeof header);
+  count_sent(header, header.size + data.size());
   large->data = std::move(data);
   seal(index);
   ++large_under_way;

@@ -121,6 +121,7 @@ struct Peer : ListNode<struct DirtyTag> {
   void send_queue(std::uint8_t lane) noexcept;
   void send_waiting(std::uint8_t lane) noexcept;
   Status append_large(std::uint8_t lane, FrameHeader header, const Payload& payload, Buffer data);
+  void count_sent(const FrameHeader& header, std::size_t size) noexcept;
   void seal(std::uint8_t lane) noexcept;
   bool send(std::uint8_t lane, Outgoing outgoing) noexcept;
   bool try_send(Outgoing outgoing) noexcept;

@@ -49,6 +49,8 @@ bool Rpc::on_batch(Peer& from, wire::Bytes content) {
 }
 
 bool Rpc::on_frame(Peer& from, Frame& frame) {
+  stats_of(ServiceId{frame.header.service})
+      .received(frame.header.kind, frame.payload.size() + frame.attachment.size());
   // The payload of a frame that has no flag is the typed part alone, which is the case to be fast
   // at.
   switch (frame.kind()) {
@@ -143,7 +145,6 @@ bool Rpc::on_error(const Frame& frame) {
   const auto code = in.get<std::uint16_t>();
   if (!in.finished() || code == 0 || !is_errc(code)) return false;
   if (CallBase* call = find_call(frame.header.call); call != nullptr) {
-    if (ServiceEntry* service = find_service(call->service_)) ++service->counters.calls_failed;
     call->finish(Error(static_cast<Errc>(code)).with_peer(call->peer_->node));
   }
   return true;
@@ -193,6 +194,7 @@ bool Rpc::on_stream_frame(Peer& from, const Frame& frame) {
   if (stream == nullptr) return true;  // It has ended on this side.
   switch (frame.kind()) {
     case Kind::item:
+      stats_of(ServiceId{frame.header.service}).counters[ServiceStats::kItemsReceived].add();
       return stream->on_item(frame.payload);
     case Kind::end:
       stream->on_end();

@@ -1,19 +1,17 @@
 #include "krg/rpc/rpc.h"
 
-#include <bit>
-
 #include "krg/log/log.h"
 #include "rpc_impl.h"
 
 namespace krg::rpc {
-namespace {
-
-constexpr unsigned kSampleInterval = 8;
-
-}  // namespace
 
 Rpc::Rpc(reactor::Reactor& reactor, Options options)
-    : reactor_(reactor), options_(std::move(options)), slots_(1) {
+    : reactor_(reactor),
+      options_(std::move(options)),
+      own_registry_(options_.stats == nullptr ? std::make_unique<stats::Registry>() : nullptr),
+      registry_(own_registry_ == nullptr ? *options_.stats : *own_registry_),
+      stats_(1, ServiceStats::make(registry_, "other")),
+      slots_(1) {
   serve<Multicast>([this](Incoming&, Multicast::Request request) -> Co<Result<Multicast::Reply>> {
     const Deadline deadline = reactor_.after(std::chrono::milliseconds(request.deadline_ms));
     co_return Multicast::Reply{co_await call_all_raw(
@@ -183,7 +181,7 @@ Status Rpc::notify(NodeId to, ServiceId service, Payload request, Priority prior
     if (target.address.empty()) return Error(Errc::unreachable, "no address").with_peer(to);
     connect(target);
   }
-  if (ServiceEntry* entry = find_service(service)) ++entry->counters.notices_sent;
+  stats_of(service).counters[ServiceStats::kOneWaySent].add();
   const FrameHeader header{0, service.value, static_cast<std::uint8_t>(Kind::one_way), 0, 0};
   return target.append_or_queue(static_cast<std::uint8_t>(priority), header, request, true);
 }
@@ -215,19 +213,22 @@ CallBase* Rpc::find_call(std::uint64_t id) const noexcept {
   return slots_[index].call;
 }
 
+// Counts the call, and times it if it is its turn.
 void Rpc::sample_begin(CallBase& call) noexcept {
-  if (++sample_ % kSampleInterval == 0) call.began_ = reactor::ticks();
+  stats::Counter& called = stats_of(call.service_).counters[ServiceStats::kCalled];
+  if (called.value() % ServiceStats::kSampleInterval == 0) call.began_ = reactor::ticks();
+  called.add();
 }
 
 void Rpc::sample_end(CallBase& call) noexcept {
   if (call.began_ == 0) return;
   const auto ns = static_cast<std::uint64_t>(static_cast<double>(reactor::ticks() - call.began_) /
                                              reactor::ticks_per_ns());
-  if (ServiceEntry* service = find_service(call.service_)) {
-    const auto bucket = static_cast<std::size_t>(std::bit_width(ns));
-    auto& histogram = service->counters.latency_log2_ns;
-    ++histogram[std::min(bucket, histogram.size() - 1)];
-  }
+  stats_of(call.service_).record_latency(registry_, ns);
+}
+
+void Rpc::count_failure(const CallBase& call) noexcept {
+  stats_of(call.service_).counters[ServiceStats::kCalledFailed].add();
 }
 
 void Rpc::start(CallBase& call) noexcept {
@@ -271,7 +272,6 @@ void Rpc::send_call(CallBase& call) noexcept {
   }
   StreamCore* stream = call.stream();
   if (stream != nullptr) header.flags |= kStream;
-  if (ServiceEntry* service = find_service(call.service_)) ++service->counters.calls_sent;
   to.calls.push_back(call);
   const Status sent = to.append(call.lane_, header, payload, std::move(call.attach_));
   if (!sent) {

@@ -9,6 +9,7 @@
 #include "frame.h"
 #include "krg/rpc/rpc.h"
 #include "peer.h"
+#include "service_stats.h"
 
 namespace krg::rpc {
 
@@ -40,8 +41,11 @@ struct Rpc::ServiceEntry {
   std::deque<WaitingArrival> waiting;
   // A key is here while a request with it executes; the others of that key wait in order.
   std::unordered_map<std::uint64_t, std::deque<WaitingArrival>> keys;
-  ServiceCounters counters;
 };
+
+inline ServiceStats& Rpc::stats_of(ServiceId id) noexcept {
+  return stats_[id.value < stats_.size() ? id.value : 0];
+}
 
 // Bulk data on its way into a buffer of ours.
 class LargeReceive final : public fabric::Completion {

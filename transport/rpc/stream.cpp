@@ -6,15 +6,20 @@
 namespace krg::rpc {
 namespace {
 
-FrameHeader stream_frame(Kind kind, bool server, std::uint64_t call) noexcept {
-  return {0, 0, static_cast<std::uint8_t>(kind), server ? std::uint8_t{0} : std::uint8_t{kToServer},
-          call};
+// `service` is there to be counted for.
+FrameHeader stream_frame(Kind kind, bool server, ServiceId service, std::uint64_t call) noexcept {
+  return {0, service.value, static_cast<std::uint8_t>(kind),
+          server ? std::uint8_t{0} : std::uint8_t{kToServer}, call};
 }
 
 }  // namespace
 
-StreamCore::StreamCore(Rpc& rpc, bool server) noexcept
-    : rpc_(rpc), readable_(rpc.reactor()), writable_(rpc.reactor()), server_(server) {}
+StreamCore::StreamCore(Rpc& rpc, ServiceId service, bool server) noexcept
+    : rpc_(rpc),
+      service_(service),
+      readable_(rpc.reactor()),
+      writable_(rpc.reactor()),
+      server_(server) {}
 
 StreamCore::~StreamCore() {
   if (server_ && peer_ != nullptr) peer_->streams.erase(call_);
@@ -40,7 +45,8 @@ Co<Status> StreamCore::send(Payload item, Deadline deadline) {
   if (closed_.code() != Errc::ok) co_return closed_;
   if (ended_) co_return Error(Errc::end_of_stream, "this side has ended the stream");
   --window_;
-  co_return peer_->append(0, stream_frame(Kind::item, server_, call_), item);
+  rpc_.count_item(service_);
+  co_return peer_->append(0, stream_frame(Kind::item, server_, service_, call_), item);
 }
 
 Co<Result<std::vector<std::byte>>> StreamCore::recv(Deadline deadline) {
@@ -54,7 +60,8 @@ Co<Result<std::vector<std::byte>>> StreamCore::recv(Deadline deadline) {
   inbox_.pop_front();
   if (++taken_ >= kStreamWindow / 2 && closed_.code() == Errc::ok) {
     const std::uint32_t items = std::exchange(taken_, 0);
-    (void)peer_->append(0, stream_frame(Kind::window, server_, call_), Payload::of(items));
+    (void)peer_->append(0, stream_frame(Kind::window, server_, service_, call_),
+                        Payload::of(items));
   }
   co_return item;
 }
@@ -63,7 +70,7 @@ void StreamCore::end() noexcept {
   if (ended_ || closed_.code() != Errc::ok || peer_ == nullptr) return;
   ended_ = true;
   const wire::Bytes nothing;
-  (void)peer_->append(0, stream_frame(Kind::end, server_, call_), Payload::raw(nothing));
+  (void)peer_->append(0, stream_frame(Kind::end, server_, service_, call_), Payload::raw(nothing));
 }
 
 bool StreamCore::on_item(wire::Bytes item) {

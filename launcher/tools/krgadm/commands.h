@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "krg/cli/parse.h"
 #include "krg/config/environment.h"
+#include "krg/settings/settings.h"
 
 namespace krg::krgadm {
 
@@ -15,7 +16,7 @@ int show_stats(const Target& target, bool json);
 int show_config(const config::Environment& environment, bool json);
 int list_clusters(const Target& target, bool json);
 int start_cluster(const cli::Arguments& args, const Target& target,
-                  const config::Environment& environment);
+                  const settings::Settings& settings, const config::Environment& environment);
 int stop_cluster(const Target& target);
 
 }  // namespace krg::krgadm

@@ -48,12 +48,14 @@ constexpr Command kKrgadm{"krgadm",
                           false,
                           "Exit codes: 0 done, 1 failed, 2 bad usage. See krgadm(1).\n"};
 
-int cluster_command(const cli::Arguments& args, Target target,
+int cluster_command(const cli::Arguments& args, Target target, const settings::Settings& settings,
                     const config::Environment& environment) {
   const std::string word = args.rest.empty() ? "" : args.rest.front();
   if (args.rest.size() == 1 && word == "list") return list_clusters(target, args.has("--json"));
   if (args.rest.size() == 2) target.cluster = args.rest[1];
-  if (word == "start" && args.rest.size() <= 2) return start_cluster(args, target, environment);
+  if (word == "start" && args.rest.size() <= 2) {
+    return start_cluster(args, target, settings, environment);
+  }
   if (word == "stop" && args.rest.size() <= 2) return stop_cluster(target);
   return cli::refuse("krgadm",
                      "cluster: say 'list', 'start [NAME]' or 'stop [NAME]'; "
@@ -68,13 +70,13 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
                                      "'? see krgadm " + std::string(name) + " --help");
   }
   if (name == "config") return show_config(environment, json);
-  const Target target{
-      std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
-      std::string(args.value("--cluster").value_or(environment.get("KRG_CLUSTER").value_or("")))};
+  const settings::Settings settings = settings::read(config::Sources::of_process());
+  const Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
+                      std::string(args.value("--cluster").value_or(settings.cluster.name))};
   if (name == "status") return show_status(target, json);
   if (name == "nodes") return show_nodes(target, json);
   if (name == "stats") return show_stats(target, json);
-  return cluster_command(args, target, environment);
+  return cluster_command(args, target, settings, environment);
 }
 
 int main(std::span<const std::string_view> words) {

@@ -47,11 +47,11 @@ Status choose(const cli::Arguments& args, krgrun::ClusterChoice& choice, std::st
 }  // namespace
 
 int start_cluster(const cli::Arguments& args, const Target& target,
-                  const config::Environment& environment) {
+                  const settings::Settings& settings, const config::Environment& environment) {
   krgrun::ClusterChoice choice;
   std::string complaint;
   choice.name = target.cluster.empty() ? "krg" : target.cluster;
-  choice.launch_agent = args.value("--launch-agent").value_or("");
+  choice.launch_agent = args.value("--launch-agent").value_or(settings.launch.agent);
   if (!control::is_cluster_name(choice.name)) {
     return cli::refuse("krgadm", "cluster start: '" + choice.name +
                                      "' is no name: use up to 32 letters, digits, '_', '.', '-'");
@@ -61,7 +61,7 @@ int start_cluster(const cli::Arguments& args, const Target& target,
     cli::refuse("krgadm", "cluster '" + choice.name + "' is running here already");
     return cli::kFailed;
   }
-  return runner::start_cluster(choice, environment);
+  return runner::start_cluster(choice, settings, environment);
 }
 
 }  // namespace krg::krgadm

@@ -40,6 +40,15 @@ LINES = [
     (["--wdir", "/no/such/folder", "./leave_mark"], "no such directory"),
     (["--stdin", "7", "-n", "2", "./leave_mark"], "ranks go from 0 to 1"),
     (["--timeout", "soon", "./leave_mark"], "that is no time"),
+    (["-x", "1BAD=2", "./leave_mark"], "-x 1BAD=2: that is no name of a variable"),
+    (["--genv", "1BAD", "2", "./leave_mark"], "--genv 1BAD: that is no name of a variable"),
+    (["--output-dir", "/proc/x", "-n", "1", "./leave_mark"], "can not write to /proc/x"),
+    (["--output-dir", "/proc", "-n", "1", "./leave_mark"], "can not write to /proc"),
+    (["--output-file", "/proc/x/%r", "./leave_mark"], "can not write to /proc/x"),
+    (["--cluster", "nosuch", "./leave_mark"], "cluster nosuch: no cluster of that name runs here"),
+    (["--launch-agent", "ssh", "-H", "no-such-host.invalid", "./leave_mark"], "is unknown"),
+    (["--launch-agent", "no-such-agent", "-H", "a,b", "./leave_mark"],
+     "--launch-agent: program no-such-agent is not in PATH"),
 ]
 
 
@@ -75,6 +84,13 @@ def main():
                 mark.unlink()
             if wrong:
                 errors.append(f"krgrun {' '.join(words)}: {', '.join(wrong)}: {line}{done.stdout}")
+
+        # A file that stops taking output while the job runs: its line and exit code 1, whoever is
+        # first, the job's end or the word that ends it.
+        for words in (["sh", "-c", "echo hi"], ["sh", "-c", "echo hi; exec sleep 60"]):
+            done = run(["--output-file", "/dev/full", "-n", "1", *words])
+            if done.returncode != 1 or done.stderr.count("\n") != 1 or "/dev/full" not in done.stderr:
+                errors.append(f"a full device: exit code {done.returncode}: {done.stderr}")
 
         done = run(["-n", "1", "./leave_mark"])
         if done.returncode != 0 or not mark.exists():

@@ -111,6 +111,13 @@ TEST(Config, UnknownVariablesWarnWithTheNearestName) {
   EXPECT_TRUE(config.report());
 }
 
+TEST(Config, WhatKrgGivesItselfIsNoUnknownVariable) {
+  constexpr Given kGiven[] = {{"KRG_RANK", "The task's number."}};
+  const Config config({&Options::table()}, environment({{"KRG_RANK", "3"}, {"KRG_RANKS", "3"}}),
+                      kGiven);
+  EXPECT_THAT(config.warnings(), ElementsAre("unknown variable KRG_RANKS"));
+}
+
 TEST(Config, AnUnknownKeyWarnsInAFileAndIsAnErrorOnTheCommandLine) {
   const TempFile file("[transport]\nshard = 2\n");
   Sources sources;

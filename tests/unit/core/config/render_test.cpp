@@ -47,5 +47,10 @@ TEST(ConfigRender, TheManualHasEveryEntryWithItsDefault) {
   EXPECT_THAT(page, HasSubstr("one of auto, ucx or ofi"));
 }
 
+TEST(ConfigRender, TheManualNamesWhatTasksGet) {
+  constexpr Given kGiven[] = {{"KRG_RANK", "The task's number."}};
+  EXPECT_EQ(manual(kGiven), "*KRG\\_RANK*\n\tThe task's number.\n\n");
+}
+
 }  // namespace
 }  // namespace krg::config

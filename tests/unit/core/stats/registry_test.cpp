@@ -23,6 +23,30 @@ TEST(StatsRegistry, TheSameNameIsTheSameObject) {
   EXPECT_EQ(s.find("nothing"), nullptr);
 }
 
+TEST(StatsRegistry, AGroupLiesSideBySideAndIsListedByName) {
+  Registry registry;
+  constexpr CounterName kNames[] = {{"count", ""}, {"bytes", "B"}};
+  Counter* const group = registry.counters("rpc.echo.served", kNames);
+  group[0].add(2);
+  group[1].add(48);
+  EXPECT_EQ(&registry.counter("rpc.echo.served.bytes"), &group[1]);
+  const Snapshot s = registry.snapshot();
+  ASSERT_EQ(s.items.size(), 2u);
+  EXPECT_EQ(s.find("rpc.echo.served.count")->value, 2);
+  EXPECT_EQ(s.find("rpc.echo.served.bytes")->value, 48);
+  EXPECT_EQ(s.find("rpc.echo.served.bytes")->unit, "B");
+}
+
+TEST(StatsRegistry, AGroupWhoseNamesAreTakenCountsUnseen) {
+  Registry registry;
+  constexpr CounterName kNames[] = {{"count", ""}};
+  registry.counters("x", kNames)[0].add(1);
+  registry.counters("x", kNames)[0].add(7);
+  const Snapshot s = registry.snapshot();
+  ASSERT_EQ(s.items.size(), 1u);
+  EXPECT_EQ(s.items[0].value, 1);
+}
+
 TEST(StatsRegistry, TwoRegistriesKnowNothingOfEachOther) {
   Registry a;
   Registry b;

@@ -153,6 +153,8 @@ TEST_F(Options, MakeTheEnvironment) {
   EXPECT_TRUE(parsed.job);
   EXPECT_THAT(parsed.warnings, ElementsAre("-x: NOT_SET is not set, so it is not passed on"));
   EXPECT_EQ(refusal("-x =3 true"), "-x =3: that is no name of a variable");
+  EXPECT_EQ(refusal("-x 1BAD=2 true"), "-x 1BAD=2: that is no name of a variable");
+  EXPECT_EQ(refusal("-env 1BAD 2 true"), "--env 1BAD: that is no name of a variable");
   EXPECT_EQ(refusal("-genv 'A B' 3 true"), "--genv A B: that is no name of a variable");
   EXPECT_EQ(refusal("-envall -envnone true"),
             "--envall, --envnone and --envlist exclude each other: leave all but one out");
@@ -222,6 +224,12 @@ TEST_F(Options, RefuseHostsThatAreNotThere) {
   EXPECT_EQ(refusal("-H n1,other true"), "host other is unknown: its name has no address");
   EXPECT_EQ(job("-H other --launch-agent sh true").cluster.hosts[0].name, "other")
       << "an agent has names of its own";
+  std::filesystem::create_directory(folder_.path() + "/bin");
+  folder_.file("bin/ssh", "#!/bin/sh\n", 0755);
+  EXPECT_EQ(refusal("-H other --launch-agent ssh true"),
+            "host other is unknown: its name has no address");
+  EXPECT_EQ(refusal("-H other --launch-agent 'no-agent -v' true"),
+            "--launch-agent: program no-agent is not in PATH");
   EXPECT_EQ(refusal("--hostfile /nonexistent true"),
             "hostfile /nonexistent can not be read: No such file or directory");
   EXPECT_EQ(refusal("-f " + folder_.file("bad", "n1\nn2 slots=0\n") + " true"),
@@ -249,6 +257,8 @@ TEST_F(Options, KeepTheOrderOfHostsForSeq) {
 }
 
 TEST_F(Options, GoBeforeSettings) {
+  std::filesystem::create_directory(folder_.path() + "/bin");
+  folder_.file("bin/agent", "#!/bin/sh\n", 0755);
   around_.settings.launch.agent = "agent";
   around_.settings.launch.kill_grace = std::chrono::seconds(7);
   const Job set = job("-H other true");

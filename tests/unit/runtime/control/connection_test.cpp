@@ -68,6 +68,29 @@ TEST_F(ConnectionTest, FramesArriveInOrderWhateverTheirSize) {
   EXPECT_EQ(at_b.texts, sent);
 }
 
+TEST_F(ConnectionTest, FramesAreCountedByTypeAndWay) {
+  stats::Registry registry;
+  Traffic traffic(registry, [](std::uint16_t type) -> std::string {
+    return type == Text::kFrame ? "text" : "";
+  });
+  a->count_in(traffic);
+  b->pause();
+  a->send(Text{"one"});
+  a->send_frame(99, {});
+  b->send(Text{"two"});
+  b->send(Text{"three"});
+  until([&] { return at_a.texts.size() == 2; });
+  const stats::Snapshot all = registry.snapshot();
+  const auto size = [](const char* text) {
+    return static_cast<std::int64_t>(wire::encode(Text{text}).size());
+  };
+  EXPECT_EQ(all.find("control.text.sent.count")->value, 1);
+  EXPECT_EQ(all.find("control.text.sent.bytes_out")->value, size("one"));
+  EXPECT_EQ(all.find("control.text.received.count")->value, 2);
+  EXPECT_EQ(all.find("control.text.received.bytes_in")->value, size("two") + size("three"));
+  EXPECT_EQ(all.find("control.unknown.sent.count")->value, 1);
+}
+
 TEST_F(ConnectionTest, RoomIsGivenWhenTheOtherSideReads) {
   b->pause();
   while (a->queued() < 1'000'000) a->send(Text{std::string(100'000, 'x')});

@@ -50,7 +50,20 @@ TEST_F(NodeGateTest, ATaskAsksItsNodeHowItIs) {
   ASSERT_TRUE(status);
   EXPECT_EQ(status->host, "here");
   EXPECT_EQ(status->pid, static_cast<std::uint32_t>(getpid()));
-  EXPECT_TRUE((*task)->call<Stats>({}, 10s));
+  const auto counted = (*task)->call<Stats>({}, 10s);
+  ASSERT_TRUE(counted);
+  const auto value = [&](std::string_view name) -> std::int64_t {
+    const stats::Item* const item = counted->counted.find(name);
+    return item == nullptr ? 0 : item->value;
+  };
+  EXPECT_EQ(value("gate.node.ping.served.count"), 1);
+  EXPECT_EQ(value("gate.node.status.served.count"), 1);
+  EXPECT_GT(value("gate.node.status.served.bytes_out"), 20);
+  EXPECT_EQ(value("gate.node.stats.served.count"), 1);  // This very call.
+  const stats::Item* const latency = counted->counted.find("gate.node.ping.served.latency");
+  ASSERT_NE(latency, nullptr);
+  EXPECT_EQ(latency->distribution.count(), 1u);
+  EXPECT_EQ(counted->counted.find("rpc.node.ping.served.count"), nullptr) << "zeros are left out";
   reactor_.stop();
   krgd.join();
 }

@@ -67,6 +67,15 @@ class RpcLoopback : public testing::Test {
       idle = 0;
     }
   }
+  // A number of the registry; 0 if it is not there.
+  std::int64_t counted(std::string_view name) const {
+    const stats::Snapshot all = rpc_.stats().snapshot();
+    const stats::Item* const item = all.find(name);
+    if (item == nullptr) return 0;
+    return item->kind == stats::Kind::histogram
+               ? static_cast<std::int64_t>(item->distribution.count())
+               : item->value;
+  }
   CallOptions within(Duration d) { return {.deadline = reactor_.after(d)}; }
 
   reactor::VirtualClock clock_;
@@ -93,6 +102,58 @@ TEST_F(RpcLoopback, AnInlineHandlerAnswers) {
   }(*this));
   EXPECT_EQ(rpc_.pending_calls(), 0u);
   EXPECT_EQ(rpc_.active_handlers(), 0u);
+}
+
+TEST_F(RpcLoopback, EveryKindOfMessageIsCountedWithItsBytes) {
+  rpc_.serve<Add>([](Incoming&, Number& n) -> Result<Number> {
+    if (n.n == 0) return Error(Errc::not_found);
+    return n;
+  });
+  rpc_.serve<Big>([](Incoming&, Text&) -> Result<Text> { return Text{"ok"}; });
+  run([](RpcLoopback& t) -> Co<void> {
+    for (std::uint64_t i = 0; i < 17; ++i) {
+      (void)co_await t.rpc_.call<Add>(t.self_, {i}, t.within(1s));
+    }
+    EXPECT_TRUE(t.rpc_.notify<Add>(t.self_, {1}));
+    const Text text{std::string(100'000, 'x')};
+    EXPECT_TRUE(co_await t.rpc_.call<Big>(t.self_, text, t.within(1s)));
+  }(*this));
+  const auto size = static_cast<std::int64_t>(wire::encoded_size(Number{}));
+  EXPECT_EQ(counted("rpc.test.add.called.count"), 17);
+  EXPECT_EQ(counted("rpc.test.add.called.failed"), 1);
+  EXPECT_EQ(counted("rpc.test.add.called.bytes_out"), 17 * size);
+  EXPECT_EQ(counted("rpc.test.add.called.bytes_in"), 16 * size + 2);  // An error is two bytes.
+  EXPECT_EQ(counted("rpc.test.add.called.latency"), 2);  // Of 17 the 9th, and the 17th.
+  EXPECT_EQ(counted("rpc.test.add.served.count"), 17);
+  EXPECT_EQ(counted("rpc.test.add.served.failed"), 1);
+  EXPECT_EQ(counted("rpc.test.add.served.bytes_in"), 17 * size);
+  EXPECT_EQ(counted("rpc.test.add.served.bytes_out"), 16 * size + 2);
+  EXPECT_EQ(counted("rpc.test.add.one_way_sent.count"), 1);
+  EXPECT_EQ(counted("rpc.test.add.one_way_sent.bytes_out"), size);
+  EXPECT_EQ(counted("rpc.test.add.one_way_received.count"), 1);
+  EXPECT_EQ(counted("rpc.test.add.one_way_received.bytes_in"), size);
+  EXPECT_GE(counted("rpc.test.big.called.bytes_out"), 100'000);
+  EXPECT_EQ(counted("rpc.test.big.called.bytes_out"), counted("rpc.test.big.served.bytes_in"));
+  EXPECT_EQ(counted("rpc.test.big.called.latency"), 1);  // The first call is always timed.
+}
+
+TEST_F(RpcLoopback, ACallThatTimesOutCountsAsFailed) {
+  rpc_.serve<Add>([](Incoming&, Number& n) -> Result<Number> { return n; }, false);
+  run([](RpcLoopback& t) -> Co<void> {
+    EXPECT_FALSE(co_await t.rpc_.call<Add>(t.self_, {1}, t.within(1s)));
+  }(*this));
+  EXPECT_EQ(counted("rpc.test.add.called.count"), 1);
+  EXPECT_EQ(counted("rpc.test.add.called.failed"), 1);
+  EXPECT_EQ(counted("rpc.test.add.called.latency"), 0);
+}
+
+TEST_F(RpcLoopback, WhatIsNotServedHereIsCountedAsOther) {
+  run([](RpcLoopback& t) -> Co<void> {
+    (void)co_await t.rpc_.call<Add>(t.self_, {1}, t.within(1s));
+  }(*this));
+  EXPECT_EQ(counted("rpc.other.called.count"), 1);
+  EXPECT_EQ(counted("rpc.other.called.failed"), 1);
+  EXPECT_EQ(counted("rpc.other.served.failed"), 1);
 }
 
 TEST_F(RpcLoopback, AnErrorOfTheHandlerReachesTheCaller) {
@@ -172,7 +233,7 @@ TEST_F(RpcLoopback, ADisabledServiceQueuesUntilItIsEnabled) {
     co_await reactor::sleep_for(t.reactor_, 10ms);  // The cancel is on its way.
     t.rpc_.enable(Add::kId);
   }(*this));
-  EXPECT_EQ(rpc_.counters().back().second->requests_served, 1u);
+  EXPECT_EQ(counted("rpc.test.add.served.count"), 1);
 }
 
 TEST_F(RpcLoopback, AMessageOfAnySizeArrives) {
@@ -272,6 +333,10 @@ TEST_F(RpcLoopback, AConversationCarriesItemsBothWays) {
     const auto total = co_await stream->finish();
     EXPECT_TRUE(total);
     EXPECT_EQ(total ? total->n : 0, 5 + 499 * 500 / 2);
+    EXPECT_EQ(t.counted("rpc.test.chat.called.count"), 1);
+    EXPECT_EQ(t.counted("rpc.test.chat.items_sent.count"), 1000);  // Both sides are here.
+    EXPECT_EQ(t.counted("rpc.test.chat.items_received.count"), 1000);
+    EXPECT_GE(t.counted("rpc.test.chat.items_sent.bytes_out"), 1000);
   }(*this));
   EXPECT_EQ(rpc_.pending_calls(), 0u);
   EXPECT_EQ(rpc_.active_handlers(), 0u);

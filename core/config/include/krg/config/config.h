@@ -13,6 +13,7 @@
 // Source   STYLE "Configuration and log"; the XDG base directory specification
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,12 @@ struct Override {
   std::string key;
   std::string value;
   std::string option;
+};
+
+// A variable that krg gives to others and does not read: nothing to configure, but no slip either.
+struct Given {
+  std::string_view variable;
+  std::string_view meaning;  // One sentence.
 };
 
 struct Sources {
@@ -57,7 +64,8 @@ struct Setting {
 class Config {
  public:
   // Requires  the tables outlive this, and no two entries share a key or a variable.
-  Config(std::vector<const TableBase*> tables, const Sources& sources);
+  Config(std::vector<const TableBase*> tables, const Sources& sources,
+         std::span<const Given> given = {});
 
   // Requires  `table` is one of those given to the constructor.
   template <class Options>

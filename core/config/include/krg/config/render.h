@@ -20,5 +20,7 @@ std::string text_table(const Config& config);
 std::string json(const Config& config);
 // The section ENVIRONMENT of krg-environment(7), in scdoc's language.
 std::string manual(const std::vector<const TableBase*>& tables);
+// The same for the variables that tasks get.
+std::string manual(std::span<const Given> given);
 
 }  // namespace krg::config

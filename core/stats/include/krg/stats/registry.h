@@ -14,8 +14,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "krg/stats/histogram.h"
 #include "krg/stats/snapshot.h"
@@ -43,6 +45,12 @@ class Gauge {
   Owned<std::int64_t> value_;
 };
 
+// One of a group of counters that belong together.
+struct CounterName {
+  std::string_view name;
+  std::string_view unit;
+};
+
 class Registry {
  public:
   static constexpr std::size_t kItemsMax = 4096;
@@ -58,17 +66,23 @@ class Registry {
   Counter& counter(std::string_view name, std::string_view unit = "");
   Gauge& gauge(std::string_view name, std::string_view unit = "");
   Histogram& histogram(std::string_view name, std::string_view unit = "ns");
+  // Counters that are counted together, side by side in memory: the i-th is `prefix`.names[i].
+  Counter* counters(std::string_view prefix, std::span<const CounterName> names);
 
   Snapshot snapshot() const;
 
  private:
   struct Slot;
   struct Unlisted;
+  using Slots = std::map<std::string, Slot, std::less<>>;
   template <class T>
   T& get(std::string_view name, std::string_view unit);
+  // Says once why something is not listed.
+  void complain(std::string_view name, bool full);
 
   mutable std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<Slot>, std::less<>> slots_;
+  std::unique_ptr<Slots> slots_;
+  std::vector<std::unique_ptr<Counter[]>> groups_;
   const std::unique_ptr<Unlisted> unlisted_;
   bool complained_ = false;
 };

@@ -137,4 +137,7 @@ struct AllStats {
   static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
 };
 
+// What the frames above are called in statistics; "" for a type that is none of them.
+std::string frame_name(std::uint16_t type);
+
 }  // namespace krg::jobs

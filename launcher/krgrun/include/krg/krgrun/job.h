@@ -15,6 +15,7 @@
 #include "krg/placement/hosts.h"
 #include "krg/placement/map.h"
 #include "krg/placement/policy.h"
+#include "krg/settings/settings.h"
 
 namespace krg::krgrun {
 
@@ -78,6 +79,8 @@ struct Job {
   bool dry_run = false;
   bool json = false;
   int verbosity = 0;  // -1 = quiet, 1, 2, ...
+  // What files and environment say. Where an option says the same, the member above counts.
+  settings::Settings settings;
 };
 
 }  // namespace krg::krgrun

@@ -13,6 +13,7 @@
 
 #include "krg/config/environment.h"
 #include "krg/krgrun/job.h"
+#include "krg/settings/settings.h"
 
 namespace krg::runner {
 
@@ -20,7 +21,8 @@ namespace krg::runner {
 // copy of this process calls to be the krgd of a node inside this machine.
 int run(const krgrun::Job& job, const config::Environment& environment, std::function<int()> krgd);
 
-// Where the program krgd is: beside this program, or where KRG_PREFIX says; the same on every host.
-std::string krgd_path(const config::Environment& environment);
+// Where the program krgd is: beside this program, or where the settings say; the same on every
+// host.
+std::string krgd_path(const settings::Settings& settings);
 
 }  // namespace krg::runner

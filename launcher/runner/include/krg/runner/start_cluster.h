@@ -9,12 +9,14 @@
 
 #include "krg/config/environment.h"
 #include "krg/krgrun/job.h"
+#include "krg/settings/settings.h"
 
 namespace krg::runner {
 
 // The exit code of krgadm. What went wrong has been said on stderr, in one line.
 //
 // Requires  choice.kind is embedded or hosts, and choice.name is not empty.
-int start_cluster(const krgrun::ClusterChoice& choice, const config::Environment& environment);
+int start_cluster(const krgrun::ClusterChoice& choice, const settings::Settings& settings,
+                  const config::Environment& environment);
 
 }  // namespace krg::runner

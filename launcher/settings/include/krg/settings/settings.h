@@ -60,8 +60,13 @@ struct Settings {
 
 // All tables, in the order in which they are shown.
 const std::vector<const config::TableBase*>& tables();
+// Whether what is wrong is logged: no by who is told by somebody who has logged it.
+enum class Report { yes, no };
 // The values from files and environment. A bad one is logged, and its default stands.
-Settings read(const config::Sources& sources);
+Settings read(const config::Sources& sources, Report report = Report::yes);
+// NAME=value of every variable of `environment` that a table knows and whose value it takes: what a
+// krgd elsewhere is to be told.
+std::vector<std::string> accepted(const config::Environment& environment);
 // Points krg::log where these say.
 Status apply(const Log& log);
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "krg/base/unique_fd.h"
+#include "krg/control/traffic.h"
 #include "krg/error/result.h"
 #include "krg/reactor/event.h"
 #include "krg/reactor/reactor.h"
@@ -61,6 +62,8 @@ class Connection final : private reactor::FdHandler {
     send_frame(M::kFrame, wire::encode(message));
   }
   void send_frame(std::uint16_t type, wire::Bytes body);
+  // From now on frames are counted. Requires  `traffic` outlives the last frame.
+  void count_in(Traffic& traffic) noexcept { traffic_ = &traffic; }
 
   // Waits until less than 256 KiB are queued.
   // Errors  timed_out
@@ -87,6 +90,7 @@ class Connection final : private reactor::FdHandler {
   UniqueFd in_;
   UniqueFd out_;
   ConnectionHandler& handler_;
+  Traffic* traffic_ = nullptr;  // None: not counted.
   reactor::Event room_;
   bool open_ = true;
   bool paused_ = false;

@@ -21,6 +21,7 @@
 #include "krg/node/status.h"
 #include "krg/node/watch.h"
 #include "krg/rpc/rpc.h"
+#include "krg/stats/registry.h"
 
 namespace krg::node {
 
@@ -70,6 +71,8 @@ class Node {
   reactor::Reactor& reactor() noexcept { return reactor_; }
   rpc::Rpc& rpc() noexcept { return rpc_; }
   Watch& watch() noexcept { return watch_; }
+  // What this node counts: rpc and the gate do, the layers above may.
+  stats::Registry& registry() noexcept { return registry_; }
   void on_lost(OnLost told) { lost_.push_back(std::move(told)); }
   void set_describe(Describe describe) { describe_ = std::move(describe); }
 
@@ -81,6 +84,7 @@ class Node {
   const Options options_;
   const TimePoint started_;
   cluster::View view_;
+  stats::Registry registry_;  // Outlives those that count in it.
   rpc::Rpc rpc_;
   std::unique_ptr<fabric::Fabric> fabric_;
   std::string gate_path_;

@@ -12,6 +12,7 @@
 
 #include "krg/base/ids.h"
 #include "krg/node/machine.h"
+#include "krg/stats/snapshot.h"
 #include "krg/wire/codec.h"
 
 namespace krg::node {
@@ -41,29 +42,14 @@ struct Status {
   };
 };
 
-// What one rpc service has done on a node.
-struct ServiceCount {
-  std::string name;
-  std::uint64_t calls_sent = 0;
-  std::uint64_t calls_failed = 0;
-  std::uint64_t requests_served = 0;
-  std::uint64_t requests_failed = 0;
-  std::uint64_t notices_sent = 0;
-  std::uint64_t median_ns = 0;  // Upper bound of the sampled median latency; 0 = no sample.
-  std::uint64_t p99_ns = 0;
-  static void wire_fields(auto& m, auto&& visit) {
-    visit(m.name, m.calls_sent, m.calls_failed, m.requests_served, m.requests_failed,
-          m.notices_sent, m.median_ns, m.p99_ns);
-  }
-};
-
+// Everything the node has counted and that is not 0.
 struct Stats {
   static constexpr ServiceId kId{0x22};
   static constexpr const char* kName = "node.stats";
   using Request = wire::Empty;
   struct Reply {
-    std::vector<ServiceCount> services;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.services); }
+    stats::Snapshot counted;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.counted); }
   };
 };
 

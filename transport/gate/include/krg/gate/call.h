@@ -31,6 +31,7 @@ struct Caller {
 };
 
 class Conversation;
+class Served;
 struct Serving;
 
 class Call {
@@ -61,6 +62,10 @@ class Call {
   virtual void finished() noexcept = 0;
 
  protected:
+  // A handler takes the call; counted where it says.
+  void count_begun(Served* served) noexcept;
+  void count_answered(std::size_t size);
+  void count_failed() noexcept;
   // Destroys the handler's coroutine, if it is suspended in one.
   void stop_serving() noexcept;
 
@@ -71,6 +76,8 @@ class Call {
  private:
   friend struct Serving;
   std::coroutine_handle<> serving_;
+  Served* served_ = nullptr;
+  std::uint64_t begun_ = 0;  // See Served::begun().
 };
 
 }  // namespace krg::gate

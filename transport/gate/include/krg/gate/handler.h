@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "krg/gate/call.h"
+#include "krg/gate/served.h"
 #include "krg/gate/stream.h"
 #include "krg/reactor/co.h"
 #include "krg/reactor/frame_pool.h"
@@ -28,6 +29,9 @@ class Handler {
   // Answers `call`, now or later, then tells it finished().
   virtual void handle(Call& call) = 0;
   virtual const char* name() const noexcept = 0;
+
+  // Where its calls are counted; nullptr = nowhere. The server's, so that it outlives the handler.
+  Served* served = nullptr;
 };
 
 // The coroutine that serves one call. Its Call destroys it if the caller goes first.

@@ -33,6 +33,8 @@ class Server {
     std::string path;          // Of the socket; its directory is made, mode 0700, if missing.
     bool other_users = false;  // A krgd of root's may serve everybody.
     std::size_t sessions_max = 1024;
+    // Where every service is counted, as "gate.SERVICE..."; outlives the server. nullptr = nowhere.
+    stats::Registry* stats = nullptr;
   };
   enum class SessionEvent { begin, end };
   using Observer = std::function<void(const Caller&, SessionEvent)>;

@@ -23,10 +23,10 @@
 #include "krg/fabric/fabric.h"
 #include "krg/reactor/reactor.h"
 #include "krg/rpc/call.h"
-#include "krg/rpc/counters.h"
 #include "krg/rpc/handler.h"
 #include "krg/rpc/multicast.h"
 #include "krg/rpc/stream.h"
+#include "krg/stats/registry.h"
 
 namespace krg::rpc {
 
@@ -37,6 +37,8 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
     Duration connect_timeout = std::chrono::seconds(5);
     // Bulk data of one peer that may be on its way to us at once; more waits at the sender.
     std::size_t bulk_bytes_max = std::size_t{512} << 20;
+    // Where every service is counted, as "rpc.SERVICE..."; it outlives the Rpc. nullptr = its own.
+    stats::Registry* stats = nullptr;
   };
   // What a peer's connection did; called from a turn, after the calls to that peer have ended.
   struct PeerEvents {
@@ -110,8 +112,8 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   reactor::Reactor& reactor() noexcept { return reactor_; }
   const fabric::Identity& self() const noexcept { return options_.self; }
   BufferPool& buffers() noexcept { return buffers_; }
-  // Counters of every service, by name, for statistics.
-  std::vector<std::pair<std::string, const ServiceCounters*>> counters() const;
+  // What each service has done, by kind of message; a few of its calls are timed.
+  const stats::Registry& stats() const noexcept { return registry_; }
   // Calls without an answer yet and handlers that run: both 0 at rest.
   std::size_t pending_calls() const noexcept { return pending_calls_; }
   std::size_t active_handlers() const noexcept { return active_handlers_; }
@@ -162,6 +164,9 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   void free_slot(CallBase& call) noexcept;
   void sample_begin(CallBase& call) noexcept;
   void sample_end(CallBase& call) noexcept;
+  void count_failure(const CallBase& call) noexcept;
+  void count_refusal(const Arrival& arrival) noexcept;
+  void count_item(ServiceId service) noexcept;
 
   bool on_batch(Peer& from, wire::Bytes content);
   bool on_batch_header(Peer& from, const struct BatchHeader& header);
@@ -185,6 +190,8 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   void key_done(ServiceEntry& service, std::uint64_t key) noexcept;
   bool cancel_queued(ServiceEntry& service, Peer& from, std::uint64_t call) noexcept;
   ServiceEntry* find_service(ServiceId id) const noexcept;
+  // Of "other" for a service that is not served here.
+  struct ServiceStats& stats_of(ServiceId id) noexcept;
   void drop(const Arrival& arrival) noexcept;
   void consumed(Peer& via, std::uint64_t session, std::uint8_t lane) noexcept;
 
@@ -198,11 +205,13 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   IntrusiveList<Peer, struct DirtyTag> dirty_;  // Peers with something to send.
   std::vector<std::unique_ptr<ServiceEntry>>
       services_;  // Sparse, by id's low bits; see find_service.
+  const std::unique_ptr<stats::Registry> own_registry_;  // None if a registry was given.
+  stats::Registry& registry_;
+  std::vector<struct ServiceStats> stats_;  // By service; unused numbers are "other", as 0 is.
   std::vector<Slot> slots_;
   std::uint32_t free_slot_ = 0;  // 0 = none; slot 0 is never used.
   std::size_t pending_calls_ = 0;
   std::size_t active_handlers_ = 0;
-  unsigned sample_ = 0;
 };
 
 template <StreamService S>

@@ -25,7 +25,7 @@ namespace krg::rpc {
 // One end of a conversation, without its types.
 class StreamCore {
  public:
-  StreamCore(Rpc& rpc, bool server) noexcept;
+  StreamCore(Rpc& rpc, ServiceId service, bool server) noexcept;
   ~StreamCore();
   StreamCore(const StreamCore&) = delete;
   StreamCore& operator=(const StreamCore&) = delete;
@@ -55,6 +55,7 @@ class StreamCore {
   void on_closed(Error why) noexcept;
 
   Rpc& rpc_;
+  const ServiceId service_;
   Peer* peer_ = nullptr;
   std::uint64_t session_ = 0;
   std::uint64_t call_ = 0;
@@ -72,7 +73,7 @@ class StreamCore {
 template <StreamService S>
 class ServerStream {
  public:
-  ServerStream(Rpc& rpc, Peer& peer, std::uint64_t call) noexcept : core_(rpc, true) {
+  ServerStream(Rpc& rpc, Peer& peer, std::uint64_t call) noexcept : core_(rpc, S::kId, true) {
     core_.bind(peer, call);
   }
   Co<Status> send(const typename S::Down& item, Deadline deadline) {
@@ -95,7 +96,7 @@ class ClientStream final : public CallBase {
   ClientStream(Rpc& rpc, NodeId to, typename S::Request request, CallOptions options)
       : CallBase(rpc, to, S::kId, options),
         request_(std::move(request)),
-        core_(rpc, false),
+        core_(rpc, S::kId, false),
         done_(rpc_reactor(rpc)) {
     open();
   }

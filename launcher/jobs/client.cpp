@@ -1,0 +1,48 @@
+#include "krg/jobs/client.h"
+
+namespace krg::jobs {
+
+std::string frame_name(std::uint16_t type) {
+  switch (type) {
+    case Run::kFrame:
+      return "run";
+    case Input::kFrame:
+      return "input";
+    case Signal::kFrame:
+      return "signal";
+    case Stop::kFrame:
+      return "stop";
+    case AskNodes::kFrame:
+      return "ask_nodes";
+    case AskStats::kFrame:
+      return "ask_stats";
+    case EndCluster::kFrame:
+      return "end_cluster";
+    case AreYouThere::kFrame:
+      return "are_you_there";
+    case IAmHere::kFrame:
+      return "i_am_here";
+    case Started::kFrame:
+      return "started";
+    case Output::kFrame:
+      return "output";
+    case RankEnded::kFrame:
+      return "rank_ended";
+    case InputTaken::kFrame:
+      return "input_taken";
+    case Notice::kFrame:
+      return "notice";
+    case Ended::kFrame:
+      return "ended";
+    case RankStarted::kFrame:
+      return "rank_started";
+    case Nodes::kFrame:
+      return "nodes";
+    case AllStats::kFrame:
+      return "all_stats";
+    default:
+      return "";
+  }
+}
+
+}  // namespace krg::jobs
