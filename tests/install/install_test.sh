@@ -80,7 +80,7 @@ done
 
 # Where no other cluster of this user is, and with nothing of the build tree in reach.
 installed_run() {
-  mkdir -p -m 0700 "$work/run"
+  mkdir -p "$work/run" && chmod 0700 "$work/run"
   from_elsewhere env -u LD_LIBRARY_PATH XDG_RUNTIME_DIR="$work/run" KRG_LOG_LEVEL=info \
     KRG_LOG_FILE="$work/log.%p" timeout 60 "$moved/bin/krgrun" --oversubscribe "$@" </dev/null
 }
