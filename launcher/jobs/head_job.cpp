@@ -133,7 +133,7 @@ Co<void> HeadJob::go_on() {
   while (running_children_ > 0) {
     changed_.clear();
     // Their nodes answer, or are given up.
-    co_await changed_.wait(Deadline::never());
+    (void)co_await changed_.wait(Deadline::never());
   }
   for (const NodeId node : spec_.nodes) node_.watch().end(node);
 }

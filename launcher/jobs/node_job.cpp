@@ -14,6 +14,7 @@ constexpr std::size_t kReportBytes = 256 * 1024;
 constexpr Duration kClearTime = std::chrono::seconds(5);
 constexpr std::size_t kSpawnBatch = 16;
 constexpr Duration kSpawnTime = std::chrono::seconds(60);
+constexpr Duration kSignalTime = std::chrono::seconds(30);
 
 std::vector<std::byte> bytes_of(const std::string& text) {
   const auto bytes = std::as_bytes(std::span(text));
@@ -285,10 +286,28 @@ Co<Result<std::string>> NodeJob::on_spawn(pmix::SpawnRequest request) {
   co_return std::move(reply->name_space);
 }
 
+// The ranks that a rank or a tool wants to signal may be of any node.
 void NodeJob::on_signal(std::vector<pmix::ProcessName> targets, int number) {
   for (const pmix::ProcessName& target : targets) {
-    signal(target.rank == pmix::kEveryRank ? kEveryRank : target.rank, number);
+    const std::uint32_t rank = target.rank == pmix::kEveryRank ? kEveryRank : target.rank;
+    if (rank != kEveryRank && rank >= spec_.ranks.size()) continue;
+    for (std::size_t i = 0; i < spec_.nodes.size(); ++i) {
+      if (rank != kEveryRank && spec_.ranks[rank].node != i) continue;
+      if (spec_.nodes[i] == node_.self()) {
+        signal(rank, number);
+      } else {
+        node_.reactor().spawn(pass_signal(shared_from_this(), spec_.nodes[i], rank, number));
+      }
+    }
   }
+}
+
+Co<void> NodeJob::pass_signal(std::shared_ptr<NodeJob> self, NodeId node, std::uint32_t rank,
+                              int number) {
+  const SendSignal::Request request{self->id_, rank, number};
+  (void)co_await self->node_.rpc().call<SendSignal>(
+      node, request,
+      {.deadline = self->node_.reactor().after(kSignalTime), .priority = rpc::Priority::control});
 }
 
 void NodeJob::on_log(pmix::Rank rank, const std::string& text) {

@@ -42,6 +42,8 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
   Launch::Reply refusal(const Rank& rank, const Error& error) const;
   void add(Report::Event event);
   static Co<void> report(std::shared_ptr<NodeJob> self);
+  static Co<void> pass_signal(std::shared_ptr<NodeJob> self, NodeId node, std::uint32_t rank,
+                              int number);
   bool reads(const Rank& rank) const noexcept;
 
   void on_output(proc::TaskId task, proc::Stream stream, std::span<const std::byte> text) override;

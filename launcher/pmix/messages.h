@@ -26,6 +26,7 @@ enum class Ask : std::uint8_t {
   look_up = 5,    // NameQuestion -> Names
   event = 6,      // EventMessage -> Empty
   quiet = 7,      // QuietQuestion -> QuietAnswer
+  table = 8,      // TableQuestion -> ProcessTable
 };
 
 // All ranks of one node have reached a fence. `tag` is the same on every node; `nodes` is sorted.
@@ -100,6 +101,23 @@ struct QuietQuestion {
 struct QuietAnswer {
   bool quiet = false;
   static void wire_fields(auto& m, auto&& visit) { visit(m.quiet); }
+};
+
+// The ranks that a node has of a job.
+struct TableQuestion {
+  std::string name_space;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.name_space); }
+};
+
+struct ProcessTable {
+  struct Row {
+    Rank rank = 0;
+    std::int32_t pid = 0;
+    bool running = false;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.rank, m.pid, m.running); }
+  };
+  std::vector<Row> rows;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.rows); }
 };
 
 template <class T>

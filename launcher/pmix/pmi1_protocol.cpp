@@ -224,6 +224,8 @@ void Pmi1Session::put(const Fields& fields) {
   const std::string_view key = fields["key"], value = fields["value"];
   if (fields["kvsname"] != me_.kvs_name) {
     reply("cmd=put_result rc=-1 msg=unknown_kvs");
+  } else if (key.empty()) {
+    reply("cmd=put_result rc=-1 msg=no_key");
   } else if (key.size() > kPmi1KeyMax || value.size() > kPmi1ValueMax) {
     reply("cmd=put_result rc=-1 msg=too_long");
   } else if (!backend_.put(key, value)) {

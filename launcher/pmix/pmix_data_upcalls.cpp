@@ -1,9 +1,11 @@
 // The upcalls that concern data and tools: names, events, queries, logs, job control.
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <map>
 
 #include "krg/log/log.h"
 #include "pmix_info.h"
@@ -16,6 +18,8 @@ using Server = std::shared_ptr<PmixServer>;
 
 // A look-up that names no time of its own.
 constexpr std::chrono::seconds kNameTimeout{30};
+// Another node's table of processes.
+constexpr std::chrono::seconds kTableTimeout{5};
 
 // What is published beside PMIx's own directives.
 bool is_directive(const pmix_info_t& info) { return std::strncmp(info.key, "pmix.", 5) == 0; }
@@ -155,23 +159,41 @@ pmix_status_t on_notify_event(pmix_status_t code, const pmix_proc_t* source,
   return PMIX_OPERATION_SUCCEEDED;
 }
 
-// The processes of one job, or of all, on this node.
-void add_processes(InfoList& list, const char* key, PmixServer& server, const std::string& only) {
+// The processes of one job, of this node or of all, by rank. A node that does not answer is left
+// out.
+Co<ProcessTable> table_of(Server server, std::string name, bool all_nodes) {
+  ProcessTable table = server->service().table(name);
+  JobServer::Impl* const job = server->service().job(name);
+  if (job == nullptr || !all_nodes) co_return table;
+  const std::vector<NodeId> nodes = job->layout().nodes;
+  const Blob question = pack(Ask::table, TableQuestion{name});
+  for (const NodeId node : nodes) {
+    if (server->stopped()) co_return table;
+    if (node == server->service().options().self) continue;
+    const auto answer =
+        co_await server->service().ask(node, question, server->after(kTableTimeout));
+    const auto theirs = answer ? wire::decode<ProcessTable>(*answer) : answer.error();
+    if (theirs) table.rows.insert(table.rows.end(), theirs->rows.begin(), theirs->rows.end());
+  }
+  std::sort(table.rows.begin(), table.rows.end(),
+            [](const auto& a, const auto& b) { return a.rank < b.rank; });
+  co_return table;
+}
+
+void add_table(InfoList& list, const char* key, const JobServer::Impl& job,
+               const ProcessTable& rows) {
   std::vector<pmix_proc_info_t> table;
   std::deque<std::string> names;  // A deque: the table points into it.
-  for (const auto& [name, job] : server.service().jobs()) {
-    if (!only.empty() && name != only) continue;
-    for (const auto& [rank, progress] : job->progress()) {
-      const std::uint32_t app = job->description().ranks[rank].app;
-      const auto& argv = job->description().apps[app].argv;
-      pmix_proc_info_t one{};
-      one.proc = to_proc({name, rank});
-      one.hostname = names.emplace_back(job->layout().hosts[job->layout().host_of[rank]]).data();
-      one.executable_name = names.emplace_back(argv.empty() ? "" : argv.front()).data();
-      one.pid = progress.pid;
-      one.state = progress.running ? PMIX_PROC_STATE_RUNNING : PMIX_PROC_STATE_TERMINATED;
-      table.push_back(one);
-    }
+  for (const ProcessTable::Row& row : rows.rows) {
+    if (row.rank >= job.description().ranks.size()) continue;  // A wrong answer.
+    const auto& argv = job.description().apps[job.description().ranks[row.rank].app].argv;
+    pmix_proc_info_t one{};
+    one.proc = to_proc({job.description().name_space, row.rank});
+    one.hostname = names.emplace_back(job.layout().hosts[job.layout().host_of[row.rank]]).data();
+    one.executable_name = names.emplace_back(argv.empty() ? "" : argv.front()).data();
+    one.pid = row.pid;
+    one.state = row.running ? PMIX_PROC_STATE_RUNNING : PMIX_PROC_STATE_TERMINATED;
+    table.push_back(one);
   }
   const pmix_data_array_t array{PMIX_PROC_INFO, table.size(), table.data()};
   list.add(key, &array, PMIX_DATA_ARRAY);
@@ -181,14 +203,13 @@ struct Query {
   std::string key, name_space;
 };
 
+// What this node knows without asking others.
 bool answer_query(InfoList& list, PmixServer& server, const Query& query) {
   if (query.key == PMIX_QUERY_NAMESPACES) {
     std::string names;
     for (const auto& [name, job] : server.service().jobs())
       names += (names.empty() ? "" : ",") + name;
     list.text(PMIX_QUERY_NAMESPACES, names);
-  } else if (query.key == PMIX_QUERY_LOCAL_PROC_TABLE || query.key == PMIX_QUERY_PROC_TABLE) {
-    add_processes(list, query.key.c_str(), server, query.name_space);
   } else if (query.key == PMIX_QUERY_SPAWN_SUPPORT) {
     list.text(PMIX_QUERY_SPAWN_SUPPORT, PMIX_WDIR "," PMIX_HOST);
   } else if (query.key == PMIX_JOB_SIZE || query.key == PMIX_UNIV_SIZE) {
@@ -206,7 +227,19 @@ bool answer_query(InfoList& list, PmixServer& server, const Query& query) {
 Co<void> query(Server server, std::vector<Query> queries, pmix_info_cbfunc_t reply, void* data) {
   InfoList list;
   std::size_t answered = 0;
-  for (const Query& one : queries) answered += answer_query(list, *server, one) ? 1 : 0;
+  for (const Query& one : queries) {
+    const bool all_nodes = one.key == PMIX_QUERY_PROC_TABLE;
+    if (!all_nodes && one.key != PMIX_QUERY_LOCAL_PROC_TABLE) {
+      answered += answer_query(list, *server, one) ? 1 : 0;
+      continue;
+    }
+    const ProcessTable table = co_await table_of(server, one.name_space, all_nodes);
+    if (server->stopped()) co_return;
+    const JobServer::Impl* const job = server->service().job(one.name_space);
+    if (job == nullptr) continue;
+    add_table(list, one.key.c_str(), *job, table);
+    ++answered;
+  }
   if (answered == 0) co_return reply(PMIX_ERR_NOT_FOUND, nullptr, 0, data, nullptr, nullptr);
   auto infos = std::make_unique<Infos>(list.take());
   Infos* const kept = infos.release();  // Until libpmix calls back.
@@ -284,10 +317,17 @@ int signal_of(const pmix_info_t info[], std::size_t count) {
 Co<void> control(Server server, ProcessName who, std::vector<ProcessName> targets, int signal,
                  pmix_info_cbfunc_t reply, void* data) {
   if (targets.empty()) targets.push_back({who.name_space, kEveryRank});
-  // A tool has no job of its own; that of its targets hears it.
-  JobServer::Impl* const job = server->service().job(targets.front().name_space);
-  if (job != nullptr) job->listener().on_signal(std::move(targets), signal);
-  reply(job != nullptr ? PMIX_SUCCESS : PMIX_ERR_NOT_FOUND, nullptr, 0, data, nullptr, nullptr);
+  // A tool has no job of its own; those of its targets hear it.
+  std::map<std::string, std::vector<ProcessName>> by_job;
+  for (ProcessName& target : targets) by_job[target.name_space].push_back(std::move(target));
+  bool heard = false;
+  for (auto& [name, ranks] : by_job) {
+    JobServer::Impl* const job = server->service().job(name);
+    if (job == nullptr) continue;
+    job->listener().on_signal(std::move(ranks), signal);
+    heard = true;
+  }
+  reply(heard ? PMIX_SUCCESS : PMIX_ERR_NOT_FOUND, nullptr, 0, data, nullptr, nullptr);
   co_return;
 }
 

@@ -52,6 +52,16 @@ JobServer::Impl* Service::Impl::job(const std::string& name_space) const {
   return found == jobs_.end() ? nullptr : found->second;
 }
 
+ProcessTable Service::Impl::table(const std::string& name_space) const {
+  ProcessTable table;
+  if (JobServer::Impl* const asked = job(name_space)) {
+    for (const auto& [rank, progress] : asked->progress()) {
+      table.rows.push_back({rank, progress.pid, progress.running});
+    }
+  }
+  return table;
+}
+
 Co<Result<std::unique_ptr<JobServer>>> Service::Impl::create_job(JobDescription description,
                                                                  JobListener& listener) {
   const auto self = shared_from_this();
@@ -162,6 +172,11 @@ Co<Result<Blob>> Service::Impl::answer(NodeId from, Blob question) {
       if (!m) co_return malformed(from);
       JobServer::Impl* const asked = job(m->name_space);
       co_return wire::encode(QuietAnswer{asked == nullptr || asked->pmi1().quiet(m->epoch)});
+    }
+    case Ask::table: {
+      const auto m = wire::decode<TableQuestion>(body);
+      if (!m) co_return malformed(from);
+      co_return wire::encode(table(m->name_space));
     }
   }
   co_return malformed(from);

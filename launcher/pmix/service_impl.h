@@ -43,6 +43,8 @@ class Service::Impl : public std::enable_shared_from_this<Service::Impl> {
 
   // The job, or nullptr.
   JobServer::Impl* job(const std::string& name_space) const;
+  // The ranks that this node has of a job; none if it does not know it.
+  ProcessTable table(const std::string& name_space) const;
   const std::map<std::string, JobServer::Impl*>& jobs() const noexcept { return jobs_; }
   void forget_job(const std::string& name_space) { jobs_.erase(name_space); }
 

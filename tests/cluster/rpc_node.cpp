@@ -154,6 +154,26 @@ void RpcNode::serve_conversations() {
       });
 }
 
+void RpcNode::disable(std::uint64_t which) noexcept {
+  constexpr ServiceId kAll[] = {Inline::kId,   Slow::kId, Forwarded::kId,
+                                WithData::kId, Note::kId, Conversation::kId};
+  rpc_->disable(kAll[which % std::size(kAll)]);
+}
+
+void RpcNode::enable_all() {
+  for (const ServiceId service :
+       {Inline::kId, Slow::kId, Forwarded::kId, WithData::kId, Note::kId, Conversation::kId}) {
+    rpc_->enable(service);
+  }
+}
+
+std::uint64_t RpcNode::handed_on() const {
+  for (const auto& [name, counters] : rpc_->counters()) {
+    if (name == rpc::Multicast::kName) return counters->requests_served;
+  }
+  return 0;
+}
+
 std::string RpcNode::left_over() const {
   const std::string where = " on node " + std::to_string(life_.node.value);
   if (rpc_->pending_calls() != 0) {

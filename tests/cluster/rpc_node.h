@@ -47,6 +47,11 @@ class RpcNode {
   ~RpcNode();
 
   void spawn_clients(int count);
+  // Requires  followed by World::wake().
+  void disable(std::uint64_t which) noexcept;
+  void enable_all();
+  // Multicasts that this node has handed on as an inner node of their tree.
+  std::uint64_t handed_on() const;
   rpc::Rpc& rpc() noexcept { return *rpc_; }
   Ledger::Life life() const noexcept { return life_; }
   // The first thing that is left over at rest; empty if nothing is.

@@ -18,7 +18,7 @@ constexpr std::uint64_t kSeeds = 1000;
 constexpr int kClients = 3;
 
 struct Faults {
-  bool kill = false, stop = false, cut = false;
+  bool kill = false, stop = false, cut = false, disable = false;
 };
 
 class RpcCluster {
@@ -34,6 +34,7 @@ class RpcCluster {
   void kill(NodeId node) { end_life(nodes_[node.value]); }
   void revive(NodeId node);
   void one_fault(const Faults& faults);
+  void disable_or_enable(NodeId node);
   void repair();
   void run(const Faults& faults, int steps);
   // Lets all clients come to their end; what is wrong then, if anything.
@@ -41,6 +42,11 @@ class RpcCluster {
 
   sim::World& world() { return world_; }
   const Ledger& ledger() const { return ledger_; }
+  std::uint64_t handed_on() const {
+    std::uint64_t sum = 0;
+    for (const auto& node : nodes_) sum += node == nullptr ? 0 : node->handed_on();
+    return sum;
+  }
 
  private:
   void begin_life(NodeId node, Incarnation incarnation) {
@@ -70,6 +76,7 @@ void RpcCluster::revive(NodeId node) {
 
 void RpcCluster::one_fault(const Faults& faults) {
   const NodeId a = any(), b = any();
+  if (faults.disable) disable_or_enable(a);
   switch (world_.random().below(6)) {
     case 0:
       if (!faults.kill) break;
@@ -93,7 +100,22 @@ void RpcCluster::one_fault(const Faults& faults) {
   }
 }
 
+void RpcCluster::disable_or_enable(NodeId node) {
+  if (nodes_[node.value] == nullptr) return;
+  if (world_.random().chance(300)) {
+    nodes_[node.value]->enable_all();
+  } else {
+    nodes_[node.value]->disable(world_.random().below(100));
+  }
+  world_.wake(node);
+}
+
 void RpcCluster::repair() {
+  for (const auto& node : nodes_) {
+    if (node == nullptr) continue;
+    node->enable_all();
+    world_.wake(node->life().node);
+  }
   for (std::uint32_t a = 0; a < world_.size(); ++a) {
     world_.resume(NodeId{a});
     for (std::uint32_t b = 0; b < world_.size(); ++b) world_.mend(NodeId{a}, NodeId{b});
@@ -121,57 +143,74 @@ std::string RpcCluster::come_to_rest() {
   return ledger_.complaint;
 }
 
+// One seed in so many is of a cluster whose multicasts go by a tree with inner nodes.
+constexpr std::uint64_t kLargeOneIn = 50;
+
+struct Lives {
+  std::map<Errc, std::uint64_t> outcomes;
+  std::uint64_t handed_on = 0;  // Multicasts, by inner nodes.
+};
+
 // One seed from beginning to end; what was wrong, if anything.
-std::string live(std::uint64_t seed, const Faults& faults,
-                 std::map<Errc, std::uint64_t>& outcomes) {
+std::string live(std::uint64_t seed, const Faults& faults, Lives& lives) {
   const std::size_t frames = reactor::frames_in_use();
   {
     sim::Random random(seed);
-    RpcCluster cluster(seed, static_cast<std::uint32_t>(random.between(2, 6)));
+    const bool large = seed % kLargeOneIn == 0;
+    const std::uint64_t nodes = large ? random.between(10, 40) : random.between(2, 6);
+    RpcCluster cluster(seed, static_cast<std::uint32_t>(nodes));
     cluster.run(faults, 30);
     const std::string complaint = cluster.come_to_rest();
-    for (const auto& [code, count] : cluster.ledger().outcomes) outcomes[code] += count;
+    lives.handed_on += cluster.handed_on();
+    for (const auto& [code, count] : cluster.ledger().outcomes) lives.outcomes[code] += count;
     if (!complaint.empty()) return complaint;
   }
   if (reactor::frames_in_use() != frames) return "coroutine frames are left";
   return {};
 }
 
-void live_all(const Faults& faults, std::map<Errc, std::uint64_t>& outcomes) {
+Lives live_all(const Faults& faults) {
+  Lives lives;
   log::set_level(log::Level::off);  // Failures are what is wanted here.
   const std::uint64_t count = testing::seed_given() ? 1 : kSeeds;
   for (std::uint64_t i = 0; i < count; ++i) {
     const testing::ScopedSeed scoped(testing::seed() + i);
-    ASSERT_EQ(live(testing::seed(), faults, outcomes), "");
+    const std::string complaint = live(testing::seed(), faults, lives);
+    EXPECT_EQ(complaint, "");
+    if (!complaint.empty()) return lives;
   }
-  for (const auto& [code, calls] : outcomes) {
+  if (!testing::seed_given()) {
+    EXPECT_GT(lives.handed_on, 0u);
+  }
+  for (const auto& [code, calls] : lives.outcomes) {
     std::printf("%10llu calls ended with: %s\n", static_cast<unsigned long long>(calls),
                 code == Errc::ok ? "a reply" : std::string(text(code)).c_str());
   }
+  return lives;
 }
 
-TEST(RpcSim, WithoutFaultsNoCallFailsButByItsOwnDoing) {
-  std::map<Errc, std::uint64_t> outcomes;
-  live_all({}, outcomes);
-  for (const auto& [code, calls] : outcomes) {
+// Whether calls ended only as their callers had it coming.
+void expect_no_losses(const Lives& lives) {
+  for (const auto& [code, calls] : lives.outcomes) {
     EXPECT_TRUE(code == Errc::ok || code == Errc::timed_out || code == Errc::cancelled)
         << calls << " calls ended with: " << text(code);
   }
 }
 
-TEST(RpcSim, NodesThatDieAndReturnLeaveNothingBehind) {
-  std::map<Errc, std::uint64_t> outcomes;
-  live_all({.kill = true}, outcomes);
+TEST(RpcSim, WithoutFaultsNoCallFailsButByItsOwnDoing) { expect_no_losses(live_all({})); }
+
+TEST(RpcSim, ADisabledServiceDelaysCallsAndLosesNone) {
+  expect_no_losses(live_all({.disable = true}));
 }
 
+TEST(RpcSim, NodesThatDieAndReturnLeaveNothingBehind) { live_all({.kill = true}); }
+
 TEST(RpcSim, StoppedNodesAndCutLinksDelayOrEndCallsButNeverDoubleThem) {
-  std::map<Errc, std::uint64_t> outcomes;
-  live_all({.stop = true, .cut = true}, outcomes);
+  live_all({.stop = true, .cut = true});
 }
 
 TEST(RpcSim, AllMisfortuneAtOnce) {
-  std::map<Errc, std::uint64_t> outcomes;
-  live_all({.kill = true, .stop = true, .cut = true}, outcomes);
+  live_all({.kill = true, .stop = true, .cut = true, .disable = true});
 }
 
 // Goal    there is no step at which the loss of a peer leaves a call without an end.

@@ -76,6 +76,40 @@ for page in "$build"/docs/man/*.[1-9]; do
     test -s "$moved/share/man/man${page##*.}/${page##*/}"
 done
 
+# --- a job with what was installed, where it is now ----------------------------------------------
+
+# Where no other cluster of this user is, and with nothing of the build tree in reach.
+installed_run() {
+  mkdir -p "$work/run" && chmod 0700 "$work/run"
+  from_elsewhere env -u LD_LIBRARY_PATH XDG_RUNTIME_DIR="$work/run" KRG_LOG_LEVEL=info \
+    KRG_LOG_FILE="$work/log.%p" timeout 60 "$moved/bin/krgrun" --oversubscribe "$@" </dev/null
+}
+two_hosts() {
+  local said
+  said=$(installed_run --nodes 2 -n 2 hostname) || return 1
+  [[ $said == "$(hostname)"$'\n'"$(hostname)" ]] || { echo "$said"; return 1; }
+}
+check "the installed krgrun runs a job on two nodes" two_hosts
+for plugin in "$build"/lib/krg/*.so; do
+  [[ ! -e $plugin ]] || check "the plug-in ${plugin##*/} is installed" \
+    test -s "$moved/$libdir/krg/${plugin##*/}"
+done
+needs_plugins() { ! (rm -rf "$work/bare" && cp -a "$moved" "$work/bare" && rm -rf "$work/bare/$libdir/krg" &&
+  moved=$work/bare installed_run --nodes 2 -n 2 hostname); }
+check "which needs its plug-ins from beside it" needs_plugins
+
+completion=$moved/share/bash-completion/completions
+offers() { # COMMAND WORDS... : completing the last word of the line offers it and names options
+  local command=$1 option
+  bash --norc -c 'source "$1" && complete -p "$2"' _ "$completion/$command" "$command" || return 1
+  for option in $("$moved/bin/$command" --help | grep -oE '(^|[ ,])--[a-z][a-z-]+' | tr -d ' ,' | sort -u); do
+    grep -q -e "$option" "$completion/$command" || { echo "$option is not offered"; return 1; }
+  done
+}
+for command in krgrun krgadm; do
+  check "the completion of $command is installed and names its options" offers "$command"
+done
+
 names_build_tree() { ! grep -rIl -e "$build" -e "$here" "$moved"; }
 check "no installed text names the build or source tree" names_build_tree
 finish

@@ -14,8 +14,12 @@ Rpc::Rpc(reactor::Reactor& reactor, Options options)
       slots_(1) {
   serve<Multicast>([this](Incoming&, Multicast::Request request) -> Co<Result<Multicast::Reply>> {
     const Deadline deadline = reactor_.after(std::chrono::milliseconds(request.deadline_ms));
-    co_return Multicast::Reply{co_await call_all_raw(
-        *this, std::move(request.nodes), request.service, std::move(request.payload), deadline)};
+    // Named: gcc 12 would destroy a braced temporary around the co_await twice
+    // (docs/decisions/0004-no-braced-temporaries-in-co-await.md).
+    Multicast::Reply reply;
+    reply.answers = co_await call_all_raw(*this, std::move(request.nodes), request.service,
+                                          std::move(request.payload), deadline);
+    co_return reply;
   });
 }
 

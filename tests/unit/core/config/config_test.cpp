@@ -136,6 +136,14 @@ TEST(Config, ABrokenFileIsOneError) {
   EXPECT_THAT(load(sources).errors(), ElementsAre(HasSubstr(file.name() + ":1")));
 }
 
+// toml++ alone leaves defined behaviour here.
+TEST(Config, ALetterOutsideOfAsciiWhereNoneMayStandIsAnErrorOfItsLine) {
+  const TempFile file("[transport]\ngr\u00f6\u00dfe = 1\n");
+  Sources sources;
+  sources.system_file = file.name();
+  EXPECT_THAT(load(sources).errors(), ElementsAre(HasSubstr(file.name() + ":2")));
+}
+
 TEST(Config, AValueOfTheWrongTomlTypeIsAnError) {
   const TempFile file("[transport]\nname = ['a', 'b']\n");
   Sources sources;

@@ -104,6 +104,11 @@ TEST_F(Pmi1Protocol, AValueOfTheGreatestLengthPassesAndOneMoreIsRefused) {
   EXPECT_THAT(say("cmd=put kvsname=job key=" + key + " value=v\n"), HasSubstr("rc=-1"));
 }
 
+TEST_F(Pmi1Protocol, APutWithoutAKeyIsRefused) {
+  EXPECT_THAT(say("cmd=put kvsname=job value=v\n"), HasSubstr("rc=-1"));
+  EXPECT_TRUE(job.kvs.empty());
+}
+
 TEST_F(Pmi1Protocol, WalksTheEntriesByIndex) {
   job.kvs = {{"a", "1"}, {"b", "2"}};
   EXPECT_EQ(say("cmd=getbyidx kvsname=job idx=1\n"),
