@@ -62,8 +62,8 @@ class Topology {
   // This machine, without looking for devices. HWLOC_XMLFILE and HWLOC_SYNTHETIC of the environment
   // replace what is found, as in every hwloc program.
   static Result<Topology> machine();
-  // Requires  text of this cluster or of its user: hwloc 2.9 itself crashes on some that are damaged
-  //           (a NUMA node where none may be, 2026-11-25), so there is no fuzz target for it.
+  // Requires  text of this cluster or of its user: hwloc 2.9 itself crashes on some that are
+  //           damaged (a NUMA node where none may be, 2026-11-25): there is no fuzz target for it.
   // Errors    corrupt  the text does not describe a topology.
   static Result<Topology> from_xml(std::string_view xml, Of of = Of::another_machine);
   // Errors  not_found, corrupt.
