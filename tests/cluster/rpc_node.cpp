@@ -168,10 +168,10 @@ void RpcNode::enable_all() {
 }
 
 std::uint64_t RpcNode::handed_on() const {
-  for (const auto& [name, counters] : rpc_->counters()) {
-    if (name == rpc::Multicast::kName) return counters->requests_served;
-  }
-  return 0;
+  const stats::Snapshot all = rpc_->stats().snapshot();
+  const stats::Item* const served =
+      all.find("rpc." + std::string(rpc::Multicast::kName) + ".served.count");
+  return served == nullptr ? 0 : static_cast<std::uint64_t>(served->value);
 }
 
 std::string RpcNode::left_over() const {
