@@ -288,7 +288,7 @@ class Reader {
   // its own affair.
   Status check_hosts() {
     const ClusterChoice& cluster = job_.cluster;
-    if (cluster.kind != ClusterChoice::Kind::hosts) return {};
+    if (cluster.kind != ClusterChoice::Kind::hosts || job_.dry_run) return {};
     const std::string agent = cluster.launch_agent.substr(0, cluster.launch_agent.find(' '));
     if (!agent.empty()) {
       const auto path = find_variable(around_.environment, "PATH").value_or("/usr/bin:/bin");

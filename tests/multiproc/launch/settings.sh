@@ -73,11 +73,11 @@ kill -KILL "$pid" 2>/dev/null
 # An agent that shows what it was to execute there.
 printf '#!/bin/sh\nshift\necho "asked for: $*" >&2\nexit 1\n' >"$XDG_RUNTIME_DIR/agent"
 toml '[cluster]' 'prefix = "/from/the/file"'
-check_text '/from/the/file/bin/krgd' "cluster.prefix in krg.toml says where krgd is" \
+check_complaint 1 '/from/the/file/bin/krgd' "cluster.prefix in krg.toml says where krgd is" \
   timeout 60 "$bin/krgrun" --launch-agent "$XDG_RUNTIME_DIR/agent" -H a,b true
-check_text '/from/the/file/bin/krgd' "for krgadm too" \
+check_complaint 1 '/from/the/file/bin/krgd' "for krgadm too" \
   timeout 60 "$bin/krgadm" cluster start --launch-agent "$XDG_RUNTIME_DIR/agent" -H a,b x
-check_text '/from/elsewhere/bin/krgd' "KRG_PREFIX goes before" \
+check_complaint 1 '/from/elsewhere/bin/krgd' "KRG_PREFIX goes before" \
   env KRG_PREFIX=/from/elsewhere timeout 60 "$bin/krgrun" --launch-agent "$XDG_RUNTIME_DIR/agent" -H a,b true
 
 # --- which cluster -------------------------------------------------------------------------------
@@ -86,5 +86,5 @@ toml '[cluster]' "name = \"$name\""
 check "krgadm starts the cluster that krg.toml names" timeout 60 "$bin/krgadm" cluster start
 check_text "cluster $name: 1 of 1" "and asks it" "$bin/krgadm" status
 check "krgrun runs on it" timeout 60 "$bin/krgrun" -n 1 true
-check_text "no cluster named 'other'" "KRG_CLUSTER goes before" env KRG_CLUSTER=other "$bin/krgadm" status
+check_complaint 1 "no cluster named 'other'" "KRG_CLUSTER goes before" env KRG_CLUSTER=other "$bin/krgadm" status
 finish
