@@ -192,7 +192,7 @@ void Reactor::wait_for_work() noexcept {
       break;
   }
   const std::uint64_t begin = ticks();
-  switch (controller_.idle(begin)) {
+  switch (controller_.idle(begin, soon_ != 0)) {
     case WaitController::Action::poll:
       return;
     case WaitController::Action::yield:

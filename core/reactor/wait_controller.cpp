@@ -19,6 +19,7 @@ constexpr unsigned kHogPollInterval =
 
 WaitController::WaitController(double ticks_per_ns) noexcept
     : spin_ticks_(static_cast<std::uint64_t>(50e3 * ticks_per_ns)),
+      soon_spin_ticks_(static_cast<std::uint64_t>(1e6 * ticks_per_ns)),
       hog_spin_ticks_(static_cast<std::uint64_t>(20e3 * ticks_per_ns)),
       hog_ticks_(static_cast<std::uint64_t>(300e3 * ticks_per_ns)),
       coop_ticks_(static_cast<std::uint64_t>(1e3 * ticks_per_ns)),
@@ -27,7 +28,7 @@ WaitController::WaitController(double ticks_per_ns) noexcept
       pause_max_(static_cast<std::uint64_t>(2e9 * ticks_per_ns)),
       hog_pause_(pause_min_) {}
 
-WaitController::Action WaitController::idle(std::uint64_t now) noexcept {
+WaitController::Action WaitController::idle(std::uint64_t now, bool soon) noexcept {
   const bool first = idle_since_ == 0;
   if (first) idle_since_ = now;
   if (state_ == State::hog) {
@@ -41,7 +42,7 @@ WaitController::Action WaitController::idle(std::uint64_t now) noexcept {
   }
   const std::uint64_t idle_for = now - idle_since_;
   if (state_ == State::spin) {
-    if (idle_for > spin_ticks_) return Action::block;
+    if (idle_for > (soon ? soon_spin_ticks_ : spin_ticks_)) return Action::block;
     return ++empty_polls_ % kProbeInterval == 0 ? Action::yield : Action::poll;
   }
   if (fruitless_ >= kFruitlessYieldsMax || idle_for > hog_ticks_ * 6) return Action::block;

@@ -17,10 +17,12 @@ constexpr std::size_t kInlineDataMax = 4096;
 
 void Batch::on_complete(Status) noexcept { owner.give_batch(this); }
 
-void LargeSend::on_complete(Status) noexcept {
-  --owner.large_under_way;
-  delete this;
-}
+// The peer fetches the data as fast as it can, and then answers: both come soon.
+LargeSend::LargeSend(Peer& p) noexcept : owner(p) { owner.rpc.reactor().soon_begins(); }
+
+LargeSend::~LargeSend() { owner.rpc.reactor().soon_ends(); }
+
+void LargeSend::on_complete(Status) noexcept { delete this; }
 
 Peer::Peer(Rpc& r, NodeId n) : rpc(r), node(n) {}
 
@@ -139,7 +141,6 @@ Status Peer::append_large(std::uint8_t index, FrameHeader header, const Payload&
   count_sent(header, header.size + data.size());
   large->data = std::move(data);
   seal(index);
-  ++large_under_way;
   send(index, {nullptr, large.release()});
   return {};
 }

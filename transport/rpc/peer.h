@@ -34,7 +34,10 @@ struct Batch final : fabric::Completion {
 
 // One large fabric message being sent; owns its data until the fabric lets go of it.
 struct LargeSend final : fabric::Completion {
-  explicit LargeSend(Peer& p) : owner(p) {}
+  explicit LargeSend(Peer& p) noexcept;
+  LargeSend(const LargeSend&) = delete;
+  LargeSend& operator=(const LargeSend&) = delete;
+  ~LargeSend() override;
   void on_complete(Status status) noexcept override;
 
   Peer& owner;
@@ -112,10 +115,9 @@ struct Peer : ListNode<struct DirtyTag> {
   std::unordered_map<std::uint64_t, StreamCore*>
       streams;  // That this peer has opened here, by call.
   std::vector<std::unique_ptr<LargeReceive>> receiving;
-  std::size_t receiving_bytes = 0;
+  std::array<std::size_t, 4> receiving_bytes{};  // Of what has begun, by LargeReceive::budget().
   std::vector<Batch*> free_batches;
   std::vector<std::unique_ptr<Batch>> batches;  // All of them.
-  std::size_t large_under_way = 0;
 
  private:
   void send_queue(std::uint8_t lane) noexcept;

@@ -1,5 +1,7 @@
 // What comes off the wire: batches into frames, frames to their place. Nothing here trusts a
 // length.
+#include <array>
+#include <tuple>
 #include <utility>
 
 #include "krg/log/log.h"
@@ -238,13 +240,17 @@ void Rpc::receive_large(Peer& from, const FrameHeader& header, wire::Bytes typed
   begin_receiving(from);
 }
 
-// Starts as many transfers from this peer as its budget allows, in order; one is always allowed.
+// Starts as many transfers from this peer as each budget allows, in its order; one is always
+// allowed.
 void Rpc::begin_receiving(Peer& from) {
+  std::array<bool, std::tuple_size_v<decltype(from.receiving_bytes)>> full{};
   for (std::size_t i = 0; i < from.receiving.size(); ++i) {
     LargeReceive& next = *from.receiving[i];
     if (next.begun()) continue;
-    const std::size_t total = from.receiving_bytes + next.size();
-    if (from.receiving_bytes != 0 && total > options_.bulk_bytes_max) return;
+    std::size_t& under_way = from.receiving_bytes[next.budget()];
+    bool& waits = full[next.budget()];
+    waits |= under_way != 0 && under_way + next.size() > options_.bulk_bytes_max;
+    if (waits) continue;
     Buffer into;
     CallBase* call = static_cast<Kind>(next.header_.kind) == Kind::reply
                          ? find_call(next.header_.call)
@@ -256,7 +262,7 @@ void Rpc::begin_receiving(Peer& from) {
       into = buffers_.take(next.size());
     }
     if (into.size() != next.size()) return malformed(from, "more bulk data than memory");
-    from.receiving_bytes = total;
+    under_way += next.size();
     next.begin(std::move(into));  // May complete at once, and shorten the list.
     if (i < from.receiving.size() && from.receiving[i].get() != &next) --i;
   }
@@ -276,7 +282,7 @@ void LargeReceive::on_complete(Status status) noexcept {
     if (it->get() != this) continue;
     self = std::move(*it);
     from.receiving.erase(it);
-    from.receiving_bytes -= size_;
+    from.receiving_bytes[budget()] -= size_;
     break;
   }
   if (!status) return;  // The connection is going down; its calls end with it.

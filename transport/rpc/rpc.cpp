@@ -90,7 +90,7 @@ void Rpc::fail_peer(Peer& peer, Error why) noexcept {
   for (Incoming& incoming : peer.active) incoming.cancelled_ = true;
   for (auto& [call, stream] : peer.streams) stream->on_closed(why);
   peer.receiving.clear();
-  peer.receiving_bytes = 0;
+  peer.receiving_bytes.fill(0);
   peer.reset();
 }
 

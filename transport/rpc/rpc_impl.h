@@ -62,11 +62,16 @@ class LargeReceive final : public fabric::Completion {
 
   bool begun() const noexcept { return message_ == nullptr; }
   std::size_t size() const noexcept { return size_; }
+  // Which of the peer's budgets it takes from: a short one, or one of the control lane, is not to
+  // wait until long ones are through.
+  std::size_t budget() const noexcept { return lane_ * std::size_t{2} + (size_ > kShortBulkMax); }
   void begin(Buffer into);
   void on_complete(Status status) noexcept override;
 
  private:
   friend class Rpc;
+  static constexpr std::size_t kShortBulkMax = std::size_t{256} << 10;
+
   Rpc& rpc_;
   Peer& from_;
   const FrameHeader header_;

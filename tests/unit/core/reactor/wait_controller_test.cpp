@@ -14,9 +14,9 @@ class WaitControllerTest : public ::testing::Test {
  protected:
   // Idles until it wants to sleep or `limit` has passed; a yield takes `yield` ns. True if it
   // slept.
-  bool idle(std::uint64_t yield, std::uint64_t limit) {
+  bool idle(std::uint64_t yield, std::uint64_t limit, bool soon = false) {
     for (const std::uint64_t end = now_ + limit; now_ < end;) {
-      switch (controller_.idle(now_)) {
+      switch (controller_.idle(now_, soon)) {
         case Action::poll:
           now_ += 100;
           ++polls_;
@@ -51,6 +51,14 @@ TEST_F(WaitControllerTest, SpinsWhileTheCoreIsOursAndSleepsAfterFiftyMicrosecond
   EXPECT_GE(now_ - begin, 50'000u);
   EXPECT_LE(now_ - begin, 60'000u);
   EXPECT_GT(polls_, 50 * yields_) << "it probes too often";
+  EXPECT_GT(yields_, 0) << "it never probes";
+}
+
+TEST_F(WaitControllerTest, SpinsForAMillisecondWhileSomethingIsSureToEndSoon) {
+  const std::uint64_t begin = now_;
+  EXPECT_TRUE(idle(kQuick, 10'000'000, true));
+  EXPECT_GE(now_ - begin, 1'000'000u);
+  EXPECT_LE(now_ - begin, 1'100'000u);
   EXPECT_GT(yields_, 0) << "it never probes";
 }
 

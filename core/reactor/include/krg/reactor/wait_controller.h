@@ -1,7 +1,7 @@
 // reactor/wait_controller.h: whether an idle reactor spins, yields or sleeps.
 //
 // Model    three states. SPIN: the core is ours; poll, probe with a yield now and then, sleep after
-//          50 us. COOP: a yield let another task run; yield after each empty poll, sleep after 32
+//          50 us, or 1 ms while something that ends soon is under way. COOP: a yield let another task run; yield after each empty poll, sleep after 32
 //          fruitless ones. HOG: foreign time slices eat over a quarter of a 20 ms window; sleep at
 //          once, or after 20 us of polling where that has lately paid (the peer runs on another
 //          core), and probe again later, doubling the pause to 2 s. It learns only from how its own
@@ -27,8 +27,9 @@ class WaitController {
     if (polling_ && idle_since_ != 0) pays_ = pays_ < kPaysMax ? pays_ + 1 : kPaysMax;
     reset();
   }
-  // The last poll found nothing, at tick `now`: what to do next.
-  Action idle(std::uint64_t now) noexcept;
+  // The last poll found nothing, at tick `now`: what to do next. `soon`: what is waited for is sure
+  // to come, and in well under a millisecond.
+  Action idle(std::uint64_t now, bool soon = false) noexcept;
   // The yield that idle() asked for took from tick `from` to tick `to`.
   void yielded(std::uint64_t from, std::uint64_t to) noexcept;
   // The sleep that idle() asked for is over.
@@ -49,7 +50,8 @@ class WaitController {
   Action idle_beside_hogs(std::uint64_t now) noexcept;
   void foreign_slice(std::uint64_t to, std::uint64_t length) noexcept;
 
-  const std::uint64_t spin_ticks_, hog_spin_ticks_, hog_ticks_, coop_ticks_, window_;
+  const std::uint64_t spin_ticks_, soon_spin_ticks_, hog_spin_ticks_, hog_ticks_, coop_ticks_,
+      window_;
   const std::uint64_t pause_min_, pause_max_;
   State state_ = State::spin;
   bool probing_ = false;

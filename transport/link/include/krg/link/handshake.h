@@ -24,7 +24,9 @@
 
 namespace krg::link {
 
-inline constexpr std::uint16_t kVersion = 1;
+// Of everything that two nodes send each other, up to what their providers must agree on.
+// 2: UCX's TCP segments are of 1088 KiB; a node of version 1 would let one overrun its buffer.
+inline constexpr std::uint16_t kVersion = 2;
 
 using Nonce = std::array<std::byte, 32>;
 

@@ -35,8 +35,10 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   struct Options {
     fabric::Identity self;
     Duration connect_timeout = std::chrono::seconds(5);
-    // Bulk data of one peer that may be on its way to us at once; more waits at the sender.
-    std::size_t bulk_bytes_max = std::size_t{512} << 20;
+    // Bulk data of one peer that may be on its way to us at once, long and short messages counted
+    // apart; more waits at the sender. This much hides the latency of any wire; more only spreads
+    // the data over buffers that have left the cache.
+    std::size_t bulk_bytes_max = std::size_t{2} << 20;
     // Where every service is counted, as "rpc.SERVICE..."; it outlives the Rpc. nullptr = its own.
     stats::Registry* stats = nullptr;
   };
