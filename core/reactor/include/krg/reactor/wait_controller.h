@@ -1,11 +1,12 @@
 // reactor/wait_controller.h: whether an idle reactor spins, yields or sleeps.
 //
-// Model    three states. SPIN: the core is ours; poll, probe with a yield now and then, sleep after
-//          50 us, or 1 ms while something that ends soon is under way. COOP: a yield let another task run; yield after each empty poll, sleep after 32
-//          fruitless ones. HOG: foreign time slices eat over a quarter of a 20 ms window; sleep at
-//          once, or after 20 us of polling where that has lately paid (the peer runs on another
-//          core), and probe again later, doubling the pause to 2 s. It learns only from how its own
-//          yields and polls went.
+// Model    three states. SPIN: the core is ours; poll, probe with a yield now and then, sleep
+//          after 50 us, or after 1 ms while what is waited for is sure to come soon. COOP: a
+//          yield let another task run; yield after each empty poll, sleep after 32 fruitless
+//          ones. HOG: foreign time slices eat over a quarter of a 20 ms window; sleep at once, or
+//          after 20 us of polling where that has lately paid (the peer runs on another core), and
+//          probe again later, doubling the pause to 2 s. It learns only from how its own yields
+//          and polls went.
 // Threads  owned by one thread. Pure: no clock and no system call inside, so that it can be tested.
 // Blocks   never.
 // Source   docs/design/reactor.md, "Waiting", with the measurements
