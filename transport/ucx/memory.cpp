@@ -94,14 +94,23 @@ class UcxRemoteRegion final : public fabric::RemoteRegion {
   const std::uint64_t size_;
 };
 
-void on_done(void* request, ucs_status_t status, void*) {
+void tell(void* request, ucs_status_t status) {
   auto& operation = *static_cast<Operation*>(request);
   if (operation.endpoint != nullptr) {
     operation.endpoint->complete(operation, status);
   } else {
     release_orphan(operation);
   }
+}
+
+void on_done(void* request, ucs_status_t status, void*) {
+  tell(request, status);
   ucp_request_free(request);
+}
+
+void on_atomic_done(void* request, ucs_status_t status, void* pool) {
+  tell(request, status);
+  static_cast<RequestPool*>(pool)->give_back(request);
 }
 
 // A put that has left this node is flushed to the peer's memory before it is told.
@@ -113,12 +122,7 @@ void on_put_done(void* request, ucs_status_t status, void*) {
     operation.done = nullptr;
     endpoint->flush_for(*done);
   }
-  if (endpoint != nullptr) {
-    endpoint->complete(operation, status);
-  } else {
-    release_orphan(operation);
-  }
-  ucp_request_free(request);
+  on_done(request, status, nullptr);
 }
 
 ucp_request_param_t with_callback(ucp_send_nbx_callback_t callback) noexcept {
@@ -178,12 +182,18 @@ void UcxRemoteRegion::atomic(ucp_atomic_op_t op, std::uint64_t offset, const std
     return fabric_.tell_later(done, Error(Errc::invalid_argument, "not aligned"));
   }
   if (!may_start(offset, sizeof operand, done)) return;
-  ucp_request_param_t param = with_callback(on_done);
-  param.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE | UCP_OP_ATTR_FIELD_REPLY_BUFFER;
+  RequestPool& pool = fabric_.atomic_requests();
+  ucp_request_param_t param = with_callback(on_atomic_done);
+  param.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE | UCP_OP_ATTR_FIELD_REPLY_BUFFER |
+                        UCP_OP_ATTR_FIELD_REQUEST | UCP_OP_ATTR_FIELD_USER_DATA;
   param.datatype = ucp_dt_make_contig(sizeof operand);
   param.reply_buffer = &old;
-  endpoint_.settle(
-      ucp_atomic_op_nbx(endpoint_.ucp(), op, &operand, 1, address_ + offset, rkey_, &param), done);
+  param.request = pool.take();
+  param.user_data = &pool;
+  const ucs_status_ptr_t request =
+      ucp_atomic_op_nbx(endpoint_.ucp(), op, &operand, 1, address_ + offset, rkey_, &param);
+  if (!UCS_PTR_IS_PTR(request)) pool.give_back(param.request);
+  endpoint_.settle(request, done);
 }
 
 }  // namespace

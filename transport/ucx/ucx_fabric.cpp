@@ -53,6 +53,7 @@ Status UcxFabric::open() {
   links.provider = "ucx";
   KRG_TRY_ASSIGN(links_, link::LinkSet::open(reactor_, *this, links));
   KRG_TRY(worker_.open(options_));
+  atomic_requests_.set_context(worker_.context());
   KRG_TRY(worker_.handle(kSmallId, on_small, this, UCP_AM_FLAG_WHOLE_MSG));
   KRG_TRY(worker_.handle(kLargeId, on_large, this,
                          UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA));

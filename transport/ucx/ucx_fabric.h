@@ -12,6 +12,7 @@
 #include "krg/link/link.h"
 #include "krg/reactor/reactor.h"
 #include "operation.h"
+#include "request_pool.h"
 #include "ucx_endpoint.h"
 #include "worker.h"
 
@@ -28,6 +29,7 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   fabric::EventSink& sink() noexcept { return sink_; }
   Worker& worker() noexcept { return worker_; }
   GatheredSendPool& gathered_sends() noexcept { return gathered_sends_; }
+  RequestPool& atomic_requests() noexcept { return atomic_requests_; }
   // Tells `done` from the next poll().
   void tell_later(fabric::Completion& done, Status status);
   void add_chore(UcxEndpoint& endpoint) noexcept;
@@ -93,6 +95,7 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   reactor::Reactor& reactor_;
   fabric::EventSink& sink_;
   const fabric::Options options_;
+  RequestPool atomic_requests_;  // Outlives the worker, which may hold some of them to its end.
   Worker worker_;
   GatheredSendPool gathered_sends_;
   std::vector<Session> sessions_;  // By slot.

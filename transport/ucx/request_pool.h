@@ -1,0 +1,57 @@
+// Requests for UCX that are zeroed before each use.
+//
+// UCX 1.13 leaves the memory handle of a fetching atomic that it emulates by messages
+// uninitialised, and releases it all the same when the peer dies: in a request of its own, which has
+// served something else before, that is a stale handle, and the process aborts (`ucp_ep_req_purge`).
+// In zeroes it finds nothing to release.
+#pragma once
+
+#include <ucp/api/ucp.h>
+
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "krg/base/assert.h"
+#include "operation.h"
+
+namespace krg::ucx {
+
+// Threads  one.
+class RequestPool {
+ public:
+  void set_context(ucp_context_h context) {
+    ucp_context_attr_t attr{};
+    attr.field_mask = UCP_ATTR_FIELD_REQUEST_SIZE;
+    KRG_ASSERT(ucp_context_query(context, &attr) == UCS_OK);
+    front_ = (attr.request_size + kAlign - 1) / kAlign * kAlign;
+  }
+
+  // Where UCX's part ends and the Operation begins, as in a request that UCX returns.
+  void* take() {
+    if (free_.empty()) free_.push_back(std::make_unique<Block[]>(size() / sizeof(Block)));
+    Block* block = free_.back().release();
+    free_.pop_back();
+    std::memset(static_cast<void*>(block), 0, size());
+    return reinterpret_cast<std::byte*>(block) + front_;
+  }
+  void give_back(void* request) {
+    free_.emplace_back(reinterpret_cast<Block*>(static_cast<std::byte*>(request) - front_));
+  }
+
+ private:
+  static constexpr std::size_t kAlign = alignof(std::max_align_t);
+  struct alignas(kAlign) Block {
+    std::byte bytes[kAlign];
+  };
+
+  std::size_t size() const noexcept {
+    return front_ + (sizeof(Operation) + kAlign - 1) / kAlign * kAlign;
+  }
+
+  std::size_t front_ = 0;
+  std::vector<std::unique_ptr<Block[]>> free_;
+};
+
+}  // namespace krg::ucx
