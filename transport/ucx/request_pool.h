@@ -1,9 +1,9 @@
 // Requests for UCX that are zeroed before each use.
 //
-// UCX 1.13 leaves the memory handle of a fetching atomic that it emulates by messages
-// uninitialised, and releases it all the same when the peer dies: in a request of its own, which has
-// served something else before, that is a stale handle, and the process aborts (`ucp_ep_req_purge`).
-// In zeroes it finds nothing to release.
+// UCX 1.13 leaves the memory handle of a fetching atomic that it emulates by messages uninitialised
+// and releases it all the same when the peer dies. In a request of its own, which has served
+// something else before, that is a stale handle, and the process aborts (`ucp_ep_req_purge`); in
+// zeroes it finds nothing to release.
 #pragma once
 
 #include <ucp/api/ucp.h>
