@@ -197,6 +197,7 @@ TEST_P(FabricConformance, ReturnedPeerIsANewConnectionWithoutOldMessages) {
   auto first = start(PeerRole::echo, 2, Incarnation{1});
   ASSERT_TRUE(join(a, NodeId{2}, *first));
   for (std::size_t i = 0; i < 50; ++i) ASSERT_TRUE(send(a, NodeId{2}, pattern(100, i)));
+  ASSERT_TRUE(until([&] { return !a.sink.links[0].arrived.empty(); }));
   first->kill();
   ASSERT_TRUE(until([&] { return a.sink.links[0].down; }, std::chrono::seconds(10)));
   auto second = start(PeerRole::echo, 2, Incarnation{2});

@@ -12,13 +12,13 @@ namespace krg::ucx {
 inline constexpr unsigned kSmallId = 1;
 inline constexpr unsigned kLargeId = 2;
 
-// What each side tells the other first.
+// What each side tells the other first, once both know whether they share memory.
 struct Hello {
-  std::uint32_t slot = 0;                  // To be put in front of every message to me.
-  std::vector<std::byte> address;          // My worker, for a peer that shares memory with me.
-  std::vector<std::byte> network_address;  // For any other.
+  std::uint32_t slot = 0;          // To be put in front of every message to me.
+  bool memory = false;             // Whether the address is one of shared memory.
+  std::vector<std::byte> address;  // Of my worker.
 
-  static void wire_fields(auto& m, auto&& visit) { visit(m.slot, m.address, m.network_address); }
+  static void wire_fields(auto& m, auto&& visit) { visit(m.slot, m.memory, m.address); }
 };
 
 enum class Control : std::uint8_t {

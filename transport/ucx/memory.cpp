@@ -16,10 +16,12 @@ constexpr std::size_t kKeyMax = 256;
 struct Key {
   std::uint64_t address = 0;
   std::uint64_t size = 0;
-  std::vector<std::byte> ucx_key;
+  std::vector<std::byte> over_memory, over_network;  // UCX's keys; empty without that path.
   std::uint64_t sum = 0;
 
-  static void wire_fields(auto& m, auto&& visit) { visit(m.address, m.size, m.ucx_key, m.sum); }
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.address, m.size, m.over_memory, m.over_network, m.sum);
+  }
 
   // FNV-1a over the rest: tells a key from other bytes, no more.
   std::uint64_t compute_sum() const noexcept {
@@ -29,27 +31,65 @@ struct Key {
     };
     add(std::as_bytes(std::span(&address, 1)));
     add(std::as_bytes(std::span(&size, 1)));
-    add(ucx_key);
+    add(over_memory);
+    add(over_network);
     return h;
   }
 };
 
-class UcxRegion final : public fabric::Region {
+// Memory as one context knows it.
+class Mapping {
  public:
-  UcxRegion(ucp_context_h context, ucp_mem_h handle, std::span<std::byte> memory)
-      : context_(context), handle_(handle), memory_(memory) {}
-  ~UcxRegion() override { ucp_mem_unmap(context_, handle_); }
+  Mapping() = default;
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  ~Mapping() {
+    if (handle_ != nullptr) ucp_mem_unmap(context_, handle_);
+  }
 
-  Status pack() {
+  Status map(ucp_context_h context, std::span<std::byte> memory) {
+    ucp_mem_map_params_t params{};
+    params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH;
+    params.address = memory.data();
+    params.length = memory.size();
+    context_ = context;
+    const ucs_status_t s = ucp_mem_map(context, &params, &handle_);
+    if (s == UCS_OK) return {};
+    handle_ = nullptr;
+    return to_error(s, Errc::system_error, "registering memory");
+  }
+
+  Result<std::vector<std::byte>> key() const {
     void* packed = nullptr;
-    Key key;
     std::size_t size = 0;
     if (const ucs_status_t s = ucp_rkey_pack(context_, handle_, &packed, &size); s != UCS_OK) {
       return to_error(s, Errc::system_error, "packing a memory key");
     }
     const auto* bytes = static_cast<const std::byte*>(packed);
-    key.ucx_key.assign(bytes, bytes + size);
+    std::vector<std::byte> key(bytes, bytes + size);
     ucp_rkey_buffer_release(packed);
+    return key;
+  }
+
+ private:
+  ucp_context_h context_ = nullptr;
+  ucp_mem_h handle_ = nullptr;
+};
+
+class UcxRegion final : public fabric::Region {
+ public:
+  explicit UcxRegion(std::span<std::byte> memory) : memory_(memory) {}
+
+  Status map(const Context& over_memory, const Context& over_network) {
+    Key key;
+    if (over_memory) {
+      KRG_TRY(over_memory_.map(over_memory.get(), memory_));
+      KRG_TRY_ASSIGN(key.over_memory, over_memory_.key());
+    }
+    if (over_network) {
+      KRG_TRY(over_network_.map(over_network.get(), memory_));
+      KRG_TRY_ASSIGN(key.over_network, over_network_.key());
+    }
     key.address = reinterpret_cast<std::uintptr_t>(memory_.data());
     key.size = memory_.size();
     key.sum = key.compute_sum();
@@ -62,8 +102,7 @@ class UcxRegion final : public fabric::Region {
   std::span<const std::byte> key() const noexcept override { return key_; }
 
  private:
-  ucp_context_h context_;
-  ucp_mem_h handle_;
+  Mapping over_memory_, over_network_;
   std::span<std::byte> memory_;
   std::vector<std::byte> key_;
 };
@@ -71,7 +110,12 @@ class UcxRegion final : public fabric::Region {
 class UcxRemoteRegion final : public fabric::RemoteRegion {
  public:
   UcxRemoteRegion(UcxFabric& fabric, UcxEndpoint& endpoint, ucp_rkey_h rkey, const Key& key)
-      : fabric_(fabric), endpoint_(endpoint), rkey_(rkey), address_(key.address), size_(key.size) {}
+      : fabric_(fabric),
+        endpoint_(endpoint),
+        worker_(endpoint.worker()),
+        rkey_(rkey),
+        address_(key.address),
+        size_(key.size) {}
   ~UcxRemoteRegion() override { ucp_rkey_destroy(rkey_); }
 
   void put(std::uint64_t offset, std::span<const std::byte> from,
@@ -89,6 +133,7 @@ class UcxRemoteRegion final : public fabric::RemoteRegion {
 
   UcxFabric& fabric_;
   UcxEndpoint& endpoint_;
+  const std::shared_ptr<Worker> worker_;  // To give the key back to.
   ucp_rkey_h rkey_;
   const std::uint64_t address_;
   const std::uint64_t size_;
@@ -182,7 +227,7 @@ void UcxRemoteRegion::atomic(ucp_atomic_op_t op, std::uint64_t offset, const std
     return fabric_.tell_later(done, Error(Errc::invalid_argument, "not aligned"));
   }
   if (!may_start(offset, sizeof operand, done)) return;
-  RequestPool& pool = fabric_.atomic_requests();
+  RequestPool& pool = worker_->atomic_requests();
   ucp_request_param_t param = with_callback(on_atomic_done);
   param.op_attr_mask |= UCP_OP_ATTR_FIELD_DATATYPE | UCP_OP_ATTR_FIELD_REPLY_BUFFER |
                         UCP_OP_ATTR_FIELD_REQUEST | UCP_OP_ATTR_FIELD_USER_DATA;
@@ -198,18 +243,11 @@ void UcxRemoteRegion::atomic(ucp_atomic_op_t op, std::uint64_t offset, const std
 
 }  // namespace
 
-Result<std::unique_ptr<fabric::Region>> register_region(ucp_context_h context,
+Result<std::unique_ptr<fabric::Region>> register_region(const Context& over_memory,
+                                                        const Context& over_network,
                                                         std::span<std::byte> memory) {
-  ucp_mem_map_params_t params{};
-  params.field_mask = UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH;
-  params.address = memory.data();
-  params.length = memory.size();
-  ucp_mem_h handle = nullptr;
-  if (const ucs_status_t s = ucp_mem_map(context, &params, &handle); s != UCS_OK) {
-    return to_error(s, Errc::system_error, "registering memory");
-  }
-  auto region = std::make_unique<UcxRegion>(context, handle, memory);
-  KRG_TRY(region->pack());
+  auto region = std::make_unique<UcxRegion>(memory);
+  KRG_TRY(region->map(over_memory, over_network));
   return std::unique_ptr<fabric::Region>(std::move(region));
 }
 
@@ -221,9 +259,11 @@ Result<std::unique_ptr<fabric::RemoteRegion>> attach_region(UcxFabric& fabric,
     return Error(Errc::invalid_argument, "not a memory key");
   }
   if (endpoint.ucp() == nullptr) return Error(Errc::peer_down);
+  const bool by_memory = endpoint.worker()->path() == Path::memory;
+  const auto& ucx_key = by_memory ? decoded->over_memory : decoded->over_network;
+  if (ucx_key.empty()) return Error(Errc::invalid_argument, "a memory key for another path");
   ucp_rkey_h rkey = nullptr;
-  const ucs_status_t status =
-      ucp_ep_rkey_unpack(endpoint.ucp(), decoded.value().ucx_key.data(), &rkey);
+  const ucs_status_t status = ucp_ep_rkey_unpack(endpoint.ucp(), ucx_key.data(), &rkey);
   if (status != UCS_OK) return to_error(status, Errc::invalid_argument, "not a memory key");
   return std::unique_ptr<fabric::RemoteRegion>(
       std::make_unique<UcxRemoteRegion>(fabric, endpoint, rkey, decoded.value()));

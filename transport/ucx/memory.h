@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "context.h"
 #include "krg/error/result.h"
 #include "krg/fabric/memory.h"
 
@@ -16,8 +17,11 @@ namespace krg::ucx {
 class UcxEndpoint;
 class UcxFabric;
 
+// In both contexts, of which one may not be open.
+//
 // Errors  as fabric::Fabric::register_memory().
-Result<std::unique_ptr<fabric::Region>> register_region(ucp_context_h context,
+Result<std::unique_ptr<fabric::Region>> register_region(const Context& over_memory,
+                                                        const Context& over_network,
                                                         std::span<std::byte> memory);
 // Errors  as fabric::Endpoint::attach().
 Result<std::unique_ptr<fabric::RemoteRegion>> attach_region(UcxFabric& fabric,

@@ -13,19 +13,24 @@
 #include <memory>
 #include <vector>
 
-#include "krg/base/assert.h"
+#include "krg/error/result.h"
 #include "operation.h"
+#include "status.h"
 
 namespace krg::ucx {
 
 // Threads  one.
 class RequestPool {
  public:
-  void set_context(ucp_context_h context) {
+  // Requests of the size that this context wants.
+  Status fit(ucp_context_h context) {
     ucp_context_attr_t attr{};
     attr.field_mask = UCP_ATTR_FIELD_REQUEST_SIZE;
-    KRG_ASSERT(ucp_context_query(context, &attr) == UCS_OK);
+    if (const ucs_status_t s = ucp_context_query(context, &attr); s != UCS_OK) {
+      return to_error(s, Errc::system_error, "asking UCX for the size of its requests");
+    }
     front_ = (attr.request_size + kAlign - 1) / kAlign * kAlign;
+    return {};
   }
 
   // Where UCX's part ends and the Operation begins, as in a request that UCX returns.

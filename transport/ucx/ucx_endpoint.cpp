@@ -40,27 +40,41 @@ UcxEndpoint::UcxEndpoint(UcxFabric& fabric, link::Link& link, std::uint32_t slot
 
 UcxEndpoint::~UcxEndpoint() {
   KRG_DASSERT(state_ == State::dying && operations_.empty() && held_.empty());
+  fabric_.on_endpoint_gone();
 }
 
 // --- How it begins.
 
-Status UcxEndpoint::wire(std::span<const std::byte> worker_address, std::uint32_t peer_slot) {
-  front_.slot = peer_slot;
+// Tells the peer where it is.
+Status UcxEndpoint::use(std::shared_ptr<Worker> worker) {
+  worker_ = std::move(worker);
+  Hello hello;
+  hello.slot = slot_;
+  hello.memory = worker_->path() == Path::memory;
+  KRG_TRY_ASSIGN(hello.address, worker_->address());
+  return link_->send(wire::encode(hello));
+}
+
+Status UcxEndpoint::wire(const Hello& hello) {
+  if (hello.memory != (worker_->path() == Path::memory) || hello.address.empty()) {
+    return Error(Errc::unreachable, "one of the two does not use shared memory: reach differs");
+  }
+  front_.slot = hello.slot;
   ucp_ep_params_t params{};
   params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE |
                       UCP_EP_PARAM_FIELD_ERR_HANDLER;
-  params.address = reinterpret_cast<const ucp_address_t*>(worker_address.data());
+  params.address = reinterpret_cast<const ucp_address_t*>(hello.address.data());
   // Without it, sends to a dead process complete as if all were well.
   params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   params.err_handler.cb = on_ucx_error;
   params.err_handler.arg = this;
-  const ucs_status_t status = ucp_ep_create(fabric_.worker().get(), &params, &ucp_);
+  const ucs_status_t status = ucp_ep_create(worker_->get(), &params, &ucp_);
   if (status != UCS_OK) {
     ucp_ = nullptr;
     return to_error(status, Errc::unreachable, "UCX can not reach the peer");
   }
   state_ = State::wired;
-  return {};
+  return send_control(*link_, Control::ready);
 }
 
 void UcxEndpoint::on_ready() {
@@ -260,8 +274,7 @@ bool UcxEndpoint::deliver_large(std::span<const std::byte> header, void* data, s
                                 bool rndv) {
   ++received_;
   if (state_ != State::up && !take_early_or_late()) return false;
-  auto message =
-      std::make_unique<LargeIn>(fabric_.worker().get(), *this, received_, data, size, rndv);
+  auto message = std::make_unique<LargeIn>(worker_->get(), *this, received_, data, size, rndv);
   sink_.on_large(*this, header, *message);
   if (message->used()) return false;
   const bool held = message->hold();
@@ -378,7 +391,7 @@ void UcxEndpoint::finish(bool tell_sink) {
     // UCX still holds the request; its callback finds nobody to tell.
     Operation& operation = operations_.pop_front();
     operation.endpoint = nullptr;
-    fabric_.adopt(operation);
+    worker_->adopt(operation);
     if (fabric::Completion* done = std::exchange(operation.done, nullptr); done != nullptr) {
       done->on_complete(Error(Errc::peer_down).with_peer(peer_.node));
     }

@@ -1,24 +1,28 @@
 // One life of one peer: a link, a UCX endpoint, and what is under way on it.
 //
 // proven -> greeted -> wired -> up -> closing -> dying. A session begins when both links are
-// proven; each side gives the other a slot number and its worker's address. A side whose UCX
-// endpoint exists is wired and says "ready"; at the other side's "ready", or its first message, it
-// is up. Closing sides tell each other how many messages they have sent, so that nothing on the
-// data path is overtaken by the goodbye on the link.
+// proven; once it is known whether the two share memory, each side gives the other a slot number
+// and its worker's address. A side whose UCX endpoint exists is wired and says "ready"; at the
+// other side's "ready", or its first message, it is up. Closing sides tell each other how many
+// messages they have sent, so that nothing on the data path is overtaken by the goodbye on the
+// link.
 #pragma once
 
 #include <ucp/api/ucp.h>
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <span>
 
+#include "control.h"
 #include "krg/base/intrusive_list.h"
 #include "krg/fabric/endpoint.h"
 #include "krg/fabric/event_sink.h"
 #include "krg/link/link.h"
 #include "krg/reactor/reactor.h"
 #include "operation.h"
+#include "worker.h"
 
 namespace krg::ucx {
 
@@ -43,14 +47,15 @@ class UcxEndpoint final : public fabric::Endpoint,
   ~UcxEndpoint() override;
 
   State state() const noexcept { return state_; }
-  bool is_connecting_or_up() const noexcept {
-    return state_ == State::proven || state_ == State::wired || state_ == State::up;
-  }
+  bool is_connecting_or_up() const noexcept { return state_ <= State::up; }
   ucp_ep_h ucp() const noexcept { return ucp_; }
+  // Requires  use() was called.
+  const std::shared_ptr<Worker>& worker() noexcept { return worker_; }
 
   // The link's news.
   void on_greeted() noexcept { state_ = State::greeted; }
-  Status wire(std::span<const std::byte> worker_address, std::uint32_t peer_slot);
+  Status use(std::shared_ptr<Worker> worker);
+  Status wire(const Hello& hello);
   void on_ready();
   void on_peer_closing(std::uint64_t messages_sent);
   void on_peer_done();
@@ -111,6 +116,7 @@ class UcxEndpoint final : public fabric::Endpoint,
 
   UcxFabric& fabric_;
   fabric::EventSink& sink_;
+  std::shared_ptr<Worker> worker_;
   ucp_ep_h ucp_ = nullptr;
   Front front_;
   bool sendable_ = false;

@@ -1,5 +1,6 @@
 #include "ucx_fabric.h"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
@@ -7,7 +8,6 @@
 #include <array>
 
 #include "control.h"
-#include "krg/base/unique_fd.h"
 #include "krg/log/log.h"
 #include "krg/ucx/ucx.h"
 #include "memory.h"
@@ -15,7 +15,8 @@
 namespace krg::ucx {
 namespace {
 
-constexpr std::size_t kSpareDescriptors = 8;
+// A worker takes some eight, an endpoint one or two.
+constexpr std::size_t kSpareDescriptors = 16;
 
 // UCX takes a descriptor per TCP peer, the link another one.
 void raise_descriptor_limit() noexcept {
@@ -52,11 +53,14 @@ Status UcxFabric::open() {
   links.listen = options_.listen;
   links.provider = "ucx";
   KRG_TRY_ASSIGN(links_, link::LinkSet::open(reactor_, *this, links));
-  KRG_TRY(worker_.open(options_));
-  atomic_requests_.set_context(worker_.context());
-  KRG_TRY(worker_.handle(kSmallId, on_small, this, UCP_AM_FLAG_WHOLE_MSG));
-  KRG_TRY(worker_.handle(kLargeId, on_large, this,
-                         UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA));
+  if (options_.reach == fabric::Reach::any || options_.reach == fabric::Reach::shm) {
+    KRG_TRY_ASSIGN(over_memory_, Context::open(options_, Path::memory));
+  }
+  if (options_.reach != fabric::Reach::shm) {
+    KRG_TRY_ASSIGN(over_network_, Context::open(options_, Path::network));
+  }
+  events_.reset(epoll_create1(EPOLL_CLOEXEC));
+  if (!events_) return errno_error(Errc::system_error, "epoll");
   reactor_.add_poller(*this);
   polled_ = true;
   return {};
@@ -73,14 +77,48 @@ UcxFabric::~UcxFabric() {
   // UCX gives back what is under way; a bound in calls, as time may be virtual.
   const auto quiet = [](const auto& endpoint) { return endpoint->is_quiet(); };
   for (int i = 0; i < 10000 && !std::all_of(endpoints_.begin(), endpoints_.end(), quiet); ++i) {
-    ucp_worker_progress(worker_.get());
+    for (const auto& worker : workers_) worker->progress();
   }
   tell_deferred();
   for (const auto& endpoint : endpoints_) endpoint->finish(false);
-  while (!orphans_.empty()) release_orphan(orphans_.front());
 }
 
-bool UcxFabric::arm() noexcept { return !chores_ && ucp_worker_arm(worker_.get()) == UCS_OK; }
+bool UcxFabric::arm() noexcept {
+  const auto sleeps = [](const auto& worker) { return worker->arm(); };
+  return !chores_ && std::all_of(workers_.begin(), workers_.end(), sleeps);
+}
+
+// --- Workers.
+
+Result<std::shared_ptr<Worker>> UcxFabric::open_worker(Path path) {
+  // UCX gets into trouble without.
+  if (!has_spare_descriptors()) {
+    return Error(Errc::limit_reached, "too few file descriptors left: raise `ulimit -n`");
+  }
+  const Context& context = path == Path::memory ? over_memory_ : over_network_;
+  KRG_TRY_ASSIGN(std::shared_ptr<Worker> worker, Worker::open(context, path));
+  KRG_TRY(worker->handle(kSmallId, on_small, this, UCP_AM_FLAG_WHOLE_MSG));
+  KRG_TRY(worker->handle(kLargeId, on_large, this,
+                         UCP_AM_FLAG_WHOLE_MSG | UCP_AM_FLAG_PERSISTENT_DATA));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (epoll_ctl(events_.get(), EPOLL_CTL_ADD, worker->event_fd(), &event) != 0) {
+    return errno_error(Errc::system_error, "epoll");
+  }
+  workers_.push_back(worker);
+  return worker;
+}
+
+Result<std::shared_ptr<Worker>> UcxFabric::worker_for(const link::Link& link) {
+  if (link.shares_memory() && over_memory_) return open_worker(Path::memory);
+  if (!over_network_) {
+    return Error(Errc::unreachable, "the peer does not share memory with this process");
+  }
+  if (network_worker_ == nullptr) {
+    KRG_TRY_ASSIGN(network_worker_, open_worker(Path::network));
+  }
+  return network_worker_;
+}
 
 // --- Chores: what must not be done within UCX, or within a caller.
 
@@ -113,6 +151,10 @@ bool UcxFabric::do_chores() noexcept {
       add_chore(endpoint);  // Until UCX has given everything back.
     }
   }
+  // Of peers that are gone; UCX complains of requests that it has not given back.
+  std::erase_if(workers_, [](const auto& worker) {
+    return worker.use_count() == 1 && !worker->has_orphans();
+  });
   return true;
 }
 
@@ -208,38 +250,39 @@ std::vector<std::byte> UcxFabric::on_link_proven(link::Link& link) {
   auto& endpoint = endpoints_.emplace_back(std::make_unique<UcxEndpoint>(*this, link, slot));
   sessions_[slot].endpoint = endpoint.get();
   link.user = endpoint.get();
-  Hello hello;
-  hello.slot = slot;
-  // Without an address the peer finds that it can not reach this node, and says so.
-  hello.address = worker_.address(false).value_or(std::vector<std::byte>{});
-  hello.network_address = worker_.address(true).value_or(std::vector<std::byte>{});
-  return wire::encode(hello);
+  return {};
 }
 
-void UcxFabric::on_link_up(link::Link& link, std::span<const std::byte> greeting) {
-  const Status wired = wire(link, greeting);
-  if (wired) return;
-  KRG_WARN("ucx: no connection to node {}: {}", link.peer().node.value, wired.error().message());
-  link.abort(wired.error());
+void UcxFabric::on_link_up(link::Link& link, std::span<const std::byte>) {
+  auto& endpoint = *static_cast<UcxEndpoint*>(link.user);
+  endpoint.on_greeted();
+  const auto begin = [&]() -> Status {
+    KRG_TRY_ASSIGN(auto worker, worker_for(link));
+    return endpoint.use(std::move(worker));
+  };
+  if (const Status begun = begin(); !begun) give_up(link, begun.error());
 }
 
-Status UcxFabric::wire(link::Link& link, std::span<const std::byte> greeting) {
-  static_cast<UcxEndpoint*>(link.user)->on_greeted();
-  KRG_TRY_ASSIGN(const Hello hello, wire::decode<Hello>(greeting));
-  if (!link.shares_memory() && options_.reach == fabric::Reach::shm) {
-    return Error(Errc::unreachable, "the peer does not share memory with this process");
-  }
-  const auto& address = link.shares_memory() ? hello.address : hello.network_address;
-  if (address.empty()) return Error(Errc::unreachable, "the peer has no address");
+void UcxFabric::give_up(link::Link& link, Error why) {
+  KRG_WARN("ucx: no connection to node {}: {}", link.peer().node.value, why.message());
+  link.abort(why);
+}
+
+// The peer's first message.
+Status UcxFabric::wire(UcxEndpoint& endpoint, std::span<const std::byte> message) {
+  KRG_TRY_ASSIGN(const Hello hello, wire::decode<Hello>(message));
   if (!has_spare_descriptors()) {
     return Error(Errc::limit_reached, "too few file descriptors left: raise `ulimit -n`");
   }
-  KRG_TRY(static_cast<UcxEndpoint*>(link.user)->wire(address, hello.slot));
-  return send_control(link, Control::ready);
+  return endpoint.wire(hello);
 }
 
 void UcxFabric::on_link_message(link::Link& link, std::span<const std::byte> message) {
   auto& endpoint = *static_cast<UcxEndpoint*>(link.user);
+  if (endpoint.state() == UcxEndpoint::State::greeted) {
+    if (const Status wired = wire(endpoint, message); !wired) give_up(link, wired.error());
+    return;
+  }
   if (const auto decoded = wire::decode<ControlMessage>(message); decoded) {
     switch (const auto& [control, number] = decoded.value(); control) {
       case Control::ready:
@@ -280,7 +323,7 @@ void UcxFabric::on_connect_failed(NodeId node, Error why) {
 }
 
 Result<std::unique_ptr<fabric::Region>> UcxFabric::register_memory(std::span<std::byte> memory) {
-  return register_region(worker_.context(), memory);
+  return register_region(over_memory_, over_network_, memory);
 }
 
 Result<std::unique_ptr<fabric::Fabric>> open(reactor::Reactor& reactor, fabric::EventSink& sink,

@@ -1,4 +1,4 @@
-// The fabric: one worker, the links, and the table of sessions.
+// The fabric: the workers, the links, and the table of sessions.
 #pragma once
 
 #include <ucp/api/ucp.h>
@@ -8,11 +8,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "context.h"
+#include "krg/base/unique_fd.h"
 #include "krg/fabric/fabric.h"
 #include "krg/link/link.h"
 #include "krg/reactor/reactor.h"
 #include "operation.h"
-#include "request_pool.h"
 #include "ucx_endpoint.h"
 #include "worker.h"
 
@@ -27,17 +28,15 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   // For endpoints.
   reactor::Reactor& reactor() noexcept { return reactor_; }
   fabric::EventSink& sink() noexcept { return sink_; }
-  Worker& worker() noexcept { return worker_; }
   GatheredSendPool& gathered_sends() noexcept { return gathered_sends_; }
-  RequestPool& atomic_requests() noexcept { return atomic_requests_; }
   // Tells `done` from the next poll().
   void tell_later(fabric::Completion& done, Status status);
   void add_chore(UcxEndpoint& endpoint) noexcept;
-  // Keeps what UCX has not given back when its endpoint went.
-  void adopt(Operation& operation) noexcept { orphans_.push_back(operation); }
   // Earlier lives of this peer are down before a later one is up.
   void finish_before(const UcxEndpoint& endpoint);
   void on_endpoint_up(const UcxEndpoint& endpoint) { wishes_.erase(endpoint.peer().node); }
+  // Its worker may be nobody's now.
+  void on_endpoint_gone() noexcept { chores_ = true; }
   // From now on messages to this session are nobody's.
   void close_slot(std::uint32_t slot) noexcept;
 
@@ -49,12 +48,13 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
 
   // reactor::Poller.
   bool poll() noexcept override {
-    bool worked = ucp_worker_progress(worker_.get()) != 0;
+    bool worked = false;
+    for (const auto& worker : workers_) worked |= worker->progress();
     if (chores_) [[unlikely]]
       worked |= do_chores();
     return worked;
   }
-  int event_fd() const noexcept override { return worker_.event_fd(); }
+  int event_fd() const noexcept override { return events_.get(); }
   bool arm() noexcept override;
 
  private:
@@ -83,7 +83,10 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   void on_link_message(link::Link& link, std::span<const std::byte> message) override;
   void on_link_down(link::Link& link, Error why, bool graceful) override;
   void on_connect_failed(NodeId node, Error why) override;
-  Status wire(link::Link& link, std::span<const std::byte> greeting);
+  Status wire(UcxEndpoint& endpoint, std::span<const std::byte> message);
+  void give_up(link::Link& link, Error why);
+  Result<std::shared_ptr<Worker>> worker_for(const link::Link& link);
+  Result<std::shared_ptr<Worker>> open_worker(Path path);
   std::uint32_t open_slot(std::uint64_t token);
   void grant_or_deny_wish(NodeId node, UcxEndpoint::State reached, Error why);
 
@@ -95,8 +98,10 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   reactor::Reactor& reactor_;
   fabric::EventSink& sink_;
   const fabric::Options options_;
-  RequestPool atomic_requests_;  // Outlives the worker, which may hold some of them to its end.
-  Worker worker_;
+  Context over_memory_, over_network_;  // One of them may not be open.
+  UniqueFd events_;                     // Readable when one of the workers' is.
+  std::vector<std::shared_ptr<Worker>> workers_;
+  std::shared_ptr<Worker> network_worker_;  // Among them; made when the first peer needs it.
   GatheredSendPool gathered_sends_;
   std::vector<Session> sessions_;  // By slot.
   std::vector<std::uint32_t> free_slots_;
@@ -105,7 +110,6 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
   std::vector<Deferred> deferred_;
   std::vector<std::unique_ptr<UcxEndpoint>> endpoints_;
   IntrusiveList<UcxEndpoint, ChoreTag> chore_list_;
-  IntrusiveList<Operation, OperationTag> orphans_;
   std::unordered_map<NodeId, Wish> wishes_;
   TimePoint next_refusal_line_{};
   std::unique_ptr<link::LinkSet> links_;

@@ -19,8 +19,9 @@ namespace {
 // As the provider's own.
 struct Hello {
   std::uint32_t slot = 0;
-  std::vector<std::byte> address, network_address;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.slot, m.address, m.network_address); }
+  bool memory = false;
+  std::vector<std::byte> address;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.slot, m.memory, m.address); }
 };
 struct Front {
   std::uint32_t slot = 0, zero = 0;
@@ -66,18 +67,18 @@ class Stranger final : public link::LinkSink {
     ucp_am_send_nbx(endpoint_, id, header, header_size, data, size, &param);
   }
 
-  std::vector<std::byte> on_link_proven(link::Link&) override { return wire::encode(Hello{}); }
-  void on_link_up(link::Link& link, std::span<const std::byte> greeting) override {
-    hello = wire::decode<Hello>(greeting).value();
+  std::vector<std::byte> on_link_proven(link::Link&) override { return {}; }
+  void on_link_up(link::Link&, std::span<const std::byte>) override {}
+  void on_link_message(link::Link& link, std::span<const std::byte> message) override {
+    hello = wire::decode<Hello>(message).value();
     token = link.send_token();
     ucp_ep_params_t params{};
     params.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE;
-    params.address = reinterpret_cast<const ucp_address_t*>(hello.network_address.data());
+    params.address = reinterpret_cast<const ucp_address_t*>(hello.address.data());
     params.err_mode = UCP_ERR_HANDLING_MODE_PEER;
     EXPECT_EQ(ucp_ep_create(worker_, &params, &endpoint_), UCS_OK);
     up = true;
   }
-  void on_link_message(link::Link&, std::span<const std::byte>) override {}
   void on_link_down(link::Link&, Error, bool) override {}
   void on_connect_failed(NodeId, Error) override {}
 
@@ -101,7 +102,7 @@ int count_lines(const std::string& path) {
 
 // Goal    nothing that lacks the session's token reaches the layer above, whatever its shape; one
 //         line says so.
-// Method  a peer with the key, whose greeting has no address, so that it stays without a session;
+// Method  a peer with the key, which never says where it is, so that it stays without a session;
 //         it sends by raw UCX.
 TEST(UcxStranger, MessagesOfNoSessionAreDroppedWithOneLine) {
   const reactor::RealClock clock;

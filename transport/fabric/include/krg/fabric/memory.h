@@ -33,7 +33,7 @@ class Region {
   virtual std::span<const std::byte> key() const noexcept = 0;
 };
 
-// A peer's region. Must not outlive its Endpoint.
+// A peer's region. Once its Endpoint is down it may only be destroyed, and before the Fabric is.
 class RemoteRegion {
  public:
   virtual ~RemoteRegion();

@@ -26,7 +26,8 @@ namespace krg::link {
 
 // Of everything that two nodes send each other, up to what their providers must agree on.
 // 2: UCX's TCP segments are of 1088 KiB; a node of version 1 would let one overrun its buffer.
-inline constexpr std::uint16_t kVersion = 2;
+// 3: a UCX worker's address follows the greeting.
+inline constexpr std::uint16_t kVersion = 3;
 
 using Nonce = std::array<std::byte, 32>;
 
