@@ -16,7 +16,8 @@ class WaitControllerTest : public ::testing::Test {
   // slept.
   bool idle(std::uint64_t yield, std::uint64_t limit, bool soon = false) {
     for (const std::uint64_t end = now_ + limit; now_ < end;) {
-      switch (controller_.idle(now_, soon)) {
+      const bool at_once = controller_.poll_at_once();
+      switch (at_once ? Action::poll : controller_.idle(now_, soon)) {
         case Action::poll:
           now_ += 100;
           ++polls_;

@@ -127,6 +127,7 @@ class Reactor {
   IntrusiveList<Root, struct RootTag> roots_;
   std::uint32_t watch_number_ = 0;
   unsigned turns_ = 0;
+  TimePoint fds_due_{};
   std::uint64_t sleeps_ = 0;
   std::size_t soon_ = 0;
   std::atomic<bool> stop_{false};

@@ -27,6 +27,9 @@ class WaitController {
     if (polling_ && idle_since_ != 0) pays_ = pays_ < kPaysMax ? pays_ + 1 : kPaysMax;
     reset();
   }
+  // The last poll found nothing, and another one costs less than to look at the clock and decide.
+  // False now and then, and then idle() decides.
+  bool poll_at_once() noexcept { return state_ == State::spin && ++polls_at_once_ % 8 != 0; }
   // The last poll found nothing, at tick `now`: what to do next. `soon`: what is waited for is sure
   // to come, and in well under a millisecond.
   Action idle(std::uint64_t now, bool soon = false) noexcept;
@@ -56,7 +59,7 @@ class WaitController {
   State state_ = State::spin;
   bool probing_ = false;
   std::uint64_t idle_since_ = 0;
-  unsigned fruitless_ = 0, empty_polls_ = 0, quick_ = 0;
+  unsigned fruitless_ = 0, empty_polls_ = 0, quick_ = 0, polls_at_once_ = 0;
   std::uint64_t window_start_ = 0, window_lost_ = 0;
   std::uint64_t hog_until_ = 0, hog_pause_;
   bool polling_ = false;  // In HOG: this idle time began with polling.
