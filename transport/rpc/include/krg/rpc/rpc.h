@@ -8,7 +8,7 @@
 //          their turn.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/wire.md; Kerrighed net/krgrpc
+// Source   docs/design/rpc.md; Kerrighed net/krgrpc
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 //          direction.
 // Threads  owned by the reactor's thread.
 // Blocks   never; send() and recv() suspend until the window opens, an item comes, or the deadline.
-// Source   docs/design/wire.md, "Streams"; Kerrighed's rpc descriptors
+// Source   docs/design/rpc.md, "Rules"; Kerrighed's rpc descriptors
 #pragma once
 
 #include <cstdint>
