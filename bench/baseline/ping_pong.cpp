@@ -40,7 +40,7 @@ struct Shared {
 // One player: a raw worker as the reactor's poller.
 class Player final : public reactor::Poller {
  public:
-  Player(const PingPong& game, Shared& shared) : game_(game), shared_(shared) {}
+  Player(const PingPong& game, Shared& shared) : game_(game), shared_(shared), data_(game.size) {}
 
   Status open(int socket) {
     const bool wakeup = game_.waiting == Waiting::block || game_.waiting == Waiting::adaptive;
@@ -102,13 +102,16 @@ class Player final : public reactor::Poller {
 
   void send(unsigned id) {
     ucp_request_param_t param{};
-    param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
+    param.op_attr_mask =
+        UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FIELD_FLAGS;
+    param.flags = UCP_AM_SEND_FLAG_EAGER;
     param.cb.send = [](void* request, ucs_status_t, void* self) {
       --of(self).pending_;
       ucp_request_free(request);
     };
     param.user_data = this;
-    if (ucp_am_send_nbx(ucx_.endpoint(), id, nullptr, 0, &data_, sizeof data_, &param) != nullptr) {
+    if (ucp_am_send_nbx(ucx_.endpoint(), id, nullptr, 0, data_.data(), data_.size(), &param) !=
+        nullptr) {
       ++pending_;
     }
   }
@@ -151,7 +154,8 @@ class Player final : public reactor::Poller {
   UcxWorker ucx_;
   Reactor* reactor_ = nullptr;
   int event_fd_ = -1;
-  std::uint64_t data_ = 0, pings_ = 0, pongs_ = 0, pending_ = 0;
+  const std::vector<std::byte> data_;
+  std::uint64_t pings_ = 0, pongs_ = 0, pending_ = 0;
   bool stopped_ = false;
 };
 

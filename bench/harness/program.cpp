@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <utility>
 
 #include "report.h"
@@ -20,6 +19,12 @@ struct Program::State {
   std::string base;
   CLI::App app;
   Settings settings;
+  std::vector<Transport> transports{Transport::shm, Transport::tcp, Transport::sim};
+  std::string why_only;
+  std::string transport = "shm";
+  CLI::Option* transport_option = nullptr;
+  std::size_t smallest = 0, largest = std::size_t{1} << 30;
+  CLI::Option* size_option = nullptr;
   unsigned run_ms = 100;
   std::string row;
   std::vector<Match> matches;
@@ -32,15 +37,13 @@ Program::Program(std::string name, std::string base)
   app.name(state_->name);
   app.description("Measures krg beside a raw peer, in interleaved rounds of one run.\nbase: " +
                   state_->base);
-  const std::map<std::string, Transport> transports{
-      {"shm", Transport::shm}, {"tcp", Transport::tcp}, {"sim", Transport::sim}};
-  app.add_option("--transport", settings.transport, "shm, tcp or sim (default shm)")
-      ->transform(CLI::CheckedTransformer(transports));
+  state_->transport_option =
+      app.add_option("--transport", state_->transport, "shm, tcp or sim (default shm)");
   app.add_option("--provider", settings.provider, "krg's fabric provider: ucx or ofi (default ucx)")
       ->check(CLI::IsMember({"ucx", "ofi"}));
-  app.add_option("--size", settings.sizes, "message sizes in bytes (default: the bench's own)")
-      ->delimiter(',')
-      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 30));
+  state_->size_option =
+      app.add_option("--size", settings.sizes, "message sizes in bytes (default: the bench's own)")
+          ->delimiter(',');
   app.add_option("--rounds", settings.rounds, "interleaved rounds (default 5)")
       ->check(CLI::Range(1u, 1000u));
   app.add_option("--run-ms", state_->run_ms,
@@ -65,19 +68,68 @@ void Program::default_run(std::chrono::milliseconds length) {
   state_->run_ms = static_cast<unsigned>(length.count());
 }
 
-const Settings& Program::parse(int argc, char** argv) {
-  try {
-    state_->app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    const int code = state_->app.exit(error);
-    std::exit(code == 0 ? 0 : 2);
+void Program::only_over(std::vector<Transport> transports, std::string why) {
+  std::string names;
+  for (const Transport transport : transports) {
+    names += (names.empty() ? "" : " or ") + std::string(name(transport));
   }
-  state_->settings.run = std::chrono::milliseconds(state_->run_ms);
-  return state_->settings;
+  state_->why_only = why + ": only " + names;
+  state_->transport_option->description(names + " (default shm): " + why);
+  state_->transports = std::move(transports);
+}
+
+void Program::sizes_are(const std::string& what, std::size_t smallest, std::size_t largest) {
+  state_->size_option->description(what);
+  state_->smallest = smallest;
+  state_->largest = largest;
+}
+
+void Program::refuse(const std::string& why) const {
+  fmt::print(stderr, "{}: {}\n", state_->name, why);
+  std::exit(2);
+}
+
+const Settings& Program::parse(int argc, char** argv) {
+  State& state = *state_;
+  Settings& settings = state.settings;
+  try {
+    state.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) refuse(error.what());
+    std::exit(state.app.exit(error));
+  }
+  settings.run = std::chrono::milliseconds(state.run_ms);
+  if (state.transport != "shm" && state.transport != "tcp" && state.transport != "sim") {
+    refuse("--transport " + state.transport + ": shm, tcp or sim");
+  }
+  const auto known = std::find_if(state.transports.begin(), state.transports.end(),
+                                  [&](Transport t) { return name(t) == state.transport; });
+  if (known == state.transports.end()) {
+    refuse("--transport " + state.transport + ": " + state.why_only);
+  }
+  settings.transport = *known;
+  for (const std::size_t size : settings.sizes) {
+    if (size >= state.smallest && size <= state.largest) continue;
+    refuse(fmt::format("--size {}: from {} to {}", size, state.smallest, state.largest));
+  }
+  return settings;
+}
+
+void Program::must_be_over(Transport transport, const std::string& why) {
+  Transport& now = state_->settings.transport;
+  if (state_->transport_option->count() > 0 && now != transport) {
+    refuse(fmt::format("--transport {}: {}: only {}", name(now), why, name(transport)));
+  }
+  now = transport;
 }
 
 std::vector<std::size_t> Program::sizes_or(std::vector<std::size_t> otherwise) const {
   return state_->settings.sizes.empty() ? std::move(otherwise) : state_->settings.sizes;
+}
+
+std::size_t Program::largest_size(std::size_t least) const {
+  for (const std::size_t size : state_->settings.sizes) least = std::max(least, size);
+  return least;
 }
 
 void Program::add(Match match) {
@@ -96,17 +148,21 @@ int Program::run() {
     }
     for (std::size_t r = 0; r < match.rows.size(); ++r) {
       const std::vector<Series>& row = (*series)[r];
-      if (row.size() == 1) {
-        report.print({match.rows[r], row[0], nullptr, ""});
+      if (match.base == Base::alone) {
+        for (std::size_t e = 0; e < row.size(); ++e) {
+          report.print({match.rows[r], nullptr, &row[e], match.entrants[e].name});
+        }
+      } else if (row.size() == 1) {
+        report.print({match.rows[r], &row[0], nullptr, ""});
       } else if (match.base == Base::highest) {
         const auto best = std::max_element(row.begin() + 1, row.end(), [](auto& a, auto& b) {
           return spread(a.values).median < spread(b.values).median;
         });
         const auto index = static_cast<std::size_t>(best - row.begin());
-        report.print({match.rows[r], row[0], &*best, match.entrants[index].name});
+        report.print({match.rows[r], &row[0], &*best, match.entrants[index].name});
       } else {
         for (std::size_t e = 1; e < row.size(); ++e) {
-          report.print({match.rows[r], row[0], &row[e], match.entrants[e].name});
+          report.print({match.rows[r], &row[0], &row[e], match.entrants[e].name});
         }
       }
     }

@@ -16,6 +16,19 @@ std::string number(double value) {
   return value >= 100 ? fmt::format("{:.1f}", value) : fmt::format("{:.2f}", value);
 }
 
+// What the table shows of one side.
+struct Cells {
+  explicit Cells(const Series* series) {
+    if (series == nullptr) return;
+    const Spread values = spread(series->values);
+    median = number(values.median);
+    min = number(values.min);
+    if (const double tail = spread(series->p99).median; tail > 0) p99 = number(tail);
+  }
+
+  std::string median = "-", min = "-", p99 = "-";
+};
+
 }  // namespace
 
 const char* name(Transport transport) noexcept {
@@ -33,6 +46,10 @@ const char* name(Transport transport) noexcept {
 Report::Report(std::string bench, std::string base, const Settings& settings)
     : bench_(std::move(bench)), base_(std::move(base)), settings_(settings) {}
 
+std::string Report::provider() const {
+  return settings_.transport == Transport::sim ? "sim" : settings_.provider;
+}
+
 void Report::print(const Line& line) {
   if (settings_.json) {
     print_json(line);
@@ -43,27 +60,32 @@ void Report::print(const Line& line) {
 }
 
 void Report::print_json(const Line& line) const {
-  const Spread krg = spread(line.krg.values);
   nlohmann::ordered_json out;
   out["bench"] = bench_;
   out["row"] = line.row.name;
   out["transport"] = name(settings_.transport);
   out["size"] = line.row.job.size;
   out["unit"] = line.row.unit;
-  out["krg"] = krg.median;
+  out["krg"] = nullptr;
   out["base"] = nullptr;
   out["ratio"] = nullptr;
   out["peer"] = line.peer;
-  out["provider"] = settings_.provider;
+  out["provider"] = provider();
   out["rounds"] = settings_.rounds;
-  out["krg_min"] = krg.min;
-  out["krg_max"] = krg.max;
-  out["krg_p99"] = spread(line.krg.p99).median;
+  if (line.krg != nullptr) {
+    const Spread krg = spread(line.krg->values);
+    out["krg"] = krg.median;
+    out["krg_min"] = krg.min;
+    out["krg_max"] = krg.max;
+    out["krg_p99"] = spread(line.krg->p99).median;
+  }
   if (line.base != nullptr) {
     const Spread base = spread(line.base->values);
     out["base"] = base.median;
-    out["ratio"] = krg.median / base.median;
-    out["ratio_paired"] = paired_ratio(line.krg.values, line.base->values);
+    if (line.krg != nullptr) {
+      out["ratio"] = spread(line.krg->values).median / base.median;
+      out["ratio_paired"] = paired_ratio(line.krg->values, line.base->values);
+    }
     out["base_min"] = base.min;
     out["base_max"] = base.max;
     out["base_p99"] = spread(line.base->p99).median;
@@ -74,7 +96,7 @@ void Report::print_json(const Line& line) const {
 void Report::print_head() {
   fmt::print(
       "# {}: transport {}, krg over {}, {} cpus, medians of {} interleaved rounds of {} ms\n",
-      bench_, name(settings_.transport), settings_.provider, sysconf(_SC_NPROCESSORS_ONLN),
+      bench_, name(settings_.transport), provider(), sysconf(_SC_NPROCESSORS_ONLN),
       settings_.rounds, settings_.run.count());
   fmt::print("# base: {}\n", base_);
   fmt::print("# ratio: krg/base of the medians; paired: median of each round's own ratio\n");
@@ -85,21 +107,16 @@ void Report::print_head() {
 
 void Report::print_text(const Line& line) {
   if (!std::exchange(headed_, true)) print_head();
-  const Spread krg = spread(line.krg.values);
-  const double krg_p99 = spread(line.krg.p99).median;
-  std::string base = "-", base_min = "-", ratio = "-", paired = "-", base_p99 = "-";
-  if (line.base != nullptr) {
-    const Spread b = spread(line.base->values);
-    base = number(b.median);
-    base_min = number(b.min);
-    ratio = fmt::format("{:.3f}", krg.median / b.median);
-    paired = fmt::format("{:.3f}", paired_ratio(line.krg.values, line.base->values));
-    if (const double p99 = spread(line.base->p99).median; p99 > 0) base_p99 = number(p99);
+  const Cells krg(line.krg), base(line.base);
+  std::string ratio = "-", paired = "-";
+  if (line.krg != nullptr && line.base != nullptr) {
+    const auto &a = line.krg->values, &b = line.base->values;
+    ratio = fmt::format("{:.3f}", spread(a).median / spread(b).median);
+    paired = fmt::format("{:.3f}", paired_ratio(a, b));
   }
   fmt::print("  {:<22} {:>9} {:>5} {:>10} {:>10} {:>10} {:>10} {:>7} {:>7} {:>9} {:>9}  {}\n",
-             line.row.name, line.row.job.size, line.row.unit, number(krg.median), number(krg.min),
-             base, base_min, ratio, paired, krg_p99 > 0 ? number(krg_p99) : "-", base_p99,
-             line.peer);
+             line.row.name, line.row.job.size, line.row.unit, krg.median, krg.min, base.median,
+             base.min, ratio, paired, krg.p99, base.p99, line.peer);
 }
 
 }  // namespace krg::harness

@@ -23,7 +23,7 @@ struct Series {
 
 struct Line {
   const Row& row;
-  const Series& krg;
+  const Series* krg = nullptr;   // None: the peers stand alone.
   const Series* base = nullptr;  // None: krg stands alone.
   std::string peer;
 };
@@ -34,6 +34,8 @@ class Report {
   void print(const Line& line);
 
  private:
+  // Of krg's fabric.
+  std::string provider() const;
   void print_head();
   void print_json(const Line& line) const;
   void print_text(const Line& line);

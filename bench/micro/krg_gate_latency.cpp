@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <new>
 #include <string>
 #include <thread>
 
 #include "krg/gate/client.h"
+#include "krg/gate/lane.h"
 #include "krg/gate/server.h"
 #include "krg/harness/program.h"
 #include "krg/reactor/clock.h"
@@ -39,6 +39,9 @@ struct EchoByCoroutine {
   using Request = Block;
   using Reply = wire::Empty;
 };
+
+// What a call by a lane takes, less the length before the bytes.
+constexpr std::size_t kRequestMax = gate::kArgumentMax - 4;
 
 // Calls `once` for the length of the job, `job.detail` nanoseconds apart, and sums up the times of
 // each.
@@ -200,12 +203,12 @@ int main(int argc, char** argv) {
       "two processes that pass a word of shared memory back and forth, by "
       "spinning and by futex; krg is a call from a task to its krgd, which "
       "is awake in the first rows; in the last both sleep a millisecond between calls");
-  if (program.parse(argc, argv).transport != harness::Transport::shm) {
-    std::fputs("krg_gate_latency: a task reaches its krgd by shared memory only\n", stderr);
-    return 2;
-  }
-  const auto match = [&](harness::MakeContestant krg, const std::string& name, std::size_t size,
+  program.only_over({harness::Transport::shm}, "a task reaches its krgd by shared memory alone");
+  program.sizes_are("bytes of each request (default: the bench's own)", 0, kRequestMax);
+  program.parse(argc, argv);
+  const auto match = [&](harness::MakeContestant krg, const std::string& how, std::size_t size,
                          bool spin, std::uint64_t apart = 0) {
+    const std::string name = (size == 0 ? "null call" : "call") + how;
     harness::Match m;
     m.entrants.push_back({"krg", std::move(krg)});
     if (spin) m.entrants.push_back({"spinning", make<PingPong>(false)});
@@ -213,11 +216,12 @@ int main(int argc, char** argv) {
     m.rows.push_back({name, "us", {.size = size, .detail = apart}});
     program.add(std::move(m));
   };
-  match(make<Gate<Echo>>(false), "null call", 0, true);
-  match(make<Gate<EchoByCoroutine>>(false), "null call, coroutine", 0, true);
-  for (const std::size_t size : program.sizes_or({64, 4096, 65536})) {
-    match(make<Gate<Echo>>(false), "call", size, false);
+  for (const std::size_t size : program.sizes_or({0, 64, 4096, 65536})) {
+    match(make<Gate<Echo>>(false), "", size, size == 0);
   }
-  match(make<Gate<Echo>>(true), "null call, krgd sleeps", 0, false, 1'000'000);
+  for (const std::size_t size : program.sizes_or({0})) {
+    match(make<Gate<EchoByCoroutine>>(false), ", coroutine", size, size == 0);
+    match(make<Gate<Echo>>(true), ", krgd sleeps", size, false, 1'000'000);
+  }
   return program.run();
 }

@@ -78,6 +78,12 @@ harness::Match race(const std::string& row, const Stage& stage, Command krg, Fam
   return match;
 }
 
+// The rows run in processes forked from this one: they know its number.
+std::string standing_name() {
+  static const std::string name = "bench-" + std::to_string(getpid());
+  return name;
+}
+
 void add_mpi(harness::Program& program, const Stage& stage, const std::string& where,
              std::size_t ranks) {
   for (const Family family : {Family::mpich, Family::openmpi}) {
@@ -97,15 +103,8 @@ void add_here(harness::Program& program, std::size_t ranks) {
     const std::string where = nodes[0] == '1' ? ", 1 node" : ", 4 nodes inside this machine";
     program.add(race("/bin/true" + where, here, krg, Family::none, "/bin/true", ranks));
   }
-  const std::string standing = "bench-" + std::to_string(getpid());
-  const Command start{"sh", "-c", "\"$0\" cluster start $1 && \"$0\" cluster stop $1",
-                      built("bin/krgadm"), standing};
-  harness::Match match;
-  match.server = false;
-  match.rows = {{"a standing cluster starts and stops", "ms", {.size = 1}}};
-  match.entrants = {entrant("krg", start, ""), bare("/bin/true", 1)};
-  program.add(std::move(match));
   // Its start and its end are outside of what is measured.
+  const std::string standing = standing_name();
   const Command lasting{"sh", "-c",
                         "\"$0\" cluster list | grep -q $1 || \"$0\" cluster start $1 >&2",
                         built("bin/krgadm"), standing};
@@ -122,10 +121,19 @@ void add_here(harness::Program& program, std::size_t ranks) {
   add_mpi(program, here, "", ranks);
 }
 
+void add_start_and_stop(harness::Program& program) {
+  const Command start{"sh", "-c", "\"$0\" cluster start $1 && \"$0\" cluster stop $1",
+                      built("bin/krgadm"), standing_name()};
+  harness::Match match;
+  match.server = false;
+  match.rows = {{"a standing cluster starts and stops", "ms", {.size = 1}}};
+  match.entrants = {entrant("krg", start, ""), bare("/bin/true", 1)};
+  program.add(std::move(match));
+}
+
 void stop_standing() {
-  // The rows run in processes forked from this one: they know its number.
-  const std::string name = "bench-" + std::to_string(getpid());
-  (void)run_ms({"sh", "-c", "\"$0\" cluster stop $1 2>&1 || true", built("bin/krgadm"), name});
+  (void)run_ms(
+      {"sh", "-c", "\"$0\" cluster stop $1 2>&1 || true", built("bin/krgadm"), standing_name()});
 }
 
 }  // namespace
@@ -137,23 +145,24 @@ int main(int argc, char** argv) {
   // A job of 64 MPI ranks takes seconds, and a hanging launcher a minute; the harness gives up on a
   // match by this length.
   program.default_run(std::chrono::seconds(60));
-  unsigned ranks = 64, hosts = 0, slurm = 0;
-  program.add_option("--ranks", ranks, "ranks of each job (default 64)");
+  program.only_over({harness::Transport::shm, harness::Transport::tcp},
+                    "a simulation starts no processes");
+  program.sizes_are("ranks of each job (default 64)", 1, 4096);
+  unsigned hosts = 0, slurm = 0;
   program.add_option("--hosts", hosts,
                      "over so many emulated hosts instead of inside this machine");
   program.add_option("--slurm", slurm, "1: beside srun too, under a Slurm of its own");
   const auto& settings = program.parse(argc, argv);
-  if (settings.transport == harness::Transport::sim) {
-    std::fputs("krg_launch: a simulation starts no processes: only shm and tcp\n", stderr);
-    return 2;
+  const Stage stage = Stage::of_environment();
+  if (hosts > 0 || !stage.hosts.empty()) {
+    program.must_be_over(harness::Transport::tcp, "hosts share no memory");
   }
   if ((hosts > 0 || slurm > 0) && std::getenv("LAUNCH_BENCH_ENTERED") == nullptr) {
     enter(hosts, slurm > 0, argc, argv);
   }
-  const Stage stage = Stage::of_environment();
-  const bool apart = !stage.hosts.empty();  // Hosts share no memory.
-  setenv("KRG_TRANSPORT_REACH", apart ? "tcp" : harness::name(settings.transport), 0);
-  for (const std::size_t size : program.sizes_or({ranks})) {
+  setenv("KRG_TRANSPORT_REACH", harness::name(settings.transport), 1);
+  if (stage.hosts.empty()) add_start_and_stop(program);
+  for (const std::size_t size : program.sizes_or({64})) {
     if (stage.hosts.empty()) {
       add_here(program, size);
       continue;

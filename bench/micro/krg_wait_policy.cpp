@@ -1,6 +1,5 @@
 // krg_wait_policy: the reactor's adaptive waiting beside each fixed way to wait.
 
-#include <cstdio>
 #include <utility>
 
 #include "krg/baseline/ping_pong.h"
@@ -26,6 +25,7 @@ baseline::PingPong game_of(harness::Transport transport, const harness::Job& job
           .pairs = static_cast<unsigned>(job.detail),
           .busy = static_cast<unsigned>(job.detail >> 32),
           .waiting = waiting,
+          .size = static_cast<std::size_t>(job.size),
           .length = job.length};
 }
 
@@ -46,23 +46,24 @@ int main(int argc, char** argv) {
       "trips of raw UCX active messages; adaptive waiting is to reach 0.8 of "
       "it in each row, and below 0.2 % of a core when idle");
   program.default_run(std::chrono::milliseconds(300));
+  program.only_over({harness::Transport::shm, harness::Transport::tcp},
+                    "a simulation does not wait");
+  program.sizes_are("bytes of each message (default 8)", 1, 1u << 20);
   const auto transport = program.parse(argc, argv).transport;
-  if (transport == harness::Transport::sim) {
-    std::fputs("krg_wait_policy: a simulation does not wait: only shm and tcp\n", stderr);
-    return 2;
-  }
   harness::Match match;
   match.base = harness::Base::highest;
   match.server = false;
   for (const auto& [waiting, name] : kWays) {
     match.entrants.push_back({name, contestant(transport, waiting, baseline::ping_pong)});
   }
-  for (const unsigned busy : {0u, 2u}) {
-    for (const unsigned pairs : {1u, 2u, 4u, 8u}) {
-      match.rows.push_back({std::to_string(pairs) + (pairs == 1 ? " pair, " : " pairs, ") +
-                                std::to_string(busy) + " busy",
-                            "1/s",
-                            {.size = 8, .detail = detail(pairs, busy)}});
+  for (const std::size_t size : program.sizes_or({8})) {
+    for (const unsigned busy : {0u, 2u}) {
+      for (const unsigned pairs : {1u, 2u, 4u, 8u}) {
+        match.rows.push_back({std::to_string(pairs) + (pairs == 1 ? " pair, " : " pairs, ") +
+                                  std::to_string(busy) + " busy",
+                              "1/s",
+                              {.size = size, .detail = detail(pairs, busy)}});
+      }
     }
   }
   program.add(std::move(match));

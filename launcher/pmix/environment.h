@@ -3,7 +3,7 @@
 // Model    a list of "NAME=value" without duplicates, in the order of first appearance.
 // Threads  owned by one thread.
 // Blocks   never.
-// Source   docs/design/launch.md, "The environment of a rank"
+// Source   docs/design/pmi.md, "The environment of a rank"
 #pragma once
 
 #include <string>

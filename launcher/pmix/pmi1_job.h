@@ -6,7 +6,7 @@
 //          and everybody's come back: one message for each node, and every later get is local.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/launch.md, "PMI-1"; MPICH src/pmi/simple
+// Source   docs/design/pmi.md, "PMI-1"; MPICH src/pmi/simple
 #pragma once
 
 #include <cstdint>

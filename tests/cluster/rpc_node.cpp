@@ -86,24 +86,11 @@ RpcNode::RpcNode(sim::World& world, Ledger& ledger, NodeId node, Incarnation inc
     : world_(world),
       ledger_(ledger),
       life_{node, incarnation},
-      reactor_(world.reactor(node)),
-      rpc_(std::make_unique<rpc::Rpc>(reactor_, rpc::Rpc::Options{.self = {node, incarnation}})) {
-  fabric::Options options;
-  options.self = {node, incarnation};
-  fabric_ = std::move(*world_.open(reactor_, *rpc_, options));
-  rpc_->attach(*fabric_);
-  reactor_.add_poller(*rpc_);
-  for (std::uint32_t i = 0; i < world_.size(); ++i) {
-    if (i != node.value) rpc_->set_address(NodeId{i}, "sim:" + std::to_string(i));
-  }
+      end_(world, {.self = {node, incarnation}}),
+      reactor_(end_.reactor()),
+      rpc_(end_.rpc()) {
   serve();
   serve_conversations();
-}
-
-RpcNode::~RpcNode() {
-  reactor_.cancel_all();
-  reactor_.remove_poller(*rpc_);
-  fabric_.reset();
 }
 
 void RpcNode::serve() {
@@ -111,8 +98,8 @@ void RpcNode::serve() {
     ledger_.executed(work.request, life_);
     return Done{work.request, life_.node, life_.incarnation};
   };
-  rpc_->serve<Inline>([done](Incoming&, Work& work) -> Result<Done> { return done(work); });
-  rpc_->serve<Slow>([this, done](Incoming& in, Work work) -> Co<Result<Done>> {
+  rpc_.serve<Inline>([done](Incoming&, Work& work) -> Result<Done> { return done(work); });
+  rpc_.serve<Slow>([this, done](Incoming& in, Work work) -> Co<Result<Done>> {
     // Of one key and one caller: in the order of asking.
     auto& last = ledger_.last_of_key[{{{in.from(), work.caller}, life_}, work.key}];
     if (work.order <= last) ledger_.complain("calls of one key were executed out of order");
@@ -121,16 +108,16 @@ void RpcNode::serve() {
     co_await reactor::sleep_for(reactor_, std::chrono::microseconds(work.delay_us));
     co_return result;
   });
-  rpc_->serve<Forwarded>([](Incoming& in, Work& work) -> Result<Done> {
+  rpc_.serve<Forwarded>([](Incoming& in, Work& work) -> Result<Done> {
     in.forward<Inline>(work.next, work);
     return Done{};
   });
-  rpc_->serve<WithData>([this, done](Incoming& in, Work& work) -> Result<Done> {
+  rpc_.serve<WithData>([this, done](Incoming& in, Work& work) -> Result<Done> {
     if (!is_filled(in.attachment().bytes(), work.request)) ledger_.complain("data were damaged");
     in.attach(std::move(in.attachment()));
     return done(work);
   });
-  rpc_->serve<Note>([this, done](Incoming& in, Work& work) -> Result<Done> {
+  rpc_.serve<Note>([this, done](Incoming& in, Work& work) -> Result<Done> {
     auto& last = ledger_.last_notice[{{in.from(), work.caller}, life_}];
     if (work.order <= last) ledger_.complain("notices came out of order or twice");
     last = work.order;
@@ -139,7 +126,7 @@ void RpcNode::serve() {
 }
 
 void RpcNode::serve_conversations() {
-  rpc_->serve<Conversation>(
+  rpc_.serve<Conversation>(
       [this](Incoming&, Work work, rpc::ServerStream<Conversation>& stream) -> Co<Result<Done>> {
         ledger_.executed(work.request, life_);
         for (std::uint64_t n = 0;; ++n) {
@@ -157,18 +144,18 @@ void RpcNode::serve_conversations() {
 void RpcNode::disable(std::uint64_t which) noexcept {
   constexpr ServiceId kAll[] = {Inline::kId,   Slow::kId, Forwarded::kId,
                                 WithData::kId, Note::kId, Conversation::kId};
-  rpc_->disable(kAll[which % std::size(kAll)]);
+  rpc_.disable(kAll[which % std::size(kAll)]);
 }
 
 void RpcNode::enable_all() {
   for (const ServiceId service :
        {Inline::kId, Slow::kId, Forwarded::kId, WithData::kId, Note::kId, Conversation::kId}) {
-    rpc_->enable(service);
+    rpc_.enable(service);
   }
 }
 
 std::uint64_t RpcNode::handed_on() const {
-  const stats::Snapshot all = rpc_->stats().snapshot();
+  const stats::Snapshot all = rpc_.stats().snapshot();
   const stats::Item* const served =
       all.find("rpc." + std::string(rpc::Multicast::kName) + ".served.count");
   return served == nullptr ? 0 : static_cast<std::uint64_t>(served->value);
@@ -176,14 +163,14 @@ std::uint64_t RpcNode::handed_on() const {
 
 std::string RpcNode::left_over() const {
   const std::string where = " on node " + std::to_string(life_.node.value);
-  if (rpc_->pending_calls() != 0) {
-    return std::to_string(rpc_->pending_calls()) + " calls are pending" + where;
+  if (rpc_.pending_calls() != 0) {
+    return std::to_string(rpc_.pending_calls()) + " calls are pending" + where;
   }
-  if (rpc_->active_handlers() != 0) {
-    return std::to_string(rpc_->active_handlers()) + " handlers are active" + where;
+  if (rpc_.active_handlers() != 0) {
+    return std::to_string(rpc_.active_handlers()) + " handlers are active" + where;
   }
-  if (rpc_->buffers().in_use() != 0) {
-    return std::to_string(rpc_->buffers().in_use()) + " buffers are in use" + where;
+  if (rpc_.buffers().in_use() != 0) {
+    return std::to_string(rpc_.buffers().in_use()) + " buffers are in use" + where;
   }
   return {};
 }
@@ -245,7 +232,7 @@ void RpcNode::check(std::uint64_t request, const Done& reply) {
 
 Co<Status> RpcNode::call_inline(NodeId to) {
   const Work work{.request = ++ledger_.next_request, .caller = life_.incarnation};
-  const auto reply = co_await rpc_->call<Inline>(to, work, {.deadline = deadline()});
+  const auto reply = co_await rpc_.call<Inline>(to, work, {.deadline = deadline()});
   if (!reply) co_return reply.error();
   check(work.request, *reply);
   co_return Status{};
@@ -258,7 +245,7 @@ Co<Status> RpcNode::call_slow(NodeId to) {
                   .key = key,
                   .caller = life_.incarnation,
                   .delay_us = static_cast<std::uint32_t>(world_.random().below(20'000))};
-  const auto reply = co_await rpc_->call<Slow>(to, work, {.deadline = deadline(), .key = key});
+  const auto reply = co_await rpc_.call<Slow>(to, work, {.deadline = deadline(), .key = key});
   if (!reply) co_return reply.error();
   check(work.request, *reply);
   co_return Status{};
@@ -268,7 +255,7 @@ Co<Status> RpcNode::call_forwarded(NodeId to) {
   const Work work{.request = ++ledger_.next_request,
                   .next = NodeId{static_cast<std::uint32_t>(world_.random().below(world_.size()))},
                   .caller = life_.incarnation};
-  const auto reply = co_await rpc_->call<Forwarded>(to, work, {.deadline = deadline()});
+  const auto reply = co_await rpc_.call<Forwarded>(to, work, {.deadline = deadline()});
   if (!reply) co_return reply.error();
   check(work.request, *reply);
   if (reply->node != work.next) ledger_.complain("a forwarded call was answered by another");
@@ -278,11 +265,11 @@ Co<Status> RpcNode::call_forwarded(NodeId to) {
 Co<Status> RpcNode::call_with_data(NodeId to) {
   const Work work{.request = ++ledger_.next_request, .caller = life_.incarnation};
   const std::size_t size = world_.random().below(world_.random().chance(500) ? 3000 : 200'000);
-  rpc::Buffer data = rpc_->buffers().take(size);
+  rpc::Buffer data = rpc_.buffers().take(size);
   fill(data.bytes(), work.request);
   rpc::Bulk bulk(std::move(data));
   const auto reply =
-      co_await rpc_->call_data<WithData>(to, work, {.deadline = deadline()}, std::move(bulk));
+      co_await rpc_.call_data<WithData>(to, work, {.deadline = deadline()}, std::move(bulk));
   if (!reply) co_return reply.error();
   check(work.request, reply->reply);
   if (reply->data.size() != size || !is_filled(reply->data.bytes(), work.request)) {
@@ -295,7 +282,7 @@ Co<Status> RpcNode::call_all_nodes(NodeId) {
   const Work work{.request = ++ledger_.next_request, .caller = life_.incarnation};
   std::vector<NodeId> nodes;
   for (std::uint32_t i = 0; i < world_.size(); ++i) nodes.push_back(NodeId{i});
-  const auto answers = co_await rpc::call_all<Inline>(*rpc_, nodes, work, deadline());
+  const auto answers = co_await rpc::call_all<Inline>(rpc_, nodes, work, deadline());
   if (answers.size() != nodes.size()) ledger_.complain("a multicast without all its answers");
   Status worst;
   for (std::size_t i = 0; i < answers.size(); ++i) {
@@ -311,7 +298,7 @@ Co<Status> RpcNode::call_all_nodes(NodeId) {
 
 Co<Status> RpcNode::converse(NodeId to) {
   const Work work{.request = ++ledger_.next_request, .caller = life_.incarnation};
-  const auto stream = rpc_->open<Conversation>(to, work, {.deadline = deadline()});
+  const auto stream = rpc_.open<Conversation>(to, work, {.deadline = deadline()});
   const std::uint64_t items = world_.random().below(150);
   // Some conversations are dropped in the middle.
   const std::uint64_t drop_at = world_.random().chance(200) ? world_.random().below(150) : items;
@@ -334,7 +321,7 @@ Co<Status> RpcNode::note(NodeId to) {
   for (std::uint64_t left = world_.random().below(30); left > 0; --left) {
     const Work work{
         .request = ++ledger_.next_request, .order = ++notices_[to], .caller = life_.incarnation};
-    KRG_CO_TRY(rpc_->notify<Note>(to, work));
+    KRG_CO_TRY(rpc_.notify<Note>(to, work));
   }
   co_return Status{};
 }

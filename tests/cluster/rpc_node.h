@@ -4,11 +4,9 @@
 
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 
-#include "krg/rpc/rpc.h"
-#include "krg/sim/world.h"
+#include "rpc_end.h"
 
 namespace krg::cluster_test {
 
@@ -43,8 +41,7 @@ struct Ledger {
 class RpcNode {
  public:
   RpcNode(sim::World& world, Ledger& ledger, NodeId node, Incarnation incarnation);
-  // Requires  killed, or the world runs no more.
-  ~RpcNode();
+  // Its end requires that it is killed, or that the world runs no more.
 
   void spawn_clients(int count);
   // Requires  followed by World::wake().
@@ -52,7 +49,7 @@ class RpcNode {
   void enable_all();
   // Multicasts that this node has handed on as an inner node of their tree.
   std::uint64_t handed_on() const;
-  rpc::Rpc& rpc() noexcept { return *rpc_; }
+  rpc::Rpc& rpc() noexcept { return rpc_; }
   Ledger::Life life() const noexcept { return life_; }
   // The first thing that is left over at rest; empty if nothing is.
   std::string left_over() const;
@@ -77,11 +74,11 @@ class RpcNode {
   sim::World& world_;
   Ledger& ledger_;
   const Ledger::Life life_;
-  reactor::Reactor& reactor_;
-  std::unique_ptr<rpc::Rpc> rpc_;
-  std::unique_ptr<fabric::Fabric> fabric_;
   std::map<NodeId, std::uint64_t> notices_;
   std::map<std::pair<NodeId, std::uint64_t>, std::uint64_t> keyed_;
+  RpcEnd end_;  // Gone before all that its coroutines use.
+  reactor::Reactor& reactor_;
+  rpc::Rpc& rpc_;
 };
 
 }  // namespace krg::cluster_test

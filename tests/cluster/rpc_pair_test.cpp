@@ -2,13 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "krg/reactor/event.h"
 #include "krg/rpc/rpc.h"
 #include "krg/sim/world.h"
 #include "krg/testing/seed.h"
+#include "rpc_end.h"
 
 namespace krg::cluster_test {
 namespace {
@@ -42,18 +43,21 @@ class Pair {
   // Without packets that are late by chance: they would delay what follows on their connection.
   explicit Pair(std::uint64_t seed)
       : world_({.seed = seed, .nodes = 2, .latency = {.tail_per_mille = 0}}) {
-    for (std::uint32_t i = 0; i < 2; ++i) nodes_[i].open(world_, NodeId{i});
+    for (std::uint32_t i = 0; i < 2; ++i) {
+      nodes_[i].emplace(
+          world_, rpc::RpcOptions{.self = {NodeId{i}, Incarnation{1}}, .bulk_bytes_max = kBulkMax});
+    }
   }
   ~Pair() {
     for (std::uint32_t i = 0; i < 2; ++i) {
       world_.kill(NodeId{i});
-      nodes_[i].close(world_.reactor(NodeId{i}));
+      nodes_[i].reset();
     }
   }
 
   sim::World& world() { return world_; }
-  rpc::Rpc& client() { return *nodes_[0].rpc; }
-  rpc::Rpc& server() { return *nodes_[1].rpc; }
+  rpc::Rpc& client() { return nodes_[0]->rpc(); }
+  rpc::Rpc& server() { return nodes_[1]->rpc(); }
   // One call of the client's, whose end is noted in `ends` by its number.
   template <class S>
   void call(std::uint64_t n, rpc::Priority priority, std::vector<std::uint64_t>& ends) {
@@ -61,30 +65,6 @@ class Pair {
   }
 
  private:
-  struct Node {
-    std::unique_ptr<rpc::Rpc> rpc;
-    std::unique_ptr<fabric::Fabric> fabric;
-
-    void open(sim::World& world, NodeId self) {
-      const fabric::Identity identity{self, Incarnation{1}};
-      reactor::Reactor& reactor = world.reactor(self);
-      rpc = std::make_unique<rpc::Rpc>(
-          reactor, rpc::Rpc::Options{.self = identity, .bulk_bytes_max = kBulkMax});
-      fabric::Options options;
-      options.self = identity;
-      fabric = std::move(*world.open(reactor, *rpc, options));
-      rpc->attach(*fabric);
-      reactor.add_poller(*rpc);
-      const std::uint32_t other = 1 - self.value;
-      rpc->set_address(NodeId{other}, "sim:" + std::to_string(other));
-    }
-    void close(reactor::Reactor& reactor) {
-      reactor.cancel_all();
-      reactor.remove_poller(*rpc);
-      fabric.reset();
-    }
-  };
-
   template <class S>
   static Co<void> make_call(rpc::Rpc& rpc, std::uint64_t n, rpc::Priority priority,
                             std::vector<std::uint64_t>& ends) {
@@ -96,7 +76,7 @@ class Pair {
   }
 
   sim::World world_;
-  Node nodes_[2];
+  std::optional<RpcEnd> nodes_[2];
 };
 
 void each_seed(void (*test)(Pair&)) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The rules of STYLE that a program can check, applied to every C and C++ file of the tree.
+"""The rules of style that a program can check, applied to every C and C++ file of the tree.
 
 usage: check_style.py ROOT        prints each violation as file:line: text; exit code 1 if any
 
@@ -93,9 +93,24 @@ def functions(code):
             head = at + 1
 
 
+# A page of ours in a comment, and the section that is named after it, perhaps on the next line.
+CITATION = re.compile(r'(?<![\w./-])(?P<page>(?:[\w-]+/)+[\w.-]+\.md)(?:,\s+"(?P<section>[^"]+)")?')
+
+
+def comment_text(text):
+    """What the // comments say, as text without line breaks, and the line each character stems from."""
+    words, lines = [], []
+    for number, line in enumerate(text.splitlines(), 1):
+        match = re.match(r"\s*//(.*)", line)
+        words.append((match[1] if match else "\n") + " ")
+        lines += [number] * len(words[-1])
+    return "".join(words), lines
+
+
 class Checker:
     def __init__(self, root):
         self.root = pathlib.Path(root)
+        self.headings = {}  # Of each page that was cited; None if there is no such page.
         self.errors = []
         self.warnings = []
 
@@ -114,6 +129,7 @@ class Checker:
         self.check_columns(lines)
         self.check_functions(code)
         self.check_words(code, text)
+        self.check_citations(text)
         if "include" in path.parts and path.suffix == ".h":
             self.check_public_header(lines, code)
         if path.suffix == ".cpp" and path.parts[0] in PRODUCT:
@@ -155,6 +171,23 @@ class Checker:
         for number, line in enumerate(text.splitlines(), 1):
             if re.search(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))", line):
                 self.error(number, "write TODO(#issue) with the issue's number, or do it")
+
+    def headings_of(self, page):
+        if page not in self.headings:
+            path = self.root / page
+            text = path.read_text(encoding="utf-8") if path.is_file() else None
+            self.headings[page] = text and re.findall(r"^#+ +(.*?) *$", text, re.MULTILINE)
+        return self.headings[page]
+
+    def check_citations(self, text):
+        comments, lines = comment_text(text)
+        for match in CITATION.finditer(comments):
+            page, section = match["page"], match["section"]
+            headings = self.headings_of(page)
+            if headings is None:
+                self.error(lines[match.start()], f"there is no page {page}")
+            elif section is not None and re.sub(r"\s+", " ", section) not in headings:
+                self.error(lines[match.start()], f'{page} has no section "{section}"')
 
     def check_public_header(self, lines, code):
         head = []

@@ -12,7 +12,7 @@ HEAD = """// base/x.h: an example.
 // Model    none.
 // Threads  safe.
 // Blocks   never.
-// Source   STYLE
+// Source   open(2)
 #pragma once
 """
 
@@ -101,6 +101,26 @@ class CheckStyle(unittest.TestCase):
         name = "core/base/include/krg/base/x.h"
         self.one_error({name: HEAD.replace("// Blocks   never.\n", "")}, "Blocks")
         self.one_error({name: HEAD.replace("base/x.h", "base/y.h")}, "first line")
+
+    PAGE = {"docs/design/x.md": "# The x\n\nText.\n\n## Its rules\n"}
+
+    def test_a_page_that_is_cited_exists(self):
+        self.assertEqual(self.errors({**self.PAGE, "core/base/x.cpp": "// See docs/design/x.md.\n"}), [])
+        self.one_error({**self.PAGE, "core/base/x.cpp": "\n// See docs/design/y.md.\n"},
+                       "x.cpp:2: there is no page docs/design/y.md")
+
+    def test_a_section_that_is_cited_exists(self):
+        for section in ("Its rules", "The x"):
+            self.assertEqual(self.errors({
+                **self.PAGE, "core/base/x.cpp": f'// Source   docs/design/x.md, "{section}"; open(2)\n'}), [])
+        self.one_error({**self.PAGE, "core/base/x.cpp": '// Source   docs/design/x.md, "Rules"\n'},
+                       'docs/design/x.md has no section "Rules"')
+
+    def test_a_section_may_stand_on_the_next_line(self):
+        for between in ("\n//          ", "\n    // "):
+            text = f'// Source   open(2); docs/design/x.md,{between}"%s"\n'
+            self.assertEqual(self.errors({**self.PAGE, "core/base/x.cpp": text % "Its rules"}), [])
+            self.one_error({**self.PAGE, "core/base/x.cpp": text % "Rules"}, "no section")
 
     def test_a_public_header_names_no_outside_type(self):
         name = "transport/fabric/include/krg/base/x.h"

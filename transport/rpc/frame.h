@@ -1,4 +1,4 @@
-// frame.h: how rpc lays its bytes into fabric messages. docs/design/wire.md shows it to readers.
+// frame.h: how rpc lays its bytes into fabric messages. docs/design/rpc.md shows it to readers.
 //
 // A small fabric message is a batch: fabric headroom, BatchHeader, then frames one after the other.
 // A large message's header is a batch of one frame; its data is that frame's attachment or its

@@ -128,7 +128,7 @@ bool Rpc::split_attachment(Frame& frame, wire::Bytes& typed, Buffer* into) {
 }
 
 bool Rpc::on_reply(Peer& from, Frame& frame) {
-  CallBase* call = find_call(frame.header.call);
+  CallBase* call = calls_.find(frame.header.call);
   if (call == nullptr) return true;  // It has timed out or was cancelled.
   if (call->peer_ != &from && !frame.has(kForwarded)) return false;
   wire::Bytes typed = frame.payload;
@@ -146,7 +146,7 @@ bool Rpc::on_error(const Frame& frame) {
   wire::Decoder in(frame.payload);
   const auto code = in.get<std::uint16_t>();
   if (!in.finished() || code == 0 || !is_errc(code)) return false;
-  if (CallBase* call = find_call(frame.header.call); call != nullptr) {
+  if (CallBase* call = calls_.find(frame.header.call); call != nullptr) {
     call->finish(Error(static_cast<Errc>(code)).with_peer(call->peer_->node));
   }
   return true;
@@ -172,7 +172,7 @@ bool Rpc::on_forwarded(const Frame& frame) {
   wire::Decoder in(frame.payload);
   const auto node = in.get<std::uint32_t>();
   if (!in.finished() || node >= kNodesMax) return false;
-  CallBase* call = find_call(frame.header.call);
+  CallBase* call = calls_.find(frame.header.call);
   if (call == nullptr) return true;
   Peer& now = peer(NodeId{node});
   static_cast<ListNode<CallTag>&>(*call).unlink();
@@ -187,7 +187,7 @@ StreamCore* Rpc::find_stream(Peer& from, const Frame& frame) const noexcept {
     const auto it = from.streams.find(frame.header.call);
     return it == from.streams.end() ? nullptr : it->second;
   }
-  CallBase* call = find_call(frame.header.call);
+  CallBase* call = calls_.find(frame.header.call);
   return call != nullptr && call->peer_ == &from ? call->stream() : nullptr;
 }
 
@@ -253,7 +253,7 @@ void Rpc::begin_receiving(Peer& from) {
     if (waits) continue;
     Buffer into;
     CallBase* call = static_cast<Kind>(next.header_.kind) == Kind::reply
-                         ? find_call(next.header_.call)
+                         ? calls_.find(next.header_.call)
                          : nullptr;
     if (call != nullptr && call->data_.capacity() >= next.size()) {
       into = std::move(call->data_);

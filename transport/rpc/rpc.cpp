@@ -10,8 +10,7 @@ Rpc::Rpc(reactor::Reactor& reactor, Options options)
       options_(std::move(options)),
       own_registry_(options_.stats == nullptr ? std::make_unique<stats::Registry>() : nullptr),
       registry_(own_registry_ == nullptr ? *options_.stats : *own_registry_),
-      stats_(1, ServiceStats::make(registry_, "other")),
-      slots_(1) {
+      stats_(1, ServiceStats::make(registry_, "other")) {
   serve<Multicast>([this](Incoming&, Multicast::Request request) -> Co<Result<Multicast::Reply>> {
     const Deadline deadline = reactor_.after(std::chrono::milliseconds(request.deadline_ms));
     // Named: gcc 12 would destroy a braced temporary around the co_await twice
@@ -190,33 +189,6 @@ Status Rpc::notify(NodeId to, ServiceId service, Payload request, Priority prior
   return target.append_or_queue(static_cast<std::uint8_t>(priority), header, request, true);
 }
 
-void Rpc::take_slot(CallBase& call) {
-  std::uint32_t index = free_slot_;
-  if (index != 0) {
-    free_slot_ = slots_[index].next_free;
-  } else {
-    index = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
-  }
-  slots_[index].call = &call;
-  call.id_ = std::uint64_t{slots_[index].generation} << 32 | index;
-}
-
-void Rpc::free_slot(CallBase& call) noexcept {
-  const auto index = static_cast<std::uint32_t>(call.id_);
-  Slot& slot = slots_[index];
-  slot.call = nullptr;
-  ++slot.generation;
-  slot.next_free = std::exchange(free_slot_, index);
-  call.id_ = 0;
-}
-
-CallBase* Rpc::find_call(std::uint64_t id) const noexcept {
-  const auto index = static_cast<std::uint32_t>(id);
-  if (index >= slots_.size() || slots_[index].generation != id >> 32) return nullptr;
-  return slots_[index].call;
-}
-
 // Counts the call, and times it if it is its turn.
 void Rpc::sample_begin(CallBase& call) noexcept {
   stats::Counter& called = stats_of(call.service_).counters[ServiceStats::kCalled];
@@ -238,7 +210,7 @@ void Rpc::count_failure(const CallBase& call) noexcept {
 void Rpc::start(CallBase& call) noexcept {
   Peer& to = peer(call.to_);
   call.peer_ = &to;
-  take_slot(call);
+  call.id_ = calls_.take(call);
   ++pending_calls_;
   reactor_.add_timer(call, call.deadline_);
   sample_begin(call);
@@ -301,7 +273,7 @@ void Rpc::forget(CallBase& call) noexcept {
   static_cast<ListNode<CallTag>&>(call).unlink();
   static_cast<ListNode<reactor::TimerTag>&>(call).unlink();
   call.attach_.reset();
-  free_slot(call);
+  calls_.give_back(std::exchange(call.id_, 0));
   --pending_calls_;
 }
 

@@ -25,6 +25,8 @@ StreamCore::~StreamCore() {
   if (server_ && peer_ != nullptr) peer_->streams.erase(call_);
 }
 
+reactor::Reactor& StreamCore::reactor() const noexcept { return rpc_.reactor(); }
+
 void StreamCore::bind(Peer& peer, std::uint64_t call) noexcept {
   peer_ = &peer;
   session_ = peer.session;

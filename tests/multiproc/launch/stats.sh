@@ -7,16 +7,13 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/testing/check.sh
 source "$here/../../testing/check.sh"
-bin=$1
-XDG_RUNTIME_DIR=$(mktemp -d)
-export XDG_RUNTIME_DIR
-name=stats-$$
-trap '"$bin/krgadm" cluster stop "$name" >/dev/null 2>&1; rm -rf "$XDG_RUNTIME_DIR"' EXIT
+# shellcheck source=tests/multiproc/krgd/standing_cluster.sh
+source "$here/../krgd/standing_cluster.sh"
 
 # counted EXPRESSION: it holds of the rows that krgadm stats --json prints. row(node, module,
 # service, kind) is one of them, {} if it is not there.
 counted() {
-  "$bin/krgadm" stats --cluster "$name" --json >"$XDG_RUNTIME_DIR/stats.json" || return
+  "$bin/krgadm" stats --cluster "$cluster" --json >"$XDG_RUNTIME_DIR/stats.json" || return
   python3 - "$XDG_RUNTIME_DIR/stats.json" "$1" <<'END'
 import json, sys
 rows = json.load(open(sys.argv[1], encoding="utf-8"))
@@ -31,9 +28,9 @@ if not eval("(" + sys.argv[2] + ")"):
 END
 }
 
-check "a cluster of two nodes starts" timeout 60 "$bin/krgadm" cluster start "$name" --nodes 2
+check "a cluster of two nodes starts" start_cluster
 check "nothing was launched yet" counted 'row(1, "rpc", "job.launch", "served") == {}'
-check "a job runs" timeout 60 "$bin/krgrun" --cluster "$name" -n 4 --oversubscribe --map-by node echo hi
+check "a job runs" on_cluster -n 4 --map-by node echo hi
 for node in 0 1; do
   check "node $node has served job.launch, with bytes" counted \
     "(r := row($node, 'rpc', 'job.launch', 'served'))['count'] == 1 and r['failed'] == 0 and r['bytes_in'] > 0"
@@ -49,6 +46,6 @@ check "the output came in reports" counted \
   'row(1, "rpc", "job.report", "called")["bytes_out"] >= 2 * len("hi\n")'
 check "the job came over the control connection" counted \
   'row(0, "control", "run", "received")["bytes_in"] > 0 and row(0, "control", "output", "sent")["count"] > 0'
-check_text 'job.launch +served +1 +0' "the table shows it" "$bin/krgadm" stats --cluster "$name"
-check_text 'BYTES IN|bytes in' "and has columns for bytes" "$bin/krgadm" stats --cluster "$name"
+check_text 'job.launch +served +1 +0' "the table shows it" "$bin/krgadm" stats --cluster "$cluster"
+check_text 'BYTES IN|bytes in' "and has columns for bytes" "$bin/krgadm" stats --cluster "$cluster"
 finish

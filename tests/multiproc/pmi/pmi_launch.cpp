@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 
+#include "folder.h"
 #include "krg/log/log.h"
 #include "krg/wire/codec.h"
 #include "link.h"
@@ -35,7 +36,7 @@ struct Options {
   std::string topology;
   std::vector<std::string> program;
   // Of a node's own process.
-  int node = -1, fd = -1;
+  int node = -1, fd = -1, life = -1;
   std::string folder, host;
 };
 
@@ -67,7 +68,7 @@ class Launcher {
   void to_all(Kind kind, const Blob& body);
 
   const Options options_;
-  std::string folder_;
+  const Folder folder_;
   std::vector<NodeProcess> nodes_;
   std::map<std::string, Job> jobs_;
   std::size_t live_ = 0, starting_ = 0;
@@ -89,7 +90,7 @@ std::string Launcher::host_of(unsigned node) const {
 void Launcher::start_node(unsigned index) {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) std::exit(1);
-  const std::string folder = folder_ + "/" + std::to_string(index);
+  const std::string folder = folder_.path() + "/" + std::to_string(index);
   std::filesystem::create_directory(folder);
   std::vector<std::string> words;
   std::string agent = options_.agent;
@@ -108,6 +109,7 @@ void Launcher::start_node(unsigned index) {
   };
   add("--node", std::to_string(index));
   add("--fd", std::to_string(fds[1]));
+  add("--life", std::to_string(folder_.life()));
   add("--folder", folder);
   add("--host", host_of(index));
   add("--patience", std::to_string(options_.patience_ms));
@@ -122,6 +124,7 @@ void Launcher::start_node(unsigned index) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, fds[1], fds[1]);
+  posix_spawn_file_actions_adddup2(&actions, folder_.life(), folder_.life());
   NodeProcess node;
   const int error = ::posix_spawnp(&node.pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -144,7 +147,7 @@ void Launcher::create(JobDescription job, std::uint32_t asker, std::uint64_t req
   job.name_space = "krg-" + std::to_string(::getpid()) + "-" + std::to_string(jobs_.size() + 1);
   for (unsigned n = 0; n < options_.nodes; ++n) job.nodes.push_back({NodeId{n}, host_of(n)});
   job.universe_size = options_.universe;
-  job.folder = folder_;
+  job.folder = folder_.path();
   job.oversubscribed = true;
   ++starting_;
   const std::string name = job.name_space;
@@ -234,9 +237,10 @@ void Launcher::serve(Frame frame) {
 }
 
 int Launcher::run() {
-  char folder[] = "/tmp/pmi_launch.XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return 1;
-  folder_ = folder;
+  if (folder_.path().empty()) {
+    std::perror("pmi_launch: a folder for the job");
+    return 1;
+  }
   for (unsigned n = 0; n < options_.nodes; ++n) start_node(n);
   JobDescription job;
   job.apps.push_back({options_.program, std::filesystem::current_path(), {}});
@@ -268,12 +272,12 @@ int Launcher::run() {
       exit_code_ = 1;
     }
   }
-  std::filesystem::remove_all(folder_);
   return exit_code_;
 }
 
 int node_main(const Options& options) {
   ::fcntl(options.fd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(options.life, F_SETFD, FD_CLOEXEC);
   log::set_who("node " + std::to_string(options.node));
   log::set_level(options.verbose ? log::Level::debug : log::Level::warn);
   ServiceOptions service;
@@ -303,6 +307,7 @@ int main_of(int argc, char** argv) {
   app.add_flag("-v", options.verbose, "log");
   app.add_option("--node", options.node)->group("");
   app.add_option("--fd", options.fd)->group("");
+  app.add_option("--life", options.life)->group("");
   app.add_option("--folder", options.folder)->group("");
   app.add_option("--host", options.host)->group("");
   CLI11_PARSE(app, argc, argv);

@@ -15,7 +15,8 @@ OpenFabric with_reach(fabric::Reach reach) {
 
 std::vector<ProviderUnderTest> providers_under_test() {
   return {real_provider("ofi_tcp", with_reach(fabric::Reach::tcp)),
-          real_provider("ofi_shm", with_reach(fabric::Reach::shm))};
+          real_provider("ofi_shm", with_reach(fabric::Reach::shm)),
+          real_provider("ofi_any", with_reach(fabric::Reach::any))};
 }
 
 }  // namespace krg::testing

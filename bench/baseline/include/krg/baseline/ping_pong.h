@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 #include "krg/error/result.h"
 #include "krg/harness/settings.h"
@@ -22,6 +23,7 @@ struct PingPong {
   unsigned pairs = 1;
   unsigned busy = 0;  // Processes that only compute.
   reactor::Reactor::Waiting waiting = reactor::Reactor::Waiting::adaptive;
+  std::size_t size = 8;  // Bytes of each message; it is copied, however long.
   std::chrono::nanoseconds length{0};
 };
 

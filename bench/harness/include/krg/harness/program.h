@@ -6,7 +6,8 @@
 //          of each to warm up. run() forks a client and a server per match, so that nothing of one
 //          match is left in the next, and prints a table or one JSON object a line:
 //            {"bench","row","transport","size","unit","krg","base","ratio","peer","provider",...}
-//          krg and base are medians over the rounds, ratio is krg/base.
+//          krg and base are medians over the rounds, ratio is krg/base. What a bench can not do is
+//          refused by parse() with one line and exit code 2.
 // Threads  owned by one thread.
 // Blocks   run() until everything is measured.
 // Source   bench/harness/README.md
@@ -38,6 +39,7 @@ struct Row {
 enum class Base {
   each,     // One line for every entrant after krg.
   highest,  // One line a row: the entrant after krg with the highest median.
+  alone,    // krg does not play: one line for every entrant, and krg and ratio are null.
 };
 
 struct Match {
@@ -62,10 +64,22 @@ class Program {
   // The length of one run where --run-ms does not say it. Before parse().
   void default_run(std::chrono::milliseconds length);
 
+  // The only transports that mean something here, and why. Before parse().
+  void only_over(std::vector<Transport> transports, std::string why);
+  // What --size counts, for --help, and what the bench can do. Before parse().
+  void sizes_are(const std::string& what, std::size_t smallest, std::size_t largest);
+
   // Reads the command line; after --help or a bad option it says so and ends the process.
   const Settings& parse(int argc, char** argv);
+  // What was asked for works over `transport` alone: takes it, or refuses what the command line
+  // says instead. After parse().
+  void must_be_over(Transport transport, const std::string& why);
+  // Ends the process with one line and exit code 2.
+  [[noreturn]] void refuse(const std::string& why) const;
   // The sizes asked for, or `otherwise`.
   std::vector<std::size_t> sizes_or(std::vector<std::size_t> otherwise) const;
+  // The largest of the sizes asked for, at least `least`.
+  std::size_t largest_size(std::size_t least) const;
 
   void add(Match match);
   // Measures and prints; the exit code of the process.

@@ -10,7 +10,7 @@
 //            const Options options = config.read(Options::table());
 // Threads  immutable.
 // Blocks   the constructor, as reading two small files does.
-// Source   STYLE "Configuration and log"; the XDG base directory specification
+// Source   krg-environment(7); the XDG base directory specification
 #pragma once
 
 #include <span>

@@ -22,7 +22,7 @@
 //          std::string, or an enum whose values 0, 1, ... are the choices.
 // Threads  immutable.
 // Blocks   never.
-// Source   STYLE "Configuration and log"
+// Source   krg-environment(7)
 #pragma once
 
 #include <functional>

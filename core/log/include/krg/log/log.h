@@ -6,7 +6,7 @@
 //          level and who().
 // Threads  safe.
 // Blocks   as write(2) to the log's descriptor does.
-// Source   STYLE "Configuration and log"
+// Source   krg-environment(7)
 #pragma once
 
 #include <fmt/core.h>

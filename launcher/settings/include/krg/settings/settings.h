@@ -4,7 +4,7 @@
 //          them. Read once at start.
 // Threads  immutable.
 // Blocks   read() as reading two small files does.
-// Source   krg-environment(7); STYLE "Configuration and log"
+// Source   krg-environment(7)
 #pragma once
 
 #include <string>

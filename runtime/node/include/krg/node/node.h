@@ -6,7 +6,7 @@
 //          rpc() and are told of losses.
 // Threads  owned by the reactor's thread.
 // Blocks   open_fabric() for tens of milliseconds.
-// Source   ARCHITECTURE "The picture"; docs/design/launch.md
+// Source   docs/design/layers.md; docs/design/launch.md
 #pragma once
 
 #include <functional>

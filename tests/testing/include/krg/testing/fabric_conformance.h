@@ -13,6 +13,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "krg/testing/matchers.h"
 #include "krg/testing/recorder.h"
@@ -64,6 +65,9 @@ class FabricConformance : public ::testing::TestWithParam<ProviderUnderTest> {
   bool send(LocalNode& from, NodeId to, std::span<const std::byte> content);
   bool send_large(LocalNode& from, NodeId to, std::span<const std::byte> header,
                   std::span<const std::span<const std::byte>> parts, Told& done);
+  // Sends `data` to a process of its own, node 2; how many bytes our TCP sockets sent meanwhile,
+  // the link's few among them. Nothing, and a failure, if the data do not arrive.
+  std::optional<std::uint64_t> tcp_bytes_of_sending(std::span<const std::byte> data);
   // Every small message sent by send() is the suite's again.
   bool all_sent();
 

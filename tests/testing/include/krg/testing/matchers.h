@@ -3,7 +3,7 @@
 // Model    each takes a Result<T> or a Status and shows the error's message when it fails.
 // Threads  as GoogleTest's.
 // Blocks   never.
-// Source   STYLE "Tests"
+// Source   tests/testing/README.md
 #pragma once
 
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 // Model    the EventSink of a remote node of the conformance suite.
 // Threads  owned by the fabric's thread.
 // Blocks   never.
-// Source   testing/stage.h
+// Source   krg/testing/stage.h
 #pragma once
 
 #include <deque>

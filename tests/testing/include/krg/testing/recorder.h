@@ -6,7 +6,7 @@
 //          EventSink promises (on_up, messages, on_down once) is checked on the way.
 // Threads  owned by the fabric's thread.
 // Blocks   never.
-// Source   transport/fabric/event_sink.h
+// Source   krg/fabric/event_sink.h
 #pragma once
 
 #include <deque>

@@ -3,7 +3,7 @@
 // Model    --seed N, else KRG_TEST_SEED, else 1. A failing test prints it.
 // Threads  immutable after main() has begun.
 // Blocks   never.
-// Source   STYLE "Tests"
+// Source   tests/testing/README.md
 #pragma once
 
 #include <cstdint>

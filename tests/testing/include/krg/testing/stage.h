@@ -6,7 +6,7 @@
 //          real provider, nodes of the World for the simulated one.
 // Threads  owned by the test's thread.
 // Blocks   start() until the remote node can be connected to.
-// Source   transport/fabric/fabric.h
+// Source   krg/fabric/fabric.h
 #pragma once
 
 #include <functional>

@@ -6,7 +6,7 @@
 //          once end up with one endpoint on each side.
 // Threads  owned by one thread: the reactor's.
 // Blocks   opening may take tens of milliseconds; nothing else blocks.
-// Source   docs/design/wire.md; ARCHITECTURE "transport"
+// Source   docs/design/wire.md; docs/decisions/0003-link-beside-fabric.md
 #pragma once
 
 #include <array>

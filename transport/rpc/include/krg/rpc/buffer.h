@@ -6,7 +6,7 @@
 //          early never leaves the network writing into memory that is used again.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/wire.md, "Bulk data"
+// Source   docs/design/rpc.md, "Bulk data"
 #pragma once
 
 #include <array>

@@ -7,7 +7,7 @@
 //          peer_down, unreachable, cancelled or shutting_down.
 // Threads  owned by the reactor's thread.
 // Blocks   never; it suspends.
-// Source   docs/design/wire.md, "Calls"
+// Source   docs/design/rpc.md, "Rules"
 #pragma once
 
 #include <coroutine>

@@ -7,7 +7,7 @@
 //          gets must own its bytes: no std::span in it.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/wire.md, "Services"
+// Source   docs/design/rpc.md, "Rules"
 #pragma once
 
 #include <type_traits>

@@ -6,7 +6,7 @@
 //          between its steps.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/wire.md, "Services"
+// Source   docs/design/rpc.md, "Rules"
 #pragma once
 
 #include <cstdint>

@@ -6,7 +6,7 @@
 //          the tree broke is reported with the error of the break.
 // Threads  owned by the reactor's thread.
 // Blocks   never; it suspends until every node has answered or the deadline.
-// Source   docs/design/wire.md, "Multicast"
+// Source   docs/design/rpc.md, "Multicast"
 #pragma once
 
 #include <cstdint>

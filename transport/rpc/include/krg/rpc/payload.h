@@ -3,7 +3,7 @@
 // Model    borrows the value: it must outlive the Payload. A Payload may be encoded more than once.
 // Threads  owned by one thread.
 // Blocks   never.
-// Source   docs/design/wire.md
+// Source   docs/design/rpc.md, "Small messages"
 #pragma once
 
 #include "krg/wire/codec.h"

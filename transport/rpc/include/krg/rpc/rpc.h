@@ -1,18 +1,16 @@
 // rpc/rpc.h: typed calls between the nodes of a cluster.
 //
 // Model    one Rpc per reactor, over one fabric. Connections are made at the first call. Every call
-// ends by
-//          its deadline; a handler runs at most once per call; messages of a dead life of a peer
-//          are dropped with its connection. Small messages to one peer that are made in one turn
-//          travel as one. What may be under way to a peer is bounded; callers beyond that wait
+//          ends by its deadline; a handler runs at most once per call; messages of a dead life of a
+//          peer are dropped with its connection. Small messages to one peer that are made in one
+//          turn travel as one. What may be under way to a peer is bounded; callers beyond that wait
 //          their turn.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   docs/design/wire.md; Kerrighed net/krgrpc
+// Source   docs/design/rpc.md; Kerrighed net/krgrpc
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -23,8 +21,10 @@
 #include "krg/fabric/fabric.h"
 #include "krg/reactor/reactor.h"
 #include "krg/rpc/call.h"
+#include "krg/rpc/call_table.h"
 #include "krg/rpc/handler.h"
 #include "krg/rpc/multicast.h"
+#include "krg/rpc/options.h"
 #include "krg/rpc/stream.h"
 #include "krg/stats/registry.h"
 
@@ -32,21 +32,8 @@ namespace krg::rpc {
 
 class Rpc final : public fabric::EventSink, public reactor::Poller {
  public:
-  struct Options {
-    fabric::Identity self;
-    Duration connect_timeout = std::chrono::seconds(5);
-    // Bulk data of one peer that may be on its way to us at once, long and short messages counted
-    // apart; more waits at the sender. This much hides the latency of any wire; more only spreads
-    // the data over buffers that have left the cache.
-    std::size_t bulk_bytes_max = std::size_t{2} << 20;
-    // Where every service is counted, as "rpc.SERVICE..."; it outlives the Rpc. nullptr = its own.
-    stats::Registry* stats = nullptr;
-  };
-  // What a peer's connection did; called from a turn, after the calls to that peer have ended.
-  struct PeerEvents {
-    std::function<void(const fabric::Identity&)> up;
-    std::function<void(NodeId, Error, bool graceful)> down;
-  };
+  using Options = RpcOptions;
+  using PeerEvents = rpc::PeerEvents;
 
   Rpc(reactor::Reactor& reactor, Options options);
   ~Rpc() override;
@@ -142,11 +129,6 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   friend class LargeReceive;
 
   struct ServiceEntry;
-  struct Slot {
-    CallBase* call = nullptr;
-    std::uint32_t generation = 1;
-    std::uint32_t next_free = 0;
-  };
   struct Frame;
 
   void install(ServiceId id, const char* name, std::unique_ptr<Handler> handler, bool enabled);
@@ -161,9 +143,6 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   void send_call(CallBase& call) noexcept;
   void send_cancel(CallBase& call) noexcept;
   void forget(CallBase& call) noexcept;
-  CallBase* find_call(std::uint64_t id) const noexcept;
-  void take_slot(CallBase& call);
-  void free_slot(CallBase& call) noexcept;
   void sample_begin(CallBase& call) noexcept;
   void sample_end(CallBase& call) noexcept;
   void count_failure(const CallBase& call) noexcept;
@@ -210,19 +189,9 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   const std::unique_ptr<stats::Registry> own_registry_;  // None if a registry was given.
   stats::Registry& registry_;
   std::vector<struct ServiceStats> stats_;  // By service; unused numbers are "other", as 0 is.
-  std::vector<Slot> slots_;
-  std::uint32_t free_slot_ = 0;  // 0 = none; slot 0 is never used.
+  CallTable calls_;
   std::size_t pending_calls_ = 0;
   std::size_t active_handlers_ = 0;
 };
-
-template <StreamService S>
-reactor::Reactor& ClientStream<S>::rpc_reactor(Rpc& rpc) noexcept {
-  return rpc.reactor();
-}
-template <StreamService S>
-void ClientStream<S>::open() noexcept {
-  this->start();
-}
 
 }  // namespace krg::rpc

@@ -3,7 +3,7 @@
 // Model    values.
 // Threads  owned by one thread.
 // Blocks   never.
-// Source   docs/design/wire.md, "Calls"
+// Source   docs/design/rpc.md, "Rules"
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 //          direction.
 // Threads  owned by the reactor's thread.
 // Blocks   never; send() and recv() suspend until the window opens, an item comes, or the deadline.
-// Source   docs/design/wire.md, "Streams"; Kerrighed's rpc descriptors
+// Source   docs/design/rpc.md, "Rules"; Kerrighed's rpc descriptors
 #pragma once
 
 #include <cstdint>
@@ -46,6 +46,7 @@ class StreamCore {
   template <StreamService S>
   friend class ServerStream;
 
+  reactor::Reactor& reactor() const noexcept;
   void bind(Peer& peer, std::uint64_t call) noexcept;
   // False: more than the window allows, or after the end.
   bool on_item(wire::Bytes item);
@@ -97,8 +98,8 @@ class ClientStream final : public CallBase {
       : CallBase(rpc, to, S::kId, options),
         request_(std::move(request)),
         core_(rpc, S::kId, false),
-        done_(rpc_reactor(rpc)) {
-    open();
+        done_(core_.reactor()) {
+    start();
   }
   Co<Status> send(const typename S::Up& item, Deadline deadline) {
     return core_.send(Payload::of(item), deadline);
@@ -118,8 +119,6 @@ class ClientStream final : public CallBase {
   }
 
  private:
-  static reactor::Reactor& rpc_reactor(Rpc& rpc) noexcept;
-  void open() noexcept;
   Payload payload() const noexcept override { return Payload::of(request_); }
   bool accept(wire::Bytes typed) noexcept override {
     wire::Decoder in{typed};
