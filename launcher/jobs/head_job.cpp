@@ -50,6 +50,13 @@ void HeadJob::decide(Verdict verdict) {
   changed_.set();
 }
 
+// A lost node is the cause of what ranks that missed it did: MPI libraries abort by themselves.
+void HeadJob::decide_loss(const std::string& text) {
+  judged_ = true;
+  if (verdict_ && verdict_->by_rank) verdict_.reset();
+  decide({kLostCode, text});
+}
+
 // Runs `each` for all nodes at once and waits for all.
 template <class F>
 Co<void> HeadJob::on_every_node(F each) {
@@ -130,6 +137,11 @@ Co<void> HeadJob::go_on() {
     if (const auto child = weak.lock()) child->stop({1, "the job that spawned it has ended", true});
   }
   co_await on_every_node(&HeadJob::end);
+  while (judging_ && !judged_) {
+    changed_.clear();
+    // judge_losses() waits for a second at most.
+    (void)co_await changed_.wait(Deadline::never());
+  }
   while (running_children_ > 0) {
     changed_.clear();
     // Their nodes answer, or are given up.
@@ -267,7 +279,8 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
     case Report::Kind::abort:
       return decide({event.status.code == 0 ? 1 : event.status.code & 0xff,
                      place_of(event.rank) + " aborted the job with code " +
-                         std::to_string(event.status.code) + (text.empty() ? "" : ": " + text)});
+                         std::to_string(event.status.code) + (text.empty() ? "" : ": " + text),
+                     true, true});
     case Report::Kind::exit:
       break;
   }
@@ -276,7 +289,8 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
   --left_;
   if (parent_ == nullptr) tell(RankEnded{event.rank, event.status});
   if (!event.status.success()) {
-    decide({event.status.shell_code(), place_of(event.rank) + " " + event.status.describe()});
+    decide({event.status.shell_code(), place_of(event.rank) + " " + event.status.describe(), true,
+            true});
   }
   changed_.set();
 }
@@ -302,13 +316,12 @@ Co<void> HeadJob::judge_losses() {
   }
   const std::size_t others = spec_.nodes.size() - (uses(node_.self()) ? 1 : 0);
   if (silent_loss_ && lost_.size() > 1 && lost_.size() * 2 > others) {
-    decide({kLostCode, name_of(node_.self()) + " is cut off from the other nodes"});
-    co_return;
+    co_return decide_loss(name_of(node_.self()) + " is cut off from the other nodes");
   }
   std::string names;
   for (const NodeId node : lost_) names += (names.empty() ? "" : ", ") + name_of(node);
-  decide({kLostCode, names + (lost_.size() == 1 ? " is" : " are") + " lost: " +
-                         (silent_loss_ ? "no answer for seconds" : "the connection broke")});
+  decide_loss(names + (lost_.size() == 1 ? " is" : " are") +
+              " lost: " + (silent_loss_ ? "no answer for seconds" : "the connection broke"));
 }
 
 }  // namespace krg::jobs

@@ -49,6 +49,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
     int code = 0;
     std::string text;
     bool grace = true;
+    bool by_rank = false;  // A rank's bad end; it may be the consequence of a lost node.
   };
 
   // run() in two parts.
@@ -57,6 +58,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   Co<void> go_on_as_child();
   JobSpec child_spec(pmix::SpawnRequest request) const;
   void decide(Verdict verdict);
+  void decide_loss(const std::string& text);
   std::string place_of(std::uint32_t rank) const;
   std::string name_of(NodeId node) const;
   void apply(NodeId from, const Report::Event& event);
@@ -85,7 +87,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   std::size_t left_;         // Ranks that have not ended.
   std::vector<NodeId> lost_;
   bool silent_loss_ = false;
-  bool judging_ = false;
+  bool judging_ = false, judged_ = false;
   std::optional<Verdict> verdict_;  // Why the job ends before its ranks have.
 };
 

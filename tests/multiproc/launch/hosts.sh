@@ -63,8 +63,8 @@ hurt() { # crash | cut | rank | krgd, of HOST
 # A job of 64 ranks; one host or what is on it suffers; the job must end in time and name the node.
 fault() { # what HOST job
   local job code=0 begin took_ms culprit="node ${2#n} \\(host $2\\)"
-  # A rank of MPI that misses its peer aborts by itself, and may be heard, and named, first.
-  [[ $3 == sleep ]] || culprit='node [0-3] \(host n[0-3]\)'
+  # A rank of MPI that misses a killed one aborts by itself, and may be heard, and named, first.
+  [[ $3 == sleep || $1 != rank ]] || culprit='node [0-3] \(host n[0-3]\)'
   long_job "$3" >"$EMULATED_HOSTS_DIR/said" 2>&1 &
   job=$!
   eventually all_run || { echo "the ranks did not start"; cat "$EMULATED_HOSTS_DIR/said"; return 1; }
