@@ -41,8 +41,8 @@ struct Handler final : FdHandler {
 
 class ReactorTest : public ::testing::Test {
  protected:
-  // Enough turns for the descriptors to be looked at, though the clock stands.
-  void turns(int count = 2100) {
+  // Enough turns for the descriptors to be looked at.
+  void turns(int count = 300) {
     for (int i = 0; i < count; ++i) reactor_.turn();
   }
   VirtualClock clock_;

@@ -104,7 +104,7 @@ class Reactor {
   struct Root;
 
   void refresh_clock() noexcept { now_ = clock_.now(); }
-  bool make_turn() noexcept;
+  bool make_turn(bool look_at_fds) noexcept;
   bool run_ready() noexcept;
   void open_epoll();
   void watch_poller(Poller& poller);
