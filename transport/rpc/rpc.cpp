@@ -38,7 +38,11 @@ Peer* Rpc::find_peer(NodeId node) const noexcept {
 }
 
 Peer& Rpc::peer(NodeId node) {
-  KRG_ASSERT(node.value < kNodesMax);
+  if (node.value >= kNodesMax) {
+    // Out of a peer's bytes it may be anything: such a node has no address, so it is unreachable.
+    if (nowhere_ == nullptr) nowhere_ = std::make_unique<Peer>(*this, kNoNode);
+    return *nowhere_;
+  }
   if (node.value >= peers_.size()) peers_.resize(node.value + 1);
   auto& peer = peers_[node.value];
   if (peer == nullptr) {
@@ -48,7 +52,10 @@ Peer& Rpc::peer(NodeId node) {
   return *peer;
 }
 
-void Rpc::set_address(NodeId node, std::string address) { peer(node).address = std::move(address); }
+void Rpc::set_address(NodeId node, std::string address) {
+  KRG_ASSERT(node.value < kNodesMax);
+  peer(node).address = std::move(address);
+}
 
 void Rpc::disconnect(NodeId node) noexcept {
   if (Peer* peer = find_peer(node); peer != nullptr && peer->endpoint != nullptr) {

@@ -35,14 +35,17 @@ class RequestPool {
 
   // Where UCX's part ends and the Operation begins, as in a request that UCX returns.
   void* take() {
-    if (free_.empty()) free_.push_back(std::make_unique<Block[]>(size() / sizeof(Block)));
-    Block* block = free_.back().release();
+    if (free_.empty()) {
+      all_.push_back(std::make_unique<Block[]>(size() / sizeof(Block)));
+      free_.push_back(all_.back().get());
+    }
+    Block* block = free_.back();
     free_.pop_back();
     std::memset(static_cast<void*>(block), 0, size());
     return reinterpret_cast<std::byte*>(block) + front_;
   }
   void give_back(void* request) {
-    free_.emplace_back(reinterpret_cast<Block*>(static_cast<std::byte*>(request) - front_));
+    free_.push_back(reinterpret_cast<Block*>(static_cast<std::byte*>(request) - front_));
   }
 
  private:
@@ -56,7 +59,9 @@ class RequestPool {
   }
 
   std::size_t front_ = 0;
-  std::vector<std::unique_ptr<Block[]>> free_;
+  // Also those that UCX has not given back when its worker ends.
+  std::vector<std::unique_ptr<Block[]>> all_;
+  std::vector<Block*> free_;
 };
 
 }  // namespace krg::ucx

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "krg/reactor/event.h"
+#include "krg/rpc/multicast.h"
 #include "krg/rpc/rpc.h"
 
 namespace krg::rpc {
@@ -170,6 +171,23 @@ TEST_F(RpcLoopback, AnUnknownServiceIsRefused) {
     const auto reply = co_await t.rpc_.call<Add>(t.self_, {1}, t.within(1s));
     EXPECT_EQ(reply.error().code(), Errc::no_service);
   }(*this));
+}
+
+// Goal    a number that no node can have, as a peer's bytes may bring it, is an error and no bug.
+TEST_F(RpcLoopback, ANodeOutOfRangeIsUnreachable) {
+  rpc_.serve<Add>([](Incoming&, Number& n) -> Result<Number> { return n; });
+  run([](RpcLoopback& t) -> Co<void> {
+    for (const std::uint32_t number : {0x10000u, 0xfffffff0u, 0xffffffffu}) {
+      const auto reply = co_await t.rpc_.call<Add>(NodeId{number}, {1}, t.within(1s));
+      EXPECT_EQ(reply.error().code(), Errc::unreachable);
+    }
+    std::vector<NodeId> nodes = {t.self_, NodeId{0xfffffff0u}};
+    const auto replies =
+        co_await call_all<Add>(t.rpc_, std::move(nodes), {1}, t.reactor_.after(1s));
+    EXPECT_EQ(replies.size(), 2u);
+    for (const auto& one : replies) EXPECT_EQ(one.node == t.self_, one.reply.has_value());
+  }(*this));
+  EXPECT_EQ(rpc_.pending_calls(), 0u);
 }
 
 TEST_F(RpcLoopback, ACallEndsByItsDeadlineAndTheHandlerIsTold) {

@@ -183,6 +183,7 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   Epoch epoch_{0};
   BufferPool buffers_;
   std::vector<std::unique_ptr<Peer>> peers_;    // By node id.
+  std::unique_ptr<Peer> nowhere_;               // For numbers that no node has.
   IntrusiveList<Peer, struct DirtyTag> dirty_;  // Peers with something to send.
   std::vector<std::unique_ptr<ServiceEntry>>
       services_;  // Sparse, by id's low bits; see find_service.
