@@ -50,7 +50,7 @@ class UcxEndpoint final : public fabric::Endpoint,
 
   // The link's news.
   void on_greeted() noexcept { state_ = State::greeted; }
-  Status wire(std::span<const std::byte> worker_address, std::uint32_t peer_slot);
+  Status wire(std::span<const std::byte> worker_address, std::uint32_t peer_slot, bool by_memory);
   void on_ready();
   void on_peer_closing(std::uint64_t messages_sent);
   void on_peer_done();
@@ -116,6 +116,7 @@ class UcxEndpoint final : public fabric::Endpoint,
   bool sendable_ = false;
   State state_ = State::proven;
   std::uint64_t sent_ = 0, received_ = 0;
+  std::size_t eager_max_ = 0;  // Longer data of large messages goes by rendezvous.
 
   std::size_t bytes_under_way_ = 0;
   std::size_t operations_under_way_ = 0;

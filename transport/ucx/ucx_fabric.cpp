@@ -234,7 +234,9 @@ Status UcxFabric::wire(link::Link& link, std::span<const std::byte> greeting) {
   if (!has_spare_descriptors()) {
     return Error(Errc::limit_reached, "too few file descriptors left: raise `ulimit -n`");
   }
-  KRG_TRY(static_cast<UcxEndpoint*>(link.user)->wire(address, hello.slot));
+  const bool by_memory = link.shares_memory() && (options_.reach == fabric::Reach::any ||
+                                                  options_.reach == fabric::Reach::shm);
+  KRG_TRY(static_cast<UcxEndpoint*>(link.user)->wire(address, hello.slot, by_memory));
   return send_control(link, Control::ready);
 }
 

@@ -34,6 +34,8 @@ Result<Config> make_config(const fabric::Options& options) {
     return to_error(status, Errc::invalid_argument, "UCX refuses a UCX_* variable");
   }
   Config config(raw, ucp_config_release);
+  // On more than one lane the parts of a large message let later messages pass.
+  KRG_TRY(modify(raw, {"MAX_EAGER_LANES", "1"}));
   // Without it UCX refuses shared memory to endpoints that report failures, and silently takes TCP
   // instead. In the environment this is UCX_POSIX_ERROR_HANDLING and UCX_SYSV_ERROR_HANDLING; here,
   // what both inherit. A setting that no transport uses makes UCX write a line to stdout.
