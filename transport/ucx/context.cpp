@@ -76,6 +76,8 @@ Result<Context> Context::open(const fabric::Options& options, Path path) {
     return to_error(status, Errc::invalid_argument, "UCX refuses a UCX_* variable");
   }
   const Config config(raw, ucp_config_release);
+  // On more than one lane the parts of a large message let later messages pass.
+  KRG_TRY(modify(raw, {"MAX_EAGER_LANES", "1"}));
   KRG_TRY(path == Path::memory ? set_up_memory(raw, options) : set_up_network(raw, options));
   ucp_params_t params{};
   params.field_mask =

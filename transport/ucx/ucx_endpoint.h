@@ -122,6 +122,7 @@ class UcxEndpoint final : public fabric::Endpoint,
   bool sendable_ = false;
   State state_ = State::proven;
   std::uint64_t sent_ = 0, received_ = 0;
+  std::size_t eager_max_ = 0;  // Longer data of large messages goes by rendezvous.
 
   std::size_t bytes_under_way_ = 0;
   std::size_t operations_under_way_ = 0;
