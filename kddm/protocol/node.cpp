@@ -294,19 +294,21 @@ bool possible(const Copy& c, const Place& place, const Message& m) {
     case MessageType::data:
       return open && c.pending == Request::get && c.state == CopyState::invalid;
     case MessageType::nothing:
-      return open && (c.pending == Request::remove || c.pending == Request::flush);
+      return open && c.state != CopyState::ceded &&
+             (c.pending == Request::remove || c.pending == Request::flush);
     case MessageType::lost:
       return waits_for_grant(c) && c.state == CopyState::invalid;
     case MessageType::settle:
       return true;
     case MessageType::adopt:
-      return c.state != CopyState::ceded && !c.deferred;
+      return c.state == CopyState::invalid || (c.state == CopyState::shared && !c.deferred);
     case MessageType::taken:
       return c.state == CopyState::ceded && m.from == c.heir;
     case MessageType::witness:
-      return c.state != CopyState::ceded;
+      return c.state == CopyState::invalid;
     case MessageType::ack:
-      return c.pending != Request::none && c.pending != Request::flush && !c.acked.contains(m.from);
+      return c.pending != Request::none && c.pending != Request::flush &&
+             c.state != CopyState::ceded && !c.acked.contains(m.from);
     default:
       return false;  // A message to the home.
   }

@@ -102,6 +102,9 @@ std::vector<Copy> copies_in(CopyState state) {
         if (granted && pending == Request::none) continue;
         if (granted && pending == Request::flush && state != CopyState::ceded) continue;
         if (pending == Request::flush && state == CopyState::invalid) continue;
+        const bool wants = pending == Request::get || pending == Request::grab;
+        if (wants && state == CopyState::exclusive) continue;
+        if (wants && granted && state == CopyState::invalid) continue;
         if (granted) c.expected = NodeBits::of(kOwner);
         if (state == CopyState::ceded) c.heir = kOwner;
         all.push_back(c);
