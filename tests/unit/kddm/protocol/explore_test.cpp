@@ -49,8 +49,10 @@ TEST(KddmProtocolExplore, LargerBoundsOnRequest) {
   if (!options().large) return expect_clean({.nodes = 2, .operations = 1, .failures = 1});
   expect_clean({.nodes = 2, .operations = 8, .failures = 1});
   expect_clean({.nodes = 3, .operations = 3, .failures = 1, .populated = true});
+  expect_clean({.nodes = 3, .operations = 4, .failures = 1});
   expect_clean({.nodes = 2, .objects = 2, .operations = 4, .failures = 1});
   expect_clean({.nodes = 3, .objects = 2, .operations = 2, .failures = 1});
+  expect_clean({.nodes = 3, .objects = 2, .operations = 2, .failures = 1, .populated = true});
 }
 
 }  // namespace
