@@ -142,8 +142,8 @@ TEST(DetectorSimFaults, LossAndStopsTogetherExpelOnlyTheOneThatIsCutOff) {
   });
 }
 
-// Goal    machines that all stand still, as when a hypervisor is suspended, do not expel each other;
-//         without the rule about late observers they would.
+// Goal    machines that all stand still, as when a hypervisor is suspended, do not expel each
+//         other; without the rule about late observers they would.
 TEST(DetectorSimFaults, AClusterThatStopsAsAWholeExpelsNobody) {
   Options without;
   without.late = 1h;
