@@ -57,7 +57,8 @@ class UdpDetector : public ::testing::Test {
   void run_for(Duration d) {
     for (const TimePoint end = clock_.now() + d; clock_.now() < end;) {
       clock_.advance_to(clock_.now() + 1ms);
-      reactor_.turn();
+      // So many that the sockets are looked at.
+      for (int i = 0; i < 128; ++i) reactor_.turn();
     }
   }
 
