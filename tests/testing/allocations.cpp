@@ -8,9 +8,13 @@ namespace {
 
 std::atomic<std::uint64_t> count{0};
 
-void* allocate(std::size_t bytes) {
+void* allocate_or_null(std::size_t bytes) noexcept {
   count.fetch_add(1, std::memory_order_relaxed);
-  if (void* block = std::malloc(bytes == 0 ? 1 : bytes)) return block;
+  return std::malloc(bytes == 0 ? 1 : bytes);
+}
+
+void* allocate(std::size_t bytes) {
+  if (void* block = allocate_or_null(bytes)) return block;
   throw std::bad_alloc();
 }
 
@@ -25,6 +29,13 @@ void* allocate_aligned(std::size_t bytes, std::align_val_t alignment) {
 
 void* operator new(std::size_t bytes) { return allocate(bytes); }
 void* operator new[](std::size_t bytes) { return allocate(bytes); }
+// Those of libstdc++ call the ones above, but under AddressSanitizer its own stand in for them.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  return allocate_or_null(bytes);
+}
 void* operator new(std::size_t bytes, std::align_val_t to) { return allocate_aligned(bytes, to); }
 void* operator new[](std::size_t bytes, std::align_val_t to) { return allocate_aligned(bytes, to); }
 void operator delete(void* block) noexcept { std::free(block); }
