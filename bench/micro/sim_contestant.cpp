@@ -36,7 +36,7 @@ class SimRpc final : public harness::Contestant {
   }
 
   Result<Sample> measure(const Job& job) override {
-    if (fabrics_[0] == nullptr) KRG_TRY(open());
+    if (fabrics_[0] == nullptr) KRG_TRY(set_up());
     RpcCaller caller(*rpcs_[0], NodeId{1});
     caller.begin(job);
     world_.wake(NodeId{0});
@@ -45,7 +45,7 @@ class SimRpc final : public harness::Contestant {
   }
 
  private:
-  Status open() {
+  Status set_up() {
     for (std::uint32_t i = 0; i < 2; ++i) {
       reactor::Reactor& reactor = world_.reactor(NodeId{i});
       rpcs_[i] = std::make_unique<rpc::Rpc>(reactor,
@@ -120,7 +120,7 @@ class EchoSink final : public fabric::EventSink, public fabric::Completion {
 class SimFabric final : public harness::Contestant {
  public:
   Result<Sample> measure(const Job& job) override {
-    if (fabrics_[0] == nullptr) KRG_TRY(open());
+    if (fabrics_[0] == nullptr) KRG_TRY(set_up());
     using Clock = std::chrono::steady_clock;
     harness::Latencies latencies;
     const unsigned window = job.kind == Kind::latency ? 1 : job.window;
@@ -145,7 +145,7 @@ class SimFabric final : public harness::Contestant {
   }
 
  private:
-  Status open() {
+  Status set_up() {
     sinks_[1].echoes = true;
     for (std::uint32_t i = 0; i < 2; ++i) {
       KRG_TRY_ASSIGN(fabrics_[i],
