@@ -1,0 +1,369 @@
+#include "world.h"
+
+#include <algorithm>
+
+#include "rules.h"
+
+namespace krg::kddm::check {
+namespace {
+
+NodeId id(unsigned node) { return NodeId{node}; }
+
+bool has_data(Copy copy) {
+  return copy == Copy::spare || copy == Copy::read || copy == Copy::write;
+}
+
+}  // namespace
+
+World::World(const Config& config) : config_(config) {
+  channels_.resize(config.nodes * config.nodes * config.objects);
+  members_.fill(cluster::NodeSet::first(config.nodes));
+  for (unsigned n = 0; n < config.nodes; ++n) {
+    for (unsigned t = 0; t < config.tasks; ++t) {
+      nodes_[n].tasks[t].left = static_cast<std::uint8_t>(config.ops);
+    }
+    for (unsigned o = 0; o < config.objects; ++o) nodes_[n].parts[o] = blank_part(place(n, o));
+  }
+}
+
+// Object o prefers nodes o, o + 1, ... in turn, as a rendezvous hash would give an order.
+Place World::place(unsigned node, unsigned object) const {
+  Place place;
+  const unsigned epoch = nodes_[node].epoch;
+  place.epoch = Epoch{epoch};
+  place.self = id(node);
+  place.members = &members_[epoch];
+  place.copies = static_cast<std::uint8_t>(config_.copies);
+  place.touch_at_home = config_.touch_at_home;
+  unsigned found = 0;
+  for (unsigned i = 0; i < config_.nodes && found < 2; ++i) {
+    const NodeId next = id((object + i) % config_.nodes);
+    if (!place.members->contains(next)) continue;
+    (found == 0 ? place.home : place.heir) = next;
+    ++found;
+  }
+  return place;
+}
+
+void World::moves(std::vector<Move>& out) const {
+  using Type = Move::Type;
+  out.clear();
+  auto add = [&](Type type, unsigned a, unsigned b = 0, unsigned c = 0) {
+    out.push_back({type, static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
+                   static_cast<std::uint8_t>(c)});
+  };
+  for (unsigned to = 0; to < config_.nodes; ++to) {
+    const Node& node = nodes_[to];
+    if (!node.alive) continue;
+    for (unsigned from = 0; from < config_.nodes; ++from) {
+      for (unsigned o = 0; o < config_.objects; ++o) {
+        const auto& queue = channel(from, to, o);
+        // What is early waits until the view is ours.
+        if (!queue.empty() && queue.front().message.epoch.value <= node.epoch) {
+          add(Type::deliver, from, to, o);
+        }
+      }
+    }
+    for (unsigned o = 0; o < config_.objects; ++o) {
+      if (node.filling[o] == 0) continue;
+      add(Type::fill, to, o);
+      if (config_.fills_fail) add(Type::unfill, to, o);
+    }
+    if (node.epoch < epoch_) add(Type::view, to);
+    for (unsigned t = 0; t < config_.tasks; ++t) {
+      const Task& task = node.tasks[t];
+      if (task.state == Task::State::reading || task.state == Task::State::writing) {
+        add(Type::put, to, t);
+      }
+      const bool may = config_.total == 0 || issued_ < config_.total;
+      if (task.state != Task::State::idle || task.left == 0 || !may) continue;
+      for (unsigned op = 0; op < std::size(kOps); ++op) {
+        if ((config_.allowed >> op & 1) == 0) continue;
+        for (unsigned o = 0; o < config_.objects; ++o) add(Type::issue, to, t, op * kObjects + o);
+      }
+    }
+    if (kills_ < config_.failures) add(Type::kill, to);
+  }
+}
+
+bool World::at_rest(const std::vector<Move>& moves) const {
+  return std::all_of(moves.begin(), moves.end(), [](Move move) {
+    return move.type == Move::Type::issue || move.type == Move::Type::kill;
+  });
+}
+
+std::string World::apply(Move move) {
+  using Type = Move::Type;
+  error_.clear();
+  narrative.clear();
+  Node& node = nodes_[move.a];
+  Message in{.epoch = Epoch{node.epoch}};
+  switch (move.type) {
+    case Type::deliver: {
+      auto& queue = channel(move.a, move.b, move.c);
+      const Parcel parcel = queue.front();
+      queue.pop_front();
+      give(move.b, move.c, parcel.message, parcel.value);
+      break;
+    }
+    case Type::issue: {
+      const unsigned object = move.c % kObjects;
+      const Op& op = kOps[move.c / kObjects];
+      Task& task = node.tasks[move.b];
+      task.state = Task::State::waiting;
+      task.op = move.c / kObjects;
+      task.object = static_cast<std::uint8_t>(object);
+      task.mark = op.kind == Kind::op_sync ? ghosts_[object].low : 0;
+      --task.left;
+      ++issued_;
+      in.kind = op.kind;
+      in.flags = op.flags;
+      in.op = move.b + 1;
+      give(move.a, object, in, 0);
+      break;
+    }
+    case Type::put: {
+      Task& task = node.tasks[move.b];
+      in.kind = task.state == Task::State::writing ? Kind::op_put_write : Kind::op_put_read;
+      if (in.kind == Kind::op_put_write) {
+        node.values[task.object] = new_value(task.object, move.a, false);
+      }
+      task.state = Task::State::idle;
+      give(move.a, task.object, in, 0);
+      break;
+    }
+    case Type::fill:
+    case Type::unfill:
+      in.kind = move.type == Type::fill ? Kind::op_filled : Kind::op_fill_failed;
+      in.epoch = Epoch{node.filling[move.b]};
+      node.filling[move.b] = 0;
+      if (in.kind == Kind::op_filled) node.values[move.b] = new_value(move.b, move.a, false);
+      give(move.a, move.b, in, 0);
+      break;
+    case Type::kill: kill(move.a); break;
+    case Type::view: enter_view(move.a); break;
+  }
+  if (config_.mutant != Mutant::skipped_epoch_test) drop_stale();
+  if (error_.empty()) check_always();
+  return error_;
+}
+
+void World::give(unsigned node, unsigned object, const Message& in, std::uint8_t value) {
+  Actions actions;
+  StepResult result;
+  const Place at = place(node, object);
+  Part& part = nodes_[node].parts[object];
+  const bool removing = part.home.phase == Phase::remove;
+  if (config_.mutant == Mutant::none) {
+    result = step(at, part, in, actions);
+  } else {
+    result.outcome = Protocol<Seeded>::step(at, part, in, actions, result.why);
+  }
+  say(std::string("node ") + std::to_string(node) + " takes " + check::describe(in) +
+      (result.outcome == Outcome::deferred ? " (waits)" : ""));
+  if (result.outcome == Outcome::impossible) {
+    wrong("impossible at node " + std::to_string(node) + ": " + check::describe(in) + ": " +
+          result.why);
+  }
+  // The home's decision is the moment at which a removal happens.
+  if (removing && part.home.phase != Phase::remove && in.kind == Kind::done) set_absent(object);
+  perform(node, object, actions, value);
+}
+
+void World::perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value) {
+  Node& n = nodes_[node];
+  for (const Action& action : actions) {
+    const unsigned task = action.message.op - 1;
+    switch (action.what) {
+      case Action::Do::send: {
+        const unsigned to = action.to.value;
+        if (to >= config_.nodes) return wrong("a message to nobody");
+        say("  sends " + check::describe(action.message) + " to " + std::to_string(to));
+        if (!nodes_[to].alive) break;
+        const bool data = action.message.kind == Kind::data;
+        channel(node, to, object)
+            .push_back({action.message, data ? n.values[object] : std::uint8_t{0}});
+        break;
+      }
+      case Action::Do::install: n.values[object] = value; break;
+      case Action::Do::drop:
+        n.values[object] = 0;
+        n.filling[object] = 0;
+        break;
+      case Action::Do::fill:
+        n.filling[object] = n.epoch;
+        saw_absent(object, "first touch");
+        break;
+      case Action::Do::lease: lease(node, object, task, action.message.has(kForWrite)); break;
+      case Action::Do::finish: finish(node, object, task, action.message.status); break;
+    }
+  }
+}
+
+void World::lease(unsigned node, unsigned object, unsigned number, bool write) {
+  Task& task = nodes_[node].tasks[number];
+  Ghost& ghost = ghosts_[object];
+  const unsigned value = nodes_[node].values[object];
+  say("  lease to " + std::string(write ? "write" : "read") + ", value " + std::to_string(value));
+  if (task.state != Task::State::waiting) return wrong("a lease for nobody");
+  if (write != (kOps[task.op].kind == Kind::op_grab)) return wrong("a lease of the wrong kind");
+  if (ghost.lost == Ghost::Lost::must) return wrong("data of an object whose only copy died");
+  if (value < ghost.low || value > ghost.high || is_absent(object, value)) {
+    return wrong("stale: value " + std::to_string(value) + ", expected " +
+                 std::to_string(ghost.low) + " to " + std::to_string(ghost.high));
+  }
+  task.state = write ? Task::State::writing : Task::State::reading;
+  ghost.low = ghost.high = static_cast<std::uint8_t>(value);
+  ghost.lost = Ghost::Lost::no;
+  ghost.absent_too = false;
+  if (ghost.writer[value] != node) ghost.floor = static_cast<std::uint8_t>(value);
+}
+
+void World::finish(unsigned node, unsigned object, unsigned number, Answer status) {
+  Task& task = nodes_[node].tasks[number];
+  Ghost& ghost = ghosts_[object];
+  const Op& op = kOps[task.op];
+  say("  " + std::string(op.name) + " ends: " + std::string(kddm::name_of(status)));
+  if (task.state != Task::State::waiting) return wrong("an answer for nobody");
+  task.state = Task::State::idle;
+  switch (status) {
+    case Answer::ok:
+      if (op.kind == Kind::op_get || op.kind == Kind::op_grab) wrong("ok without a lease");
+      if (op.kind == Kind::op_sync) ghost.floor = std::max(ghost.floor, task.mark);
+      return;
+    case Answer::absent: return saw_absent(object, op.name);
+    case Answer::busy:
+      if ((op.flags & kTry) == 0) wrong("busy without try");
+      return;
+    case Answer::lost:
+      if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
+      ghost.lost = Ghost::Lost::must;
+      ghost.absent_too = false;
+      return;
+    case Answer::full:
+      if (op.kind != Kind::op_flush) wrong("full, not for a flush");
+      return;
+    case Answer::failed:
+      if (!config_.fills_fail) wrong("a first touch failed that can not");
+      return;
+  }
+}
+
+// Somebody was told that the object does not exist.
+void World::saw_absent(unsigned object, const char* where) {
+  Ghost& ghost = ghosts_[object];
+  bool allowed = ghost.absent_too;
+  for (unsigned value = ghost.low; value <= ghost.high; ++value) {
+    allowed = allowed || is_absent(object, value);
+  }
+  if (!allowed || (ghost.lost == Ghost::Lost::must)) {
+    return wrong(std::string(where) + ": an object that exists is thought absent");
+  }
+  if (ghost.low != ghost.high || !is_absent(object, ghost.high)) set_absent(object);
+}
+
+void World::set_absent(unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  new_value(object, kNodes, true);
+  ghost.floor = ghost.high;
+  ghost.lost = Ghost::Lost::no;
+  ghost.absent_too = false;
+}
+
+std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
+  Ghost& ghost = ghosts_[object];
+  const std::uint8_t value = ghost.next;
+  if (ghost.next + 1u < kValues) ++ghost.next;
+  else wrong("the checker is out of values");
+  ghost.low = ghost.high = value;
+  ghost.writer[value] = static_cast<std::uint8_t>(writer);
+  if (absent) ghost.absent |= 1u << value;
+  return value;
+}
+
+// --- Failure ------------------------------------------------------------------------------------
+
+void World::kill(unsigned node) {
+  say("node " + std::to_string(node) + " dies");
+  nodes_[node].alive = false;
+  ++kills_;
+  ++epoch_;
+  nodes_[node].died = epoch_;
+  for (unsigned epoch = epoch_; epoch < members_.size(); ++epoch) members_[epoch].erase(id(node));
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    kill_object(node, o);
+    for (unsigned from = 0; from < config_.nodes; ++from) channel(from, node, o).clear();
+  }
+}
+
+// What may be expected of an object from now on.
+void World::kill_object(unsigned dead, unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  bool held = false;
+  bool removing = false;
+  bool creating = false;
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    const Node& node = nodes_[n];
+    if (!node.alive && n != dead) continue;
+    const Part& part = node.parts[object];
+    removing = removing || part.home.phase == Phase::remove;
+    creating = creating || part.home.phase == Phase::create ||
+               part.home.state == HomeState::absent;
+    if (n == dead) continue;
+    held = held || has_data(part.holder.copy);
+    for (unsigned from = 0; from < config_.nodes; ++from) {
+      if (!nodes_[from].alive) continue;
+      for (const Parcel& parcel : channel(from, n, object)) {
+        held = held || parcel.message.kind == Kind::data;
+      }
+    }
+  }
+  if (is_absent(object, ghost.high)) return;
+  if (ghost.lost == Ghost::Lost::must) return;
+  // What only the dead have seen need not be kept; not even a creation that the home was not yet
+  // told of.
+  if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
+  while (!creating && is_absent(object, ghost.low)) ++ghost.low;
+  bool absent = removing || ghost.absent_too;
+  for (unsigned value = ghost.low; value <= ghost.high; ++value) {
+    absent = absent || is_absent(object, value);
+  }
+  ghost.absent_too = ghost.absent_too || removing;
+  if (!held) ghost.lost = absent ? Ghost::Lost::may : Ghost::Lost::must;
+  const bool acknowledged = !absent && !is_absent(object, ghost.floor);
+  if (config_.copies > config_.failures && acknowledged && !held) {
+    wrong("an acknowledged write is lost, in spite of its copies");
+  }
+}
+
+void World::enter_view(unsigned node) {
+  Node& n = nodes_[node];
+  ++n.epoch;
+  say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    Actions actions;
+    if (config_.mutant == Mutant::none) {
+      change_view(place(node, o), n.parts[o], actions);
+    } else {
+      Protocol<Seeded>::change_view(place(node, o), n.parts[o], actions);
+    }
+    perform(node, o, actions, 0);
+  }
+}
+
+// Messages that will be refused when they come are taken out when they are next; nothing depends on
+// when that happens.
+void World::drop_stale() {
+  for (unsigned from = 0; from < config_.nodes; ++from) {
+    for (unsigned to = 0; to < config_.nodes; ++to) {
+      for (unsigned o = 0; o < config_.objects; ++o) {
+        auto& queue = channel(from, to, o);
+        while (!queue.empty() && queue.front().message.epoch.value < nodes_[to].epoch) {
+          queue.pop_front();
+        }
+      }
+    }
+  }
+}
+
+}  // namespace krg::kddm::check
