@@ -103,7 +103,8 @@ void World::save(std::vector<std::uint8_t>& out) const {
   for (unsigned n = 0; n < config_.nodes; ++n) {
     const Node& node = nodes_[n];
     io(node.alive), io(node.epoch), io(node.died);
-    if (!node.alive) continue;
+    for (unsigned o = 0; o < config_.objects; ++o) io(node.parts[o].holder.asks);
+    if (!node.alive) continue;  // What the dead have asked for may still be done.
     for (unsigned t = 0; t < config_.tasks; ++t) fields(io, node.tasks[t]);
     for (unsigned o = 0; o < config_.objects; ++o) {
       const Part& part = node.parts[o];
@@ -138,6 +139,7 @@ void World::load(const std::uint8_t* in) {
         members_[epoch].erase(NodeId{n});
       }
     }
+    for (unsigned o = 0; o < config_.objects; ++o) io(node.parts[o].holder.asks);
     if (!node.alive) continue;
     for (unsigned t = 0; t < config_.tasks; ++t) fields(io, node.tasks[t]);
     for (unsigned o = 0; o < config_.objects; ++o) {

@@ -9,6 +9,9 @@ namespace {
 
 NodeId id(unsigned node) { return NodeId{node}; }
 
+// No two ops of a node have one number.
+std::uint32_t op_number(unsigned number, const Task& task) { return task.left * 2u + number + 1; }
+
 bool has_data(Copy copy) {
   return copy == Copy::spare || copy == Copy::read || copy == Copy::write;
 }
@@ -118,7 +121,7 @@ std::string World::apply(Move move) {
       ++issued_;
       in.kind = op.kind;
       in.flags = op.flags;
-      in.op = move.b + 1;
+      in.op = op_number(move.b, task);
       give(move.a, object, in, 0);
       break;
     }
@@ -153,7 +156,6 @@ void World::give(unsigned node, unsigned object, const Message& in, std::uint8_t
   StepResult result;
   const Place at = place(node, object);
   Part& part = nodes_[node].parts[object];
-  const bool removing = part.home.phase == Phase::remove;
   if (config_.mutant == Mutant::none) {
     result = step(at, part, in, actions);
   } else {
@@ -165,20 +167,19 @@ void World::give(unsigned node, unsigned object, const Message& in, std::uint8_t
     wrong("impossible at node " + std::to_string(node) + ": " + check::describe(in) + ": " +
           result.why);
   }
-  // The home's decision is the moment at which a removal happens.
-  if (removing && part.home.phase != Phase::remove && in.kind == Kind::done) set_absent(object);
   perform(node, object, actions, value);
 }
 
 void World::perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value) {
   Node& n = nodes_[node];
   for (const Action& action : actions) {
-    const unsigned task = action.message.op - 1;
     switch (action.what) {
       case Action::Do::send: {
         const unsigned to = action.to.value;
         if (to >= config_.nodes) return wrong("a message to nobody");
         say("  sends " + check::describe(action.message) + " to " + std::to_string(to));
+        // What the home says of an object is true when it says it.
+        if (action.message.kind == Kind::answer) decided(to, object, action.message.status);
         if (!nodes_[to].alive) break;
         const bool data = action.message.kind == Kind::data;
         channel(node, to, object)
@@ -194,18 +195,22 @@ void World::perform(unsigned node, unsigned object, const Actions& actions, std:
         n.filling[object] = n.epoch;
         saw_absent(object, "first touch");
         break;
-      case Action::Do::lease: lease(node, object, task, action.message.has(kForWrite)); break;
-      case Action::Do::finish: finish(node, object, task, action.message.status); break;
+      case Action::Do::lease: lease(node, object, action.message); break;
+      case Action::Do::finish: finish(node, object, action.message); break;
     }
   }
 }
 
-void World::lease(unsigned node, unsigned object, unsigned number, bool write) {
+void World::lease(unsigned node, unsigned object, const Message& action) {
+  const unsigned number = (action.op - 1) % 2;
+  const bool write = action.has(kForWrite);
   Task& task = nodes_[node].tasks[number];
   Ghost& ghost = ghosts_[object];
   const unsigned value = nodes_[node].values[object];
   say("  lease to " + std::string(write ? "write" : "read") + ", value " + std::to_string(value));
-  if (task.state != Task::State::waiting) return wrong("a lease for nobody");
+  if (task.state != Task::State::waiting || action.op != op_number(number, task)) {
+    return wrong("a lease for nobody");
+  }
   if (write != (kOps[task.op].kind == Kind::op_grab)) return wrong("a lease of the wrong kind");
   if (ghost.lost == Ghost::Lost::must) return wrong("data of an object whose only copy died");
   if (value < ghost.low || value > ghost.high || is_absent(object, value)) {
@@ -215,31 +220,31 @@ void World::lease(unsigned node, unsigned object, unsigned number, bool write) {
   task.state = write ? Task::State::writing : Task::State::reading;
   ghost.low = ghost.high = static_cast<std::uint8_t>(value);
   ghost.lost = Ghost::Lost::no;
-  ghost.absent_too = false;
+  if (all_in_view()) ghost.absent_too = false;
   if (ghost.writer[value] != node) ghost.floor = static_cast<std::uint8_t>(value);
 }
 
-void World::finish(unsigned node, unsigned object, unsigned number, Answer status) {
+void World::finish(unsigned node, unsigned object, const Message& action) {
+  const unsigned number = (action.op - 1) % 2;
+  const Answer status = action.status;
   Task& task = nodes_[node].tasks[number];
   Ghost& ghost = ghosts_[object];
   const Op& op = kOps[task.op];
   say("  " + std::string(op.name) + " ends: " + std::string(kddm::name_of(status)));
-  if (task.state != Task::State::waiting) return wrong("an answer for nobody");
+  if (task.state != Task::State::waiting || action.op != op_number(number, task)) {
+    return wrong("an answer for nobody");
+  }
   task.state = Task::State::idle;
   switch (status) {
     case Answer::ok:
       if (op.kind == Kind::op_get || op.kind == Kind::op_grab) wrong("ok without a lease");
       if (op.kind == Kind::op_sync) ghost.floor = std::max(ghost.floor, task.mark);
       return;
-    case Answer::absent: return saw_absent(object, op.name);
     case Answer::busy:
       if ((op.flags & kTry) == 0) wrong("busy without try");
       return;
-    case Answer::lost:
-      if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
-      ghost.lost = Ghost::Lost::must;
-      ghost.absent_too = false;
-      return;
+    case Answer::absent:
+    case Answer::lost: return;
     case Answer::full:
       if (op.kind != Kind::op_flush) wrong("full, not for a flush");
       return;
@@ -247,6 +252,17 @@ void World::finish(unsigned node, unsigned object, unsigned number, Answer statu
       if (!config_.fills_fail) wrong("a first touch failed that can not");
       return;
   }
+}
+
+void World::decided(unsigned asker, unsigned object, Answer status) {
+  Ghost& ghost = ghosts_[object];
+  const bool removal = nodes_[asker].parts[object].holder.asks == Asks::remove;
+  if (status == Answer::ok && removal) return set_absent(object);
+  if (status == Answer::absent) return saw_absent(object, "answer");
+  if (status != Answer::lost) return;
+  if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
+  ghost.lost = Ghost::Lost::must;
+  ghost.absent_too = false;
 }
 
 // Somebody was told that the object does not exist.
@@ -296,21 +312,36 @@ void World::kill(unsigned node) {
   }
 }
 
-// What may be expected of an object from now on.
+// What only the dead have seen need not be kept; not even a creation that the home had not been told
+// of.
 void World::kill_object(unsigned dead, unsigned object) {
   Ghost& ghost = ghosts_[object];
-  bool held = false;
-  bool removing = false;
+  if (is_absent(object, ghost.high) || ghost.lost == Ghost::Lost::must) return;
+  if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
   bool creating = false;
+  for (const Node& node : nodes_) {
+    const Home& home = node.parts[object].home;
+    creating = creating || home.phase == Phase::create || home.state == HomeState::absent;
+  }
+  while (!creating && is_absent(object, ghost.low)) ++ghost.low;
+  leave_home(dead, object);
+}
+
+// A home that dies or changes in the middle of a removal may have gone through with it or not.
+void World::leave_home(unsigned node, unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  if (is_absent(object, ghost.high)) return;
+  if (nodes_[node].parts[object].home.phase == Phase::remove) ghost.absent_too = true;
+}
+
+// The last survivor is about to enter the view: what they hold now is all there is.
+void World::count_survivors(unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  if (is_absent(object, ghost.high) || ghost.lost == Ghost::Lost::must) return;
+  bool held = false;
   for (unsigned n = 0; n < config_.nodes; ++n) {
-    const Node& node = nodes_[n];
-    if (!node.alive && n != dead) continue;
-    const Part& part = node.parts[object];
-    removing = removing || part.home.phase == Phase::remove;
-    creating = creating || part.home.phase == Phase::create ||
-               part.home.state == HomeState::absent;
-    if (n == dead) continue;
-    held = held || has_data(part.holder.copy);
+    if (!nodes_[n].alive) continue;
+    held = held || has_data(nodes_[n].parts[object].holder.copy);
     for (unsigned from = 0; from < config_.nodes; ++from) {
       if (!nodes_[from].alive) continue;
       for (const Parcel& parcel : channel(from, n, object)) {
@@ -318,26 +349,32 @@ void World::kill_object(unsigned dead, unsigned object) {
       }
     }
   }
-  if (is_absent(object, ghost.high)) return;
-  if (ghost.lost == Ghost::Lost::must) return;
-  // What only the dead have seen need not be kept; not even a creation that the home was not yet
-  // told of.
-  if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
-  while (!creating && is_absent(object, ghost.low)) ++ghost.low;
-  bool absent = removing || ghost.absent_too;
+  if (held) return;
+  bool absent = ghost.absent_too;
   for (unsigned value = ghost.low; value <= ghost.high; ++value) {
     absent = absent || is_absent(object, value);
   }
-  ghost.absent_too = ghost.absent_too || removing;
-  if (!held) ghost.lost = absent ? Ghost::Lost::may : Ghost::Lost::must;
-  const bool acknowledged = !absent && !is_absent(object, ghost.floor);
-  if (config_.copies > config_.failures && acknowledged && !held) {
+  ghost.lost = absent ? Ghost::Lost::may : Ghost::Lost::must;
+  if (config_.copies > config_.failures && !absent && !is_absent(object, ghost.floor)) {
     wrong("an acknowledged write is lost, in spite of its copies");
   }
 }
 
+// Whether every survivor has entered the view that is agreed.
+bool World::all_in_view() const {
+  return std::all_of(nodes_.begin(), nodes_.begin() + config_.nodes,
+                     [&](auto& node) { return !node.alive || node.epoch == epoch_; });
+}
+
 void World::enter_view(unsigned node) {
   Node& n = nodes_[node];
+  const std::uint8_t before = std::exchange(n.epoch, epoch_);
+  const bool last = all_in_view();
+  n.epoch = before;
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    leave_home(node, o);
+    if (last) count_survivors(o);
+  }
   ++n.epoch;
   say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
   for (unsigned o = 0; o < config_.objects; ++o) {
