@@ -37,6 +37,7 @@ class HomeRules {
   void start_create();
   void advance();
   bool settle();
+  const char* wrong_done() const noexcept;
   void remove_step();
   void flush_step();
   void rest(HomeState state);
@@ -197,7 +198,7 @@ void HomeRules<Hooks>::start_create() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::lent() {
-  if (e_.pending == 0) return t_.impossible("done, but nothing is pending");
+  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
   take_over(in_);
   if (--e_.pending == 0) advance();
   return Step::done;
@@ -205,7 +206,7 @@ Step HomeRules<Hooks>::lent() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::stepped() {
-  if (e_.pending == 0) return t_.impossible("done, but nothing is pending");
+  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
   --e_.pending;
   if (e_.phase == Phase::create && in_.copy != Copy::write) {
     const Home::Request request = e_.request;
@@ -216,6 +217,13 @@ Step HomeRules<Hooks>::stepped() {
   take_over(in_);
   if (e_.pending == 0) advance();
   return Step::done;
+}
+
+// Why this `done` can not be meant, or nullptr.
+template <class Hooks>
+const char* HomeRules<Hooks>::wrong_done() const noexcept {
+  if (e_.pending == 0) return "done, but nothing is pending";
+  return t_.place.members->contains(in_.node) ? nullptr : "done by a node that is no member";
 }
 
 // What `done` says that its node has now.
@@ -465,7 +473,7 @@ Step HomeRules<Hooks>::report_spare() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::rebuilt() {
-  if (e_.pending == 0) return t_.impossible("done, but nothing is pending");
+  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
   --e_.pending;
   if (in_.has(kNoted)) e_.noted = true;
   resolve();

@@ -14,8 +14,11 @@ std::string_view pick(const std::string_view (&names)[N], Enum value) noexcept {
 }  // namespace
 
 bool is_sound(const Message& message) noexcept {
+  const bool named = message.node.value < cluster::kNodesMax;
+  const bool must_name = message.kind == Kind::done || message.kind == Kind::fetch;
   return message.kind < kFirstOp && message.copy <= Copy::write &&
-         message.status <= Answer::failed && message.flags < kNoted * 2;
+         message.status <= Answer::failed && message.flags < kNoted * 2 &&
+         message.count < cluster::kNodesMax && (named || (message.node == kNoNode && !must_name));
 }
 
 std::string_view name_of(Kind kind) noexcept {

@@ -90,6 +90,7 @@ class Explorer {
 
   Found run() {
     Seeded::active = config_.mutant;
+    world_.coverage = &found_.coverage;
     visit(kNone, {});
     while (!next_.starts.empty() && found_.error.empty()) {
       std::swap(now_, next_);

@@ -20,6 +20,7 @@ struct Found {
   unsigned depth = 0;       // Moves on the longest of the shortest ways.
   bool complete = false;    // All states were seen, within the limits.
   bool cycle = false;       // The cluster can go round in circles (looked for on request).
+  World::Coverage coverage{};
   std::string error;        // The first violation.
   std::string trace;        // The moves that lead to it.
 };

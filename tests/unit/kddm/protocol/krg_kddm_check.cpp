@@ -2,7 +2,7 @@
 //
 //   krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K] [--copies C]
 //                  [--failures F] [--allow get,grab,...] [--touch-at-home] [--fills-fail]
-//                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles]
+//                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles] [--unused]
 //   krg_kddm_check --table | --list-mutants
 //
 // Exit code 0: all states are right. 1: a violation, with the shortest way to it. 2: usage.
@@ -25,6 +25,7 @@ struct Options {
   Config config;
   Limits limits;
   bool cycles = false;
+  bool unused = false;
 };
 
 bool parse_allowed(const char* text, std::uint32_t& allowed) {
@@ -76,6 +77,8 @@ bool parse(int argc, char** argv, Options& options) {
       config.touch_at_home = true;
     } else if (name == "--fills-fail") {
       config.fills_fail = true;
+    } else if (name == "--unused") {
+      options.unused = true;
     } else if (name == "--cycles") {
       options.cycles = true;
     } else {
@@ -96,6 +99,7 @@ int run(const Options& options) {
               static_cast<unsigned long long>(found.transitions),
               static_cast<unsigned long long>(found.rests), found.depth, passed.count(),
               found.complete ? ", complete" : "", options.cycles ? ", cycles looked for" : "");
+  if (options.unused) std::printf("%s", print_unused(found.coverage).c_str());
   if (!found.error.empty()) {
     std::printf("violation: %s\n%s", found.error.c_str(), found.trace.c_str());
     return 1;
@@ -127,6 +131,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
                "       [--copies C] [--failures F] [--allow OP,...] [--touch-at-home]\n"
                "       [--fills-fail] [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles]\n"
+               "       [--unused]\n"
                "       krg_kddm_check --table | --list-mutants\n",
                stderr);
     return 2;

@@ -35,4 +35,19 @@ std::string print_tables() {
   return text;
 }
 
+std::string print_unused(const World::Coverage& coverage) {
+  std::string text;
+  for (const TableView& table : tables()) {
+    for (unsigned row = 0; row < table.row_count; ++row) {
+      for (unsigned column = 0; column < table.column_count; ++column) {
+        const bool used = (coverage[static_cast<unsigned>(table.columns[column])] >> row & 1) != 0;
+        if (used || table.at(row, column) == Rule::impossible) continue;
+        text += std::string(table.title) + ": " + std::string(table.rows[row]) + ", " +
+                std::string(name_of(table.columns[column])) + "\n";
+      }
+    }
+  }
+  return text;
+}
+
 }  // namespace krg::kddm::check

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "krg/protocol/table.h"
 #include "rules.h"
 
 namespace krg::kddm::check {
@@ -151,11 +152,19 @@ std::string World::apply(Move move) {
   return error_;
 }
 
+void World::cover(const Part& part, Kind kind) {
+  unsigned row = static_cast<unsigned>(part.holder.copy);
+  if (role_of(kind) == Role::home) row = static_cast<unsigned>(part.home.state);
+  if (role_of(kind) == Role::reply) row = static_cast<unsigned>(part.holder.asks);
+  (*coverage)[static_cast<unsigned>(kind)] |= 1u << row;
+}
+
 void World::give(unsigned node, unsigned object, const Message& in, std::uint8_t value) {
   Actions actions;
   StepResult result;
   const Place at = place(node, object);
   Part& part = nodes_[node].parts[object];
+  if (coverage != nullptr) cover(part, in.kind);
   if (config_.mutant == Mutant::none) {
     result = step(at, part, in, actions);
   } else {

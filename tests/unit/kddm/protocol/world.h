@@ -97,6 +97,9 @@ class World {
   // What the last apply() did, for a trace.
   std::string narrative;
   bool narrate = false;
+  // The cells of the protocol's tables that were used: rule_for()'s state, by input.
+  using Coverage = std::array<std::uint32_t, kKinds>;
+  Coverage* coverage = nullptr;
 
  private:
   struct Node {
@@ -110,6 +113,7 @@ class World {
   };
 
   Place place(unsigned node, unsigned object) const;
+  void cover(const Part& part, Kind kind);
   void give(unsigned node, unsigned object, const Message& in, std::uint8_t value);
   void perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value);
   void lease(unsigned node, unsigned object, const Message& action);

@@ -98,8 +98,7 @@ struct Message {
   }
 };
 
-// Whether a decoded message may be given to a part: every enum in range, and not an op.
-// Errors  protocol_error
+// Whether a decoded message may be given to a part: everything in range, and not an op.
 bool is_sound(const Message& message) noexcept;
 
 std::string_view name_of(Kind kind) noexcept;

@@ -120,7 +120,7 @@ enum class Outcome : std::uint8_t {
   deferred,    // Kept in the part; dealt with later.
   stale,       // Of an earlier view: refused.
   early,       // Of a later view: give it again when the view is ours.
-  impossible,  // A bug, here or at the sender; nothing has changed.
+  impossible,  // A bug, here or at the sender: the input is dropped and has changed nothing.
 };
 
 std::string_view name_of(Asks asks) noexcept;
