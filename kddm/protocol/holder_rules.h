@@ -321,8 +321,7 @@ Step HolderRules<Hooks>::filled() {
   if (t_.place.heir == kNoNode) {
     t_.report_done(Copy::write);
   } else {
-    t_.send(t_.place.heir,
-            {.kind = Kind::note, .flags = kExists | kCreate, .node = t_.place.self});
+    t_.send(t_.place.heir, {.kind = Kind::note, .flags = kExists | kCreate, .node = t_.place.self});
   }
   if (h_.granted) answered();
   h_.granted = false;

@@ -148,9 +148,8 @@ void HomeRules<Hooks>::start_read(NodeId node, std::uint16_t flags) {
   e_.phase = Phase::none;
   ++e_.pending;
   if (e_.copies.contains(node)) return t_.send(node, {.kind = Kind::grant});
-  t_.send(source(), {.kind = Kind::fetch,
-                     .flags = static_cast<std::uint16_t>(flags & kTry),
-                     .node = node});
+  t_.send(source(),
+          {.kind = Kind::fetch, .flags = static_cast<std::uint16_t>(flags & kTry), .node = node});
 }
 
 template <class Hooks>
@@ -255,7 +254,9 @@ void HomeRules<Hooks>::take_over(const Message& done) {
       return;
     case Copy::none:
     case Copy::filling:
-    case Copy::spare: forget(done.node); return;
+    case Copy::spare:
+      forget(done.node);
+      return;
   }
 }
 
@@ -282,7 +283,8 @@ void HomeRules<Hooks>::advance() {
       if (e_.exclusive && t_.copies_wanted() > 1 && push_copy(kNoNode)) return;
       t_.answer(request.node, Answer::ok);
       return rest(HomeState::idle);
-    case Phase::flush: return flush_step();
+    case Phase::flush:
+      return flush_step();
     case Phase::create:
       if (e_.copies.contains(request.node)) return rest(HomeState::idle);
       e_.state = HomeState::idle;  // Made at the home for another node.
@@ -290,7 +292,8 @@ void HomeRules<Hooks>::advance() {
     case Phase::none:
     case Phase::grab:
     case Phase::remove:
-    case Phase::settle: return rest(HomeState::idle);
+    case Phase::settle:
+      return rest(HomeState::idle);
   }
 }
 
@@ -444,9 +447,12 @@ Step HomeRules<Hooks>::rebuild() {
       e_.exclusive = in_.copy == Copy::write;
       if (e_.owner == kNoNode) e_.owner = in_.from;
       break;
-    case Copy::spare: report_spare(); break;
+    case Copy::spare:
+      report_spare();
+      break;
     case Copy::none:
-    case Copy::filling: break;
+    case Copy::filling:
+      break;
   }
   resolve();
   return Step::done;

@@ -1,5 +1,5 @@
-// Seeded bugs, for the tests of the tests. The protocol asks its Hooks at each place where a bug can
-// be seeded; NoMutants answers false at compile time, so nothing is left of it in the product.
+// Seeded bugs, for the tests of the tests. The protocol asks its Hooks at each place where a bug
+// can be seeded; NoMutants answers false at compile time, so nothing is left of it in the product.
 #pragma once
 
 #include <cstdint>

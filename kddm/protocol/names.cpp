@@ -23,9 +23,9 @@ bool is_sound(const Message& message) noexcept {
 
 std::string_view name_of(Kind kind) noexcept {
   static constexpr std::string_view kNames[] = {
-      "get",  "grab", "flush",  "sync",   "remove",  "done",     "report",   "note",
-      "fetch", "inval", "grant", "answer", "data",    "ack",      "took",     "get",
-      "grab", "flush", "sync",  "remove", "put read", "put write", "filled", "not filled"};
+      "get",   "grab",  "flush", "sync",   "remove",   "done",      "report", "note",
+      "fetch", "inval", "grant", "answer", "data",     "ack",       "took",   "get",
+      "grab",  "flush", "sync",  "remove", "put read", "put write", "filled", "not filled"};
   static_assert(std::size(kNames) == kKinds);
   return pick(kNames, kind);
 }
@@ -66,12 +66,18 @@ std::string_view name_of(Action::Do what) noexcept {
 
 Errc to_errc(Answer answer) noexcept {
   switch (answer) {
-    case Answer::ok: return Errc::ok;
-    case Answer::absent: return Errc::not_found;
-    case Answer::busy: return Errc::would_block;
-    case Answer::lost: return Errc::lost;
-    case Answer::full: return Errc::limit_reached;
-    case Answer::failed: return Errc::system_error;
+    case Answer::ok:
+      return Errc::ok;
+    case Answer::absent:
+      return Errc::not_found;
+    case Answer::busy:
+      return Errc::would_block;
+    case Answer::lost:
+      return Errc::lost;
+    case Answer::full:
+      return Errc::limit_reached;
+    case Answer::failed:
+      return Errc::system_error;
   }
   return Errc::protocol_error;
 }

@@ -50,24 +50,42 @@ template <class Hooks>
 Step Protocol<Hooks>::apply_home(const Turn& turn, Rule rule) {
   HomeRules<Hooks> rules(turn);
   switch (rule) {
-    case Rule::create: return rules.create();
-    case Rule::say_absent: return rules.say(Answer::absent);
-    case Rule::say_gone: return rules.say(Answer::ok);
-    case Rule::say_lost: return rules.say(Answer::lost);
-    case Rule::lend: return rules.lend();
-    case Rule::join: return rules.join();
-    case Rule::bar: return rules.bar();
-    case Rule::queue: return rules.queue();
-    case Rule::serve_grab: return rules.serve(Phase::grab);
-    case Rule::serve_flush: return rules.serve(Phase::flush);
-    case Rule::serve_sync: return rules.serve(Phase::sync);
-    case Rule::serve_remove: return rules.serve(Phase::remove);
-    case Rule::lent: return rules.lent();
-    case Rule::stepped: return rules.stepped();
-    case Rule::rebuild: return rules.rebuild();
-    case Rule::rebuilt: return rules.rebuilt();
-    case Rule::take_note: return rules.take_note();
-    default: return turn.impossible("not a rule of the home");
+    case Rule::create:
+      return rules.create();
+    case Rule::say_absent:
+      return rules.say(Answer::absent);
+    case Rule::say_gone:
+      return rules.say(Answer::ok);
+    case Rule::say_lost:
+      return rules.say(Answer::lost);
+    case Rule::lend:
+      return rules.lend();
+    case Rule::join:
+      return rules.join();
+    case Rule::bar:
+      return rules.bar();
+    case Rule::queue:
+      return rules.queue();
+    case Rule::serve_grab:
+      return rules.serve(Phase::grab);
+    case Rule::serve_flush:
+      return rules.serve(Phase::flush);
+    case Rule::serve_sync:
+      return rules.serve(Phase::sync);
+    case Rule::serve_remove:
+      return rules.serve(Phase::remove);
+    case Rule::lent:
+      return rules.lent();
+    case Rule::stepped:
+      return rules.stepped();
+    case Rule::rebuild:
+      return rules.rebuild();
+    case Rule::rebuilt:
+      return rules.rebuilt();
+    case Rule::take_note:
+      return rules.take_note();
+    default:
+      return turn.impossible("not a rule of the home");
   }
 }
 
@@ -75,24 +93,42 @@ template <class Hooks>
 Step Protocol<Hooks>::apply_holder(const Turn& turn, Rule rule) {
   HolderRules<Hooks> rules(turn);
   switch (rule) {
-    case Rule::send_copy: return rules.send_copy();
-    case Rule::give_up: return rules.give_up();
-    case Rule::release: return rules.release();
-    case Rule::take_push: return rules.take_push();
-    case Rule::take_read: return rules.take_read();
-    case Rule::take_write: return rules.take_write();
-    case Rule::count_ack: return rules.count_ack();
-    case Rule::close: return rules.close();
-    case Rule::ask: return rules.ask();
-    case Rule::wait: return Step::wait;
-    case Rule::nothing_here: return rules.nothing_here();
-    case Rule::lease_read: return rules.lease_read();
-    case Rule::lease_write: return rules.lease_write();
-    case Rule::end_read: return rules.end_read();
-    case Rule::end_write: return rules.end_write();
-    case Rule::filled: return rules.filled();
-    case Rule::unfilled: return rules.unfilled();
-    default: return turn.impossible("not a rule of a holder");
+    case Rule::send_copy:
+      return rules.send_copy();
+    case Rule::give_up:
+      return rules.give_up();
+    case Rule::release:
+      return rules.release();
+    case Rule::take_push:
+      return rules.take_push();
+    case Rule::take_read:
+      return rules.take_read();
+    case Rule::take_write:
+      return rules.take_write();
+    case Rule::count_ack:
+      return rules.count_ack();
+    case Rule::close:
+      return rules.close();
+    case Rule::ask:
+      return rules.ask();
+    case Rule::wait:
+      return Step::wait;
+    case Rule::nothing_here:
+      return rules.nothing_here();
+    case Rule::lease_read:
+      return rules.lease_read();
+    case Rule::lease_write:
+      return rules.lease_write();
+    case Rule::end_read:
+      return rules.end_read();
+    case Rule::end_write:
+      return rules.end_write();
+    case Rule::filled:
+      return rules.filled();
+    case Rule::unfilled:
+      return rules.unfilled();
+    default:
+      return turn.impossible("not a rule of a holder");
   }
 }
 
@@ -125,12 +161,16 @@ void Protocol<Hooks>::wait(Part& part, const Message& message) {
 template <class Hooks>
 bool Protocol<Hooks>::exists(const Home& home) noexcept {
   switch (home.state) {
-    case HomeState::away: return home.noted;
-    case HomeState::absent: return false;
+    case HomeState::away:
+      return home.noted;
+    case HomeState::absent:
+      return false;
     case HomeState::idle:
     case HomeState::reading:
-    case HomeState::lost: return true;
-    case HomeState::rebuilding: return home.known || home.noted || !home.copies.empty();
+    case HomeState::lost:
+      return true;
+    case HomeState::rebuilding:
+      return home.known || home.noted || !home.copies.empty();
     case HomeState::busy:
       // A removal counts as done from when the heir has forgotten: only then do copies go.
       if (home.phase == Phase::remove) return home.noted;
@@ -141,8 +181,8 @@ bool Protocol<Hooks>::exists(const Home& home) noexcept {
 
 template <class Hooks>
 void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) {
-  Message report{.kind = Kind::report, .from = place.self, .node = place.self,
-                 .epoch = place.epoch};
+  Message report{
+      .kind = Kind::report, .from = place.self, .node = place.self, .epoch = place.epoch};
   Holder& holder = part.holder;
   if (holder.copy == Copy::filling) {
     holder.copy = Copy::none;

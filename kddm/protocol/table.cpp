@@ -12,23 +12,23 @@ constexpr std::array kHomeColumns = {Kind::get,    Kind::grab, Kind::flush,  Kin
                                      Kind::remove, Kind::done, Kind::report, Kind::note};
 constexpr std::array kCommandColumns = {Kind::fetch, Kind::inval, Kind::took};
 constexpr std::array kReplyColumns = {Kind::data, Kind::grant, Kind::answer, Kind::ack};
-constexpr std::array kOpColumns = {Kind::op_get,      Kind::op_grab,      Kind::op_flush,
-                                   Kind::op_sync,     Kind::op_remove,    Kind::op_put_read,
-                                   Kind::op_put_write, Kind::op_filled,   Kind::op_fill_failed};
+constexpr std::array kOpColumns = {Kind::op_get,       Kind::op_grab,   Kind::op_flush,
+                                   Kind::op_sync,      Kind::op_remove, Kind::op_put_read,
+                                   Kind::op_put_write, Kind::op_filled, Kind::op_fill_failed};
 constexpr unsigned kHomeRows = 7;
 constexpr unsigned kCopyRows = 5;
 constexpr unsigned kAskRows = 6;
 
 // clang-format off
 constexpr Rule kHome[kHomeRows][kHomeColumns.size()] = {
-  //              get         grab        flush        sync        remove        done     report   note
-  /*away*/       {_,          _,          _,           _,          _,            _,       _,       take_note},
-  /*absent*/     {create,     create,     say_gone,    say_absent, say_absent,   _,       _,       _},
-  /*idle*/       {lend,       serve_grab, serve_flush, serve_sync, serve_remove, _,       _,       _},
-  /*reading*/    {join,       bar,        bar,         bar,        bar,          lent,    _,       _},
-  /*busy*/       {queue,      queue,      queue,       queue,      queue,        stepped, _,       _},
-  /*rebuilding*/ {queue,      queue,      queue,       queue,      queue,        rebuilt, rebuild, _},
-  /*lost*/       {say_lost,   say_lost,   say_lost,    say_lost,   serve_remove, _,       _,       _},
+  // get, grab, flush, sync, remove, done, report, note
+  /*away*/       {_, _, _, _, _, _, _, take_note},
+  /*absent*/     {create, create, say_gone, say_absent, say_absent, _, _, _},
+  /*idle*/       {lend, serve_grab, serve_flush, serve_sync, serve_remove, _, _, _},
+  /*reading*/    {join, bar, bar, bar, bar, lent, _, _},
+  /*busy*/       {queue, queue, queue, queue, queue, stepped, _, _},
+  /*rebuilding*/ {queue, queue, queue, queue, queue, rebuilt, rebuild, _},
+  /*lost*/       {say_lost, say_lost, say_lost, say_lost, serve_remove, _, _, _},
 };
 constexpr Rule kCommand[kCopyRows][kCommandColumns.size()] = {
   //           fetch      inval    took
@@ -48,12 +48,12 @@ constexpr Rule kReply[kAskRows][kReplyColumns.size()] = {
   /*remove*/  {take_push,  take_push,  close,  _},
 };
 constexpr Rule kOp[kCopyRows][kOpColumns.size()] = {
-  //           get         grab         flush         sync  remove put_read  put_write  filled  failed
-  /*none*/    {ask,        ask,         nothing_here, ask,  ask,   _,        _,         _,      _},
-  /*filling*/ {wait,       wait,        wait,         wait, wait,  _,        _,         filled, unfilled},
-  /*spare*/   {ask,        ask,         nothing_here, ask,  ask,   _,        _,         _,      _},
-  /*read*/    {lease_read, ask,         ask,          ask,  ask,   end_read, _,         _,      _},
-  /*write*/   {lease_read, lease_write, ask,          ask,  ask,   end_read, end_write, _,      _},
+  // get, grab, flush, sync, remove, put_read, put_write, filled, fill_failed
+  /*none*/    {ask,        ask,         nothing_here, ask,  ask,  _,        _,         _, _},
+  /*filling*/ {wait,       wait,        wait,         wait, wait, _,        _,  filled, unfilled},
+  /*spare*/   {ask,        ask,         nothing_here, ask,  ask,  _,        _,         _, _},
+  /*read*/    {lease_read, ask,         ask,          ask,  ask,  end_read, _,         _, _},
+  /*write*/   {lease_read, lease_write, ask,          ask,  ask,  end_read, end_write, _, _},
 };
 // clang-format on
 
@@ -79,12 +79,14 @@ constexpr auto kColumns = [] {
   put(Role::op, kOpColumns);
   return columns;
 }();
-static_assert([] {
-  for (const Column& column : kColumns) {
-    if (column.number == 0xff) return false;
-  }
-  return true;
-}(), "every kind stands in one table");
+static_assert(
+    [] {
+      for (const Column& column : kColumns) {
+        if (column.number == 0xff) return false;
+      }
+      return true;
+    }(),
+    "every kind stands in one table");
 
 template <std::size_t N>
 constexpr std::array<Kind, 9> columns_of(const std::array<Kind, N>& kinds) {
@@ -97,9 +99,11 @@ constexpr std::array<Kind, 9> columns_of(const std::array<Kind, N>& kinds) {
 
 std::string_view name_of(Rule rule) noexcept {
   switch (rule) {
-    case Rule::impossible: return "-";
+    case Rule::impossible:
+      return "-";
 #define KRG_KDDM_RULE(name, text) \
-  case Rule::name: return #name;
+  case Rule::name:                \
+    return #name;
 #include "krg/protocol/rules.def"
 #undef KRG_KDDM_RULE
   }
@@ -108,9 +112,11 @@ std::string_view name_of(Rule rule) noexcept {
 
 std::string_view text_of(Rule rule) noexcept {
   switch (rule) {
-    case Rule::impossible: return "an error with a report; nothing changes";
+    case Rule::impossible:
+      return "an error with a report; nothing changes";
 #define KRG_KDDM_RULE(name, text) \
-  case Rule::name: return text;
+  case Rule::name:                \
+    return text;
 #include "krg/protocol/rules.def"
 #undef KRG_KDDM_RULE
   }
@@ -123,10 +129,14 @@ Rule rule_for(const Part& part, Kind kind) noexcept {
   KRG_DASSERT(static_cast<unsigned>(kind) < kKinds);
   const Column column = kColumns[static_cast<unsigned>(kind)];
   switch (column.role) {
-    case Role::home: return kHome[static_cast<unsigned>(part.home.state)][column.number];
-    case Role::command: return kCommand[static_cast<unsigned>(part.holder.copy)][column.number];
-    case Role::reply: return kReply[static_cast<unsigned>(part.holder.asks)][column.number];
-    case Role::op: return kOp[static_cast<unsigned>(part.holder.copy)][column.number];
+    case Role::home:
+      return kHome[static_cast<unsigned>(part.home.state)][column.number];
+    case Role::command:
+      return kCommand[static_cast<unsigned>(part.holder.copy)][column.number];
+    case Role::reply:
+      return kReply[static_cast<unsigned>(part.holder.asks)][column.number];
+    case Role::op:
+      return kOp[static_cast<unsigned>(part.holder.copy)][column.number];
   }
   return Rule::impossible;
 }
@@ -134,12 +144,22 @@ Rule rule_for(const Part& part, Kind kind) noexcept {
 std::array<TableView, 4> tables() noexcept {
   const std::array<std::string_view, 8> copies = {"none", "filling", "spare", "read", "write"};
   return {{
-      {"Home", "state", {"away", "absent", "idle", "reading", "busy", "rebuilding", "lost"},
-       columns_of(kHomeColumns), kHomeRows, kHomeColumns.size(), home_at},
+      {"Home",
+       "state",
+       {"away", "absent", "idle", "reading", "busy", "rebuilding", "lost"},
+       columns_of(kHomeColumns),
+       kHomeRows,
+       kHomeColumns.size(),
+       home_at},
       {"Holder, commands", "copy", copies, columns_of(kCommandColumns), kCopyRows,
        kCommandColumns.size(), command_at},
-      {"Holder, replies", "asks", {"nothing", "get", "grab", "flush", "sync", "remove"},
-       columns_of(kReplyColumns), kAskRows, kReplyColumns.size(), reply_at},
+      {"Holder, replies",
+       "asks",
+       {"nothing", "get", "grab", "flush", "sync", "remove"},
+       columns_of(kReplyColumns),
+       kAskRows,
+       kReplyColumns.size(),
+       reply_at},
       {"Holder, ops of its node", "copy", copies, columns_of(kOpColumns), kCopyRows,
        kOpColumns.size(), op_at},
   }};

@@ -21,8 +21,7 @@ struct Turn {
   Home& home() const noexcept { return part.home; }
   // How many nodes can have a copy at all, of those that the set wants.
   unsigned copies_wanted() const noexcept {
-    return static_cast<unsigned>(
-        std::min<std::size_t>(place.copies, place.members->size()));
+    return static_cast<unsigned>(std::min<std::size_t>(place.copies, place.members->size()));
   }
 
   Step impossible(const char* text) const noexcept {
@@ -39,8 +38,7 @@ struct Turn {
   }
   // Tells the home what this node has now.
   void report_done(Copy copy, std::uint16_t flags = 0) const {
-    send(place.home,
-         {.kind = Kind::done, .copy = copy, .flags = flags, .node = place.self});
+    send(place.home, {.kind = Kind::done, .copy = copy, .flags = flags, .node = place.self});
   }
   void act(Action::Do what, std::uint32_t op = 0, std::uint16_t flags = 0,
            Answer status = Answer::ok) const {

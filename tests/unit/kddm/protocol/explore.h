@@ -21,8 +21,8 @@ struct Found {
   bool complete = false;    // All states were seen, within the limits.
   bool cycle = false;       // The cluster can go round in circles (looked for on request).
   World::Coverage coverage{};
-  std::string error;        // The first violation.
-  std::string trace;        // The moves that lead to it.
+  std::string error;  // The first violation.
+  std::string trace;  // The moves that lead to it.
 };
 
 // Cost     memory: 16 bytes a state, and the bytes of two levels.

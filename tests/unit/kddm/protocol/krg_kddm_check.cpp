@@ -57,8 +57,8 @@ bool parse_mutant(const char* text, Mutant& mutant) {
 bool parse(int argc, char** argv, Options& options) {
   Config& config = options.config;
   const std::map<std::string, unsigned*> numbers = {
-      {"--nodes", &config.nodes},   {"--objects", &config.objects}, {"--tasks", &config.tasks},
-      {"--ops", &config.ops},       {"--total", &config.total},     {"--copies", &config.copies},
+      {"--nodes", &config.nodes},      {"--objects", &config.objects}, {"--tasks", &config.tasks},
+      {"--ops", &config.ops},          {"--total", &config.total},     {"--copies", &config.copies},
       {"--failures", &config.failures}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
@@ -128,12 +128,13 @@ int main(int argc, char** argv) {
   }
   Options options;
   if (!parse(argc, argv, options)) {
-    std::fputs("usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
-               "       [--copies C] [--failures F] [--allow OP,...] [--touch-at-home]\n"
-               "       [--fills-fail] [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles]\n"
-               "       [--unused]\n"
-               "       krg_kddm_check --table | --list-mutants\n",
-               stderr);
+    std::fputs(
+        "usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
+        "       [--copies C] [--failures F] [--allow OP,...] [--touch-at-home]\n"
+        "       [--fills-fail] [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles]\n"
+        "       [--unused]\n"
+        "       krg_kddm_check --table | --list-mutants\n",
+        stderr);
     return 2;
   }
   return run(options);

@@ -6,21 +6,35 @@
 namespace krg::kddm::check {
 
 const char* name_of(Mutant mutant) {
-  static constexpr const char* kNames[] = {
-      "none",           "dropped_inval",   "early_ack",            "skipped_epoch_test",
-      "lost_member",    "upgrade_without_inval", "stale_owner",    "unawaited_acks",
-      "no_retention",   "grab_beside_readers",   "no_spares",      "forgetful_heir",
-      "copies_before_spares", "oldest_spare_wins", "no_downgrade", "lost_wake_up",
-      "kept_stale_spare", "queue_survives_view",   "released_unseen"};
+  static constexpr const char* kNames[] = {"none",
+                                           "dropped_inval",
+                                           "early_ack",
+                                           "skipped_epoch_test",
+                                           "lost_member",
+                                           "upgrade_without_inval",
+                                           "stale_owner",
+                                           "unawaited_acks",
+                                           "no_retention",
+                                           "grab_beside_readers",
+                                           "no_spares",
+                                           "forgetful_heir",
+                                           "copies_before_spares",
+                                           "oldest_spare_wins",
+                                           "no_downgrade",
+                                           "lost_wake_up",
+                                           "kept_stale_spare",
+                                           "queue_survives_view",
+                                           "released_unseen"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(Mutant::count));
   return kNames[static_cast<std::size_t>(mutant)];
 }
 
 std::string describe(const Message& message) {
   static constexpr std::pair<Flag, const char*> kFlags[] = {
-      {kTry, "try"},       {kNoTouch, "no-touch"}, {kForWrite, "write"}, {kCreate, "create"},
-      {kPushed, "pushed"}, {kKeep, "keep"},        {kExists, "exists"},  {kAgain, "again"},
-      {kNoFreeze, "no-freeze"}, {kNoted, "noted"}};
+      {kTry, "try"},       {kNoTouch, "no-touch"}, {kForWrite, "write"},
+      {kCreate, "create"}, {kPushed, "pushed"},    {kKeep, "keep"},
+      {kExists, "exists"}, {kAgain, "again"},      {kNoFreeze, "no-freeze"},
+      {kNoted, "noted"}};
   std::string text = (is_op(message.kind) ? "op " : "") + std::string(kddm::name_of(message.kind));
   std::string inside;
   for (const auto& [flag, name] : kFlags) {
@@ -48,11 +62,16 @@ std::string World::describe(Move move) const {
     case Type::issue:
       return node + " wants to " + kOps[move.c / kObjects].name + " object " +
              std::to_string(move.c % kObjects);
-    case Type::put: return node + " puts";
-    case Type::fill: return node + " has filled object " + std::to_string(move.b);
-    case Type::unfill: return node + " can not fill object " + std::to_string(move.b);
-    case Type::kill: return node + " dies";
-    case Type::view: return node + " enters the new view";
+    case Type::put:
+      return node + " puts";
+    case Type::fill:
+      return node + " has filled object " + std::to_string(move.b);
+    case Type::unfill:
+      return node + " can not fill object " + std::to_string(move.b);
+    case Type::kill:
+      return node + " dies";
+    case Type::view:
+      return node + " enters the new view";
   }
   return "?";
 }

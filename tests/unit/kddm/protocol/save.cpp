@@ -64,13 +64,19 @@ void wide(Reader& io, std::uint16_t& value) {
 }
 
 template <class Io>
-void fields(Io& io, auto& m) requires requires { m.status; } {
+void fields(Io& io, auto& m) requires requires {
+  m.status;
+}
+{
   io(m.kind), io(m.copy), io(m.status), wide(io, m.flags), io(m.from), io(m.node);
   io(m.epoch), io(m.count), io(m.op), io(m.version);
 }
 
 template <class Io>
-void fields(Io& io, auto& h) requires requires { h.readers; } {
+void fields(Io& io, auto& h) requires requires {
+  h.readers;
+}
+{
   io(h.version), io(h.op), io(h.readers), io(h.via), io(h.copy), io(h.asks);
   io(h.writer), io(h.granted), io(h.contended);
 }
@@ -78,7 +84,10 @@ void acks(Writer& io, const Holder& h) { io(h.acks + 100); }
 void acks(Reader& io, Holder& h) { h.acks = io.byte() - 100; }
 
 template <class Io>
-void fields(Io& io, auto& h) requires requires { h.spares; } {
+void fields(Io& io, auto& h) requires requires {
+  h.spares;
+}
+{
   io(h.state), io(h.phase), io(h.exclusive), io(h.barred), io(h.noted), io(h.known);
   io(h.pending), io(h.missing), io(h.owner), io(h.source), io(h.version);
   io(h.request.node), io(h.request.dest), wide(io, h.request.flags), io(h.request.kind);
@@ -86,14 +95,16 @@ void fields(Io& io, auto& h) requires requires { h.spares; } {
 }
 
 template <class Io>
-void fields(Io& io, auto& t) requires requires { t.mark; } {
-  io(t.state), io(t.op), io(t.object), io(t.left), io(t.mark);
+void fields(Io& io, auto& t) requires requires {
+  t.mark;
 }
+{ io(t.state), io(t.op), io(t.object), io(t.left), io(t.mark); }
 
 template <class Io>
-void fields(Io& io, auto& g) requires requires { g.floor; } {
-  io(g.low), io(g.high), io(g.next), io(g.floor), io(g.lost), io(g.absent_too);
+void fields(Io& io, auto& g) requires requires {
+  g.floor;
 }
+{ io(g.low), io(g.high), io(g.next), io(g.floor), io(g.lost), io(g.absent_too); }
 
 }  // namespace
 
@@ -103,7 +114,9 @@ void World::save(std::vector<std::uint8_t>& out) const {
   for (unsigned n = 0; n < config_.nodes; ++n) {
     const Node& node = nodes_[n];
     io(node.alive), io(node.epoch), io(node.died);
-    for (unsigned o = 0; o < config_.objects; ++o) io(node.parts[o].holder.asks);
+    for (unsigned o = 0; o < config_.objects; ++o) {
+      io(node.parts[o].holder.asks), io(node.asked[o]);
+    }
     if (!node.alive) continue;  // What the dead have asked for may still be done.
     for (unsigned t = 0; t < config_.tasks; ++t) fields(io, node.tasks[t]);
     for (unsigned o = 0; o < config_.objects; ++o) {
@@ -139,7 +152,9 @@ void World::load(const std::uint8_t* in) {
         members_[epoch].erase(NodeId{n});
       }
     }
-    for (unsigned o = 0; o < config_.objects; ++o) io(node.parts[o].holder.asks);
+    for (unsigned o = 0; o < config_.objects; ++o) {
+      io(node.parts[o].holder.asks), io(node.asked[o]);
+    }
     if (!node.alive) continue;
     for (unsigned t = 0; t < config_.tasks; ++t) fields(io, node.tasks[t]);
     for (unsigned o = 0; o < config_.objects; ++o) {

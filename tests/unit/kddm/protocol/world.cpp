@@ -144,8 +144,12 @@ std::string World::apply(Move move) {
       if (in.kind == Kind::op_filled) node.values[move.b] = new_value(move.b, move.a, false);
       give(move.a, move.b, in, 0);
       break;
-    case Type::kill: kill(move.a); break;
-    case Type::view: enter_view(move.a); break;
+    case Type::kill:
+      kill(move.a);
+      break;
+    case Type::view:
+      enter_view(move.a);
+      break;
   }
   if (config_.mutant != Mutant::skipped_epoch_test) drop_stale();
   if (error_.empty()) check_always();
@@ -188,14 +192,16 @@ void World::perform(unsigned node, unsigned object, const Actions& actions, std:
         if (to >= config_.nodes) return wrong("a message to nobody");
         say("  sends " + check::describe(action.message) + " to " + std::to_string(to));
         // What the home says of an object is true when it says it.
-        if (action.message.kind == Kind::answer) decided(to, object, action.message.status);
+        if (action.message.kind == Kind::answer) decided(to, object, action.message);
         if (!nodes_[to].alive) break;
         const bool data = action.message.kind == Kind::data;
         channel(node, to, object)
             .push_back({action.message, data ? n.values[object] : std::uint8_t{0}});
         break;
       }
-      case Action::Do::install: n.values[object] = value; break;
+      case Action::Do::install:
+        n.values[object] = value;
+        break;
       case Action::Do::drop:
         n.values[object] = 0;
         n.filling[object] = 0;
@@ -204,8 +210,12 @@ void World::perform(unsigned node, unsigned object, const Actions& actions, std:
         n.filling[object] = n.epoch;
         saw_absent(object, "first touch");
         break;
-      case Action::Do::lease: lease(node, object, action.message); break;
-      case Action::Do::finish: finish(node, object, action.message); break;
+      case Action::Do::lease:
+        lease(node, object, action.message);
+        break;
+      case Action::Do::finish:
+        finish(node, object, action.message);
+        break;
     }
   }
 }
@@ -253,7 +263,8 @@ void World::finish(unsigned node, unsigned object, const Message& action) {
       if ((op.flags & kTry) == 0) wrong("busy without try");
       return;
     case Answer::absent:
-    case Answer::lost: return;
+    case Answer::lost:
+      return;
     case Answer::full:
       if (op.kind != Kind::op_flush) wrong("full, not for a flush");
       return;
@@ -263,9 +274,13 @@ void World::finish(unsigned node, unsigned object, const Message& action) {
   }
 }
 
-void World::decided(unsigned asker, unsigned object, Answer status) {
+void World::decided(unsigned asker, unsigned object, const Message& answer) {
   Ghost& ghost = ghosts_[object];
-  const bool removal = nodes_[asker].parts[object].holder.asks == Asks::remove;
+  const Answer status = answer.status;
+  const Node& node = nodes_[asker];
+  const bool late = answer.epoch.value < node.epoch;
+  const Asks asked = late ? node.asked[object] : node.parts[object].holder.asks;
+  const bool removal = asked == Asks::remove;
   if (status == Answer::ok && removal) return set_absent(object);
   if (status == Answer::absent) return saw_absent(object, "answer");
   if (status != Answer::lost) return;
@@ -298,8 +313,10 @@ void World::set_absent(unsigned object) {
 std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
   Ghost& ghost = ghosts_[object];
   const std::uint8_t value = ghost.next;
-  if (ghost.next + 1u < kValues) ++ghost.next;
-  else wrong("the checker is out of values");
+  if (ghost.next + 1u < kValues)
+    ++ghost.next;
+  else
+    wrong("the checker is out of values");
   ghost.low = ghost.high = value;
   ghost.writer[value] = static_cast<std::uint8_t>(writer);
   if (absent) ghost.absent |= 1u << value;
@@ -321,8 +338,8 @@ void World::kill(unsigned node) {
   }
 }
 
-// What only the dead have seen need not be kept; not even a creation that the home had not been told
-// of.
+// What only the dead have seen need not be kept; not even a creation that the home had not been
+// told of.
 void World::kill_object(unsigned dead, unsigned object) {
   Ghost& ghost = ghosts_[object];
   if (is_absent(object, ghost.high) || ghost.lost == Ghost::Lost::must) return;
@@ -388,6 +405,7 @@ void World::enter_view(unsigned node) {
   say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
   for (unsigned o = 0; o < config_.objects; ++o) {
     Actions actions;
+    n.asked[o] = n.parts[o].holder.asks;
     if (config_.mutant == Mutant::none) {
       change_view(place(node, o), n.parts[o], actions);
     } else {

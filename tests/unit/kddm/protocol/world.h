@@ -24,20 +24,20 @@ struct Op {
   std::uint16_t flags;
 };
 inline constexpr Op kOps[] = {
-    {"get", Kind::op_get, 0},         {"grab", Kind::op_grab, 0},
-    {"flush", Kind::op_flush, 0},     {"sync", Kind::op_sync, 0},
-    {"remove", Kind::op_remove, 0},   {"find_get", Kind::op_get, kNoTouch},
-    {"try_get", Kind::op_get, kTry},  {"try_grab", Kind::op_grab, kTry},
+    {"get", Kind::op_get, 0},        {"grab", Kind::op_grab, 0},
+    {"flush", Kind::op_flush, 0},    {"sync", Kind::op_sync, 0},
+    {"remove", Kind::op_remove, 0},  {"find_get", Kind::op_get, kNoTouch},
+    {"try_get", Kind::op_get, kTry}, {"try_grab", Kind::op_grab, kTry},
 };
 
 struct Config {
   unsigned nodes = 2;
   unsigned objects = 1;
-  unsigned tasks = 1;     // Of each node.
-  unsigned ops = 2;       // Of each task.
-  unsigned total = 0;     // Of all together; 0: no bound of its own.
+  unsigned tasks = 1;  // Of each node.
+  unsigned ops = 2;    // Of each task.
+  unsigned total = 0;  // Of all together; 0: no bound of its own.
   unsigned copies = 1;
-  unsigned failures = 0;  // Nodes that die, at any moment.
+  unsigned failures = 0;         // Nodes that die, at any moment.
   std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
   bool touch_at_home = false;
   bool fills_fail = false;
@@ -54,22 +54,23 @@ struct Move {
 struct Task {
   enum class State : std::uint8_t { idle, waiting, reading, writing };
   State state = State::idle;
-  std::uint8_t op = 0;      // Of kOps.
+  std::uint8_t op = 0;  // Of kOps.
   std::uint8_t object = 0;
-  std::uint8_t left = 0;    // Ops.
-  std::uint8_t mark = 0;    // sync: the value that it must save.
+  std::uint8_t left = 0;  // Ops.
+  std::uint8_t mark = 0;  // sync: the value that it must save.
 };
 
 // What the cluster owes to an observer, of one object. Values are numbered in order of creation;
-// the object's value is one of low ... high, which differ only after a failure, until somebody looks.
+// the object's value is one of low ... high, which differ only after a failure, until somebody
+// looks.
 struct Ghost {
   enum class Lost : std::uint8_t { no, may, must };
   std::uint8_t low = 0, high = 0, next = 1;
-  std::uint8_t floor = 0;        // Others than its writer have seen it, or it is synced.
-  std::uint32_t absent = 1;      // A bit per value that means "no such object".
+  std::uint8_t floor = 0;    // Others than its writer have seen it, or it is synced.
+  std::uint32_t absent = 1;  // A bit per value that means "no such object".
   std::array<std::uint8_t, kValues> writer{};
   Lost lost = Lost::no;
-  bool absent_too = false;       // A removal was under way when a node died.
+  bool absent_too = false;  // A removal was under way when a node died.
 };
 
 struct Parcel {
@@ -109,6 +110,7 @@ class World {
     std::array<Part, kObjects> parts;
     std::array<std::uint8_t, kObjects> values{};
     std::array<std::uint8_t, kObjects> filling{};  // The epoch in which a fill began.
+    std::array<Asks, kObjects> asked{};            // In the view before.
     std::array<Task, 2> tasks;
   };
 
@@ -118,7 +120,7 @@ class World {
   void perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value);
   void lease(unsigned node, unsigned object, const Message& action);
   void finish(unsigned node, unsigned object, const Message& action);
-  void decided(unsigned asker, unsigned object, Answer status);
+  void decided(unsigned asker, unsigned object, const Message& answer);
   void saw_absent(unsigned object, const char* where);
   void set_absent(unsigned object);
   void kill(unsigned node);
@@ -152,7 +154,7 @@ class World {
   std::vector<std::deque<Parcel>> channels_;
   std::array<Ghost, kObjects> ghosts_;
   std::array<cluster::NodeSet, kNodes + 2> members_;  // By epoch.
-  std::uint8_t epoch_ = 1;  // Of the view that is agreed.
+  std::uint8_t epoch_ = 1;                            // Of the view that is agreed.
   std::uint8_t kills_ = 0;
   std::uint8_t issued_ = 0;
   std::string error_;

@@ -67,29 +67,29 @@ enum class Answer : std::uint8_t { ok, absent, busy, lost, full, failed };
 
 // Flags of a message.
 enum Flag : std::uint16_t {
-  kTry = 1,        // get, grab, fetch: no waiting for others. answer, done: a holder refused.
-  kNoTouch = 2,    // get, grab: do not create what is absent.
-  kForWrite = 4,   // fetch, data, grant
-  kCreate = 8,     // grant: run the first touch. note: the creator says it.
-  kPushed = 16,    // fetch, data, grant: nobody asked.
-  kKeep = 32,      // inval: keep the bytes as a spare.
-  kExists = 64,    // note, report: the object exists, whoever has it.
-  kAgain = 128,    // remove: asked before, in an earlier view.
+  kTry = 1,         // get, grab, fetch: no waiting for others. answer, done: a holder refused.
+  kNoTouch = 2,     // get, grab: do not create what is absent.
+  kForWrite = 4,    // fetch, data, grant
+  kCreate = 8,      // grant: run the first touch. note: the creator says it.
+  kPushed = 16,     // fetch, data, grant: nobody asked.
+  kKeep = 32,       // inval: keep the bytes as a spare.
+  kExists = 64,     // note, report: the object exists, whoever has it.
+  kAgain = 128,     // remove: asked before, in an earlier view.
   kNoFreeze = 256,  // op_get: a prefetch; bring it, hold nothing.
   kNoted = 512      // done: the heir has taken note.
 };
 
 struct Message {
   Kind kind = Kind::get;
-  Copy copy = Copy::none;       // done, report: what `node` has now.
-  Answer status = Answer::ok;   // answer
-  std::uint16_t flags = 0;      // Of Flag.
-  NodeId from = kNoNode;        // Set from the connection, never from the bytes.
-  NodeId node = kNoNode;        // Whom it is about.
-  Epoch epoch{};                // The sender's view.
-  std::uint32_t count = 0;      // grant, data: acks to wait for.
-  std::uint32_t op = 0;         // Ops: the caller's number for it; never on the wire.
-  std::uint64_t version = 0;    // data, report: grows with every write.
+  Copy copy = Copy::none;      // done, report: what `node` has now.
+  Answer status = Answer::ok;  // answer
+  std::uint16_t flags = 0;     // Of Flag.
+  NodeId from = kNoNode;       // Set from the connection, never from the bytes.
+  NodeId node = kNoNode;       // Whom it is about.
+  Epoch epoch{};               // The sender's view.
+  std::uint32_t count = 0;     // grant, data: acks to wait for.
+  std::uint32_t op = 0;        // Ops: the caller's number for it; never on the wire.
+  std::uint64_t version = 0;   // data, report: grows with every write.
 
   bool has(Flag flag) const noexcept { return (flags & flag) != 0; }
   bool operator==(const Message&) const = default;

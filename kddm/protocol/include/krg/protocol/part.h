@@ -35,11 +35,11 @@ struct Place {
 enum class Asks : std::uint8_t { nothing, get, grab, flush, sync, remove };
 
 struct Holder {
-  std::uint64_t version = 0;   // Of the data.
-  std::uint32_t op = 0;        // Whose request is under way.
-  std::uint32_t readers = 0;   // Read leases on this node.
-  std::int32_t acks = 0;       // Received less announced; complete at 0 once `granted`.
-  NodeId via = kNoNode;        // Who keeps a spare until we have taken over.
+  std::uint64_t version = 0;  // Of the data.
+  std::uint32_t op = 0;       // Whose request is under way.
+  std::uint32_t readers = 0;  // Read leases on this node.
+  std::int32_t acks = 0;      // Received less announced; complete at 0 once `granted`.
+  NodeId via = kNoNode;       // Who keeps a spare until we have taken over.
   Copy copy = Copy::none;
   Asks asks = Asks::nothing;
   bool writer = false;     // A write lease on this node.
@@ -75,10 +75,10 @@ struct Home {
 
   HomeState state = HomeState::away;
   Phase phase = Phase::none;
-  bool exclusive = false;   // copies is one node, which may write.
-  bool barred = false;      // Somebody waits for the readers' end: no more may join.
-  bool noted = false;       // At the heir: the object exists. At the home: the heir knows it.
-  bool known = false;       // While rebuilding: somebody says that the object exists.
+  bool exclusive = false;     // copies is one node, which may write.
+  bool barred = false;        // Somebody waits for the readers' end: no more may join.
+  bool noted = false;         // At the heir: the object exists. At the home: the heir knows it.
+  bool known = false;         // While rebuilding: somebody says that the object exists.
   std::uint32_t pending = 0;  // Steps under way whose `done` is to come.
   std::uint32_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.

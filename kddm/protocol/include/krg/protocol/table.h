@@ -2,7 +2,8 @@
 //
 // Model    four tables of rules, as data. The home's, by its state; the holder's for what others
 //          send, by its copy (commands) or by what it asks for (replies); the holder's for its own
-//          node's ops, by its copy. Every pair is there; Rule::impossible is an error with a report.
+//          node's ops, by its copy. Every pair is there; Rule::impossible is an error with a
+//          report.
 // Threads  immutable.
 // Blocks   never.
 // Source   docs/design/kddm.md, which shows these tables; a test compares
