@@ -55,6 +55,8 @@ TEST(Explore, OneOfThreeNodesDiesAtAnyMoment) {
   expect_right("3 nodes, 1 dies", {.nodes = 3, .ops = 2, .total = 2, .failures = 1});
   expect_right("3 nodes, 2 copies, 1 dies",
                {.nodes = 3, .ops = 2, .total = 2, .copies = 2, .failures = 1});
+  expect_right("3 nodes, 3 copies, 2 die",
+               {.nodes = 3, .ops = 2, .total = 2, .copies = 3, .failures = 2});
 }
 
 struct Case {

@@ -86,8 +86,20 @@ void World::moves(std::vector<Move>& out) const {
         for (unsigned o = 0; o < config_.objects; ++o) add(Type::issue, to, t, op * kObjects + o);
       }
     }
-    if (kills_ < config_.failures) add(Type::kill, to);
+    if (kills_ < config_.failures && rebuilt()) add(Type::kill, to);
   }
+}
+
+// Whether nothing of the last failure is left to be done: the next node may die.
+bool World::rebuilt() const {
+  if (!all_in_view()) return false;
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    if (!nodes_[n].alive) continue;
+    for (const Part& part : nodes_[n].parts) {
+      if (part.home.state == HomeState::rebuilding) return false;
+    }
+  }
+  return true;
 }
 
 bool World::at_rest(const std::vector<Move>& moves) const {

@@ -128,6 +128,7 @@ class World {
   void leave_home(unsigned node, unsigned object);
   void count_survivors(unsigned object);
   bool all_in_view() const;
+  bool rebuilt() const;
   void enter_view(unsigned node);
   void drop_stale();
   void check_always();
