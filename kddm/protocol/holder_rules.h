@@ -51,13 +51,15 @@ template <class Hooks>
 Step HolderRules<Hooks>::send_copy() {
   const bool write = in_.has(kForWrite);
   if (in_.node == t_.place.self || in_.node == kNoNode) return t_.impossible("fetch for nobody");
+  if (write && h_.copy == Copy::spare) return t_.impossible("fetch of a spare for writing");
   if (write ? h_.in_use() : h_.writer) return refuse_or_wait();
   t_.send(in_.node, {.kind = Kind::data,
-                     .flags = static_cast<std::uint16_t>(in_.flags & (kForWrite | kPushed)),
+                     .flags = static_cast<std::uint16_t>(in_.flags & (kForWrite | kPushed | kKeep)),
                      .count = in_.count,
                      .version = h_.version});
   if (!write) {
-    if (!Hooks::on(Mutant::no_downgrade)) h_.copy = Copy::read;
+    const bool writer = h_.copy == Copy::write;
+    if (writer && !Hooks::on(Mutant::no_downgrade)) h_.copy = Copy::read;
   } else if (Hooks::on(Mutant::no_retention) && t_.place.copies < 2) {
     h_.copy = Copy::none;
     t_.act(Action::Do::drop);
@@ -122,14 +124,14 @@ template <class Hooks>
 Step HolderRules<Hooks>::take_push() {
   if (!in_.has(kPushed)) return t_.impossible("a reply to no request");
   if (in_.kind == Kind::grant && in_.has(kCreate)) return start_fill();
-  const Copy before = in_.kind == Kind::grant ? Copy::spare : Copy::none;
+  const Copy before = in_.kind == Kind::grant ? Copy::read : Copy::none;
   if (h_.copy != before && h_.copy != Copy::spare) return t_.impossible("pushed onto a copy");
   if (in_.kind == Kind::data) {
     h_.version = in_.version;
     t_.act(Action::Do::install);
   }
-  h_.copy = Copy::read;
-  t_.report_done(Copy::read);
+  h_.copy = in_.has(kKeep) ? Copy::spare : Copy::read;
+  t_.report_done(Copy::read);  // As good as one: it is to be kept unseen until told.
   t_.wake = true;
   return Step::done;
 }

@@ -6,6 +6,8 @@
 // as new as anything that others have seen. The heir has noted that the object exists.
 #pragma once
 
+#include <utility>
+
 #include "krg/protocol/table.h"
 #include "mutants.h"
 #include "turn.h"
@@ -37,6 +39,7 @@ class HomeRules {
   void start_create();
   void advance();
   bool settle();
+  bool wake_copies();
   const char* wrong_done() const noexcept;
   void remove_step();
   void flush_step();
@@ -305,9 +308,11 @@ bool HomeRules<Hooks>::settle() {
   e_.state = HomeState::busy;
   if (!e_.exclusive) {
     if (e_.copies.size() < wanted && push_copy(kNoNode)) return true;
-    if (e_.spares.empty() || Hooks::on(Mutant::kept_stale_spare)) return false;
-    drop_all(e_.spares);
-    return true;
+    if (!e_.spares.empty() && !Hooks::on(Mutant::kept_stale_spare)) {
+      drop_all(e_.spares);
+      return true;
+    }
+    return wake_copies();
   }
   if (e_.spares.size() < wanted || Hooks::on(Mutant::kept_stale_spare)) return false;
   CopySet surplus = e_.spares;
@@ -318,6 +323,16 @@ bool HomeRules<Hooks>::settle() {
   }
   for (; keep > 0; --keep) surplus.erase(surplus.first());
   drop_all(surplus);
+  return true;
+}
+
+// Lets the copies that were pushed to be kept unseen be read; those that can be are told in vain.
+template <class Hooks>
+bool HomeRules<Hooks>::wake_copies() {
+  if (!e_.asleep) return false;
+  e_.asleep = false;
+  e_.pending = e_.copies.size();
+  e_.copies.for_each([&](NodeId node) { t_.send(node, {.kind = Kind::grant, .flags = kPushed}); });
   return true;
 }
 
@@ -364,7 +379,7 @@ void HomeRules<Hooks>::rest(HomeState state) {
 
 template <class Hooks>
 NodeId HomeRules<Hooks>::source() const noexcept {
-  return e_.copies.contains(t_.place.home) ? t_.place.home : e_.owner;
+  return e_.copies.contains(t_.place.home) && !e_.asleep ? t_.place.home : e_.owner;
 }
 
 // A node that could take a copy: the one wanted, else one with a spare, else the next after home.
@@ -387,7 +402,12 @@ bool HomeRules<Hooks>::push_copy(NodeId wanted) {
   const NodeId node = candidate(wanted);
   if (node == kNoNode) return false;
   e_.pending = 1;
-  t_.send(source(), {.kind = Kind::fetch, .flags = kPushed, .node = node});
+  // Nobody may look before there are enough: what was seen must not be lost.
+  const bool keep = e_.copies.size() + 1 < t_.copies_wanted() && !Hooks::on(Mutant::seen_too_early);
+  e_.asleep = e_.asleep || keep;
+  t_.send(source(), {.kind = Kind::fetch,
+                     .flags = static_cast<std::uint16_t>(kPushed | (keep ? kKeep : 0)),
+                     .node = node});
   return true;
 }
 
@@ -498,10 +518,13 @@ void HomeRules<Hooks>::resolve() {
   if (!data) return rest(known ? HomeState::lost : HomeState::absent);
   e_.state = HomeState::busy;
   e_.phase = Phase::settle;
-  if (!e_.copies.empty()) return advance();
-  e_.owner = e_.spares.first();
-  e_.pending = 1;
-  t_.send(e_.owner, {.kind = Kind::grant, .flags = kPushed});
+  if (e_.copies.empty()) {
+    // Only spares are left, all of one version: they are the copies, once there are enough.
+    std::swap(e_.copies, e_.spares);
+    e_.owner = e_.copies.first();
+    e_.asleep = true;
+  }
+  advance();
 }
 
 }  // namespace krg::kddm

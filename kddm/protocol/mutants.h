@@ -26,6 +26,7 @@ enum class Mutant : std::uint8_t {
   kept_stale_spare,       // Spares are not dropped when there are enough copies.
   queue_survives_view,    // Messages of the old view wait on in the new one.
   released_unseen,        // The home does not wait until the old copy is released.
+  seen_too_early,         // copies > 2: a copy may be read before there are enough.
   count,
 };
 

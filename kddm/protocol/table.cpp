@@ -28,13 +28,13 @@ constexpr Rule kHome[kHomeRows][kHomeColumns.size()] = {
   /*reading*/    {join, bar, bar, bar, bar, lent, _, _},
   /*busy*/       {queue, queue, queue, queue, queue, stepped, _, _},
   /*rebuilding*/ {queue, queue, queue, queue, queue, rebuilt, rebuild, _},
-  /*lost*/       {say_lost, say_lost, say_lost, say_lost, serve_remove, _, _, _},
+  /*lost*/       {say_lost, say_lost, _, say_lost, serve_remove, _, _, _},
 };
 constexpr Rule kCommand[kCopyRows][kCommandColumns.size()] = {
   //           fetch      inval    took
   /*none*/    {_,         _,       _},
   /*filling*/ {_,         _,       _},
-  /*spare*/   {_,         give_up, release},
+  /*spare*/   {send_copy, give_up, release},
   /*read*/    {send_copy, give_up, _},
   /*write*/   {send_copy, give_up, _},
 };

@@ -24,7 +24,8 @@ const char* name_of(Mutant mutant) {
                                            "lost_wake_up",
                                            "kept_stale_spare",
                                            "queue_survives_view",
-                                           "released_unseen"};
+                                           "released_unseen",
+                                           "seen_too_early"};
   static_assert(std::size(kNames) == static_cast<std::size_t>(Mutant::count));
   return kNames[static_cast<std::size_t>(mutant)];
 }

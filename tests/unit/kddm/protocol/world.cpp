@@ -354,7 +354,8 @@ void World::kill(unsigned node) {
 // told of.
 void World::kill_object(unsigned dead, unsigned object) {
   Ghost& ghost = ghosts_[object];
-  if (is_absent(object, ghost.high) || ghost.lost == Ghost::Lost::must) return;
+  leave_home(dead, object);
+  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
   if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
   bool creating = false;
   for (const Node& node : nodes_) {
@@ -362,20 +363,21 @@ void World::kill_object(unsigned dead, unsigned object) {
     creating = creating || home.phase == Phase::create || home.state == HomeState::absent;
   }
   while (!creating && is_absent(object, ghost.low)) ++ghost.low;
-  leave_home(dead, object);
 }
 
 // A home that dies or changes in the middle of a removal may have gone through with it or not.
 void World::leave_home(unsigned node, unsigned object) {
   Ghost& ghost = ghosts_[object];
   if (is_absent(object, ghost.high)) return;
-  if (nodes_[node].parts[object].home.phase == Phase::remove) ghost.absent_too = true;
+  if (nodes_[node].parts[object].home.phase != Phase::remove) return;
+  ghost.absent_too = true;
+  if (ghost.lost == Ghost::Lost::must) ghost.lost = Ghost::Lost::may;
 }
 
 // The last survivor is about to enter the view: what they hold now is all there is.
 void World::count_survivors(unsigned object) {
   Ghost& ghost = ghosts_[object];
-  if (is_absent(object, ghost.high) || ghost.lost == Ghost::Lost::must) return;
+  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
   bool held = false;
   for (unsigned n = 0; n < config_.nodes; ++n) {
     if (!nodes_[n].alive) continue;

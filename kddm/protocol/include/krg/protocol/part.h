@@ -79,6 +79,7 @@ struct Home {
   bool barred = false;        // Somebody waits for the readers' end: no more may join.
   bool noted = false;         // At the heir: the object exists. At the home: the heir knows it.
   bool known = false;         // While rebuilding: somebody says that the object exists.
+  bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
   std::uint32_t pending = 0;  // Steps under way whose `done` is to come.
   std::uint32_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.
