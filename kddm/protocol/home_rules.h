@@ -54,7 +54,7 @@ class HomeRules {
   void drop_all(const CopySet& nodes);
   void note(bool exists);
   void resolve();
-  Step report_spare();
+  void report_spare();
   bool has_heir() const noexcept { return t_.place.heir != kNoNode; }
 
   const Turn& t_;
@@ -451,7 +451,8 @@ Step HomeRules<Hooks>::take_note() {
 template <class Hooks>
 Step HomeRules<Hooks>::rebuild() {
   if (e_.missing == 0) return t_.impossible("a report more than there are members");
-  if (in_.copy == Copy::write && !e_.copies.empty()) {
+  const bool seen = !e_.copies.empty() && !e_.asleep;
+  if (in_.copy == Copy::write && seen) {
     return t_.impossible("a writer beside another copy");
   }
   if (in_.copy == Copy::read && e_.exclusive) return t_.impossible("a reader beside a writer");
@@ -463,6 +464,12 @@ Step HomeRules<Hooks>::rebuild() {
   switch (in_.copy) {
     case Copy::write:
     case Copy::read:
+      if (e_.asleep) {
+        // There is better than spares: of those, only the newest may still be of use.
+        drop_all(e_.spares);
+        e_.spares = std::exchange(e_.copies, CopySet());
+        e_.asleep = false;
+      }
       e_.copies.insert(in_.from);
       e_.exclusive = in_.copy == Copy::write;
       if (e_.owner == kNoNode) e_.owner = in_.from;
@@ -478,23 +485,30 @@ Step HomeRules<Hooks>::rebuild() {
   return Step::done;
 }
 
+// As long as only spares are known, the newest are the copies, and the others are kept: should the
+// newest die before there are enough of it, they are what is left.
 template <class Hooks>
-Step HomeRules<Hooks>::report_spare() {
-  const bool newer = Hooks::on(Mutant::oldest_spare_wins) && !e_.spares.empty()
-                         ? in_.version < e_.version
-                         : in_.version > e_.version;
-  if (!newer && in_.version != e_.version) {
+void HomeRules<Hooks>::report_spare() {
+  const NodeId node = in_.from;
+  const bool oldest_wins = Hooks::on(Mutant::oldest_spare_wins) && e_.version != 0;
+  const bool newer = oldest_wins ? in_.version < e_.version : in_.version > e_.version;
+  const bool equal = in_.version == e_.version;
+  if (newer) e_.version = in_.version;
+  if (e_.copies.empty() || e_.asleep) {
+    if (newer) {
+      e_.copies.for_each([&](NodeId older) { e_.spares.insert(older); });
+      e_.copies.clear();
+    }
+    (newer || equal ? e_.copies : e_.spares).insert(node);
+    e_.asleep = true;
+  } else if (newer || equal) {
+    if (newer) drop_all(e_.spares);
+    if (newer) e_.spares.clear();
+    e_.spares.insert(node);
+  } else {
     ++e_.pending;
-    inval(in_.from, kNoNode, false);
-    return Step::done;
+    inval(node, kNoNode, false);
   }
-  if (newer) {
-    drop_all(e_.spares);
-    e_.spares.clear();
-    e_.version = in_.version;
-  }
-  e_.spares.insert(in_.from);
-  return Step::done;
 }
 
 template <class Hooks>
@@ -506,11 +520,11 @@ Step HomeRules<Hooks>::rebuilt() {
   return Step::done;
 }
 
-// All have reported and all old spares are gone: the newest data is the object.
+// All have reported: the newest data is the object.
 template <class Hooks>
 void HomeRules<Hooks>::resolve() {
   if (e_.missing > 0 || e_.pending > 0) return;
-  const bool data = !e_.copies.empty() || !e_.spares.empty();
+  const bool data = !e_.copies.empty();
   if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
   e_.version = 0;
   const bool known = e_.known;
@@ -518,12 +532,7 @@ void HomeRules<Hooks>::resolve() {
   if (!data) return rest(known ? HomeState::lost : HomeState::absent);
   e_.state = HomeState::busy;
   e_.phase = Phase::settle;
-  if (e_.copies.empty()) {
-    // Only spares are left, all of one version: they are the copies, once there are enough.
-    std::swap(e_.copies, e_.spares);
-    e_.owner = e_.copies.first();
-    e_.asleep = true;
-  }
+  if (e_.asleep) e_.owner = e_.copies.first();
   advance();
 }
 
