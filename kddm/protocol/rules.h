@@ -7,6 +7,7 @@
 
 #include "holder_rules.h"
 #include "home_rules.h"
+#include "rebuild_rules.h"
 
 namespace krg::kddm {
 
