@@ -7,8 +7,8 @@ set(KRG_LAYERS
   log:2 config:3 wire:3 reactor:4 shm:4 cluster:5 topo:5 stats:5
   # transport: bytes between nodes, and between a task and its krgd
   fabric:6 link:7 sim:7 ucx:8 ofi:8 rpc:8 gate:9
-  # kddm: shared objects
-  kddm_protocol:10
+  # kddm: shared objects that stay coherent
+  protocol:10 store:10
   # runtime: the operating-system face
   bootstrap:12 proc:12 control:12 detector:12 node:20 client:20
   # launcher: everything a person types

@@ -1,25 +1,31 @@
-// All worlds that can follow from the first one, breadth first.
+// Every state that a configuration can come to, breadth first; the shortest way to a wrong one.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "world.h"
 
-namespace krg::kddm_protocol::testing {
+namespace krg::kddm::check {
 
-struct Findings {
-  std::uint64_t states = 0;
-  std::uint64_t steps = 0;
-  std::uint64_t at_rest = 0;
-  std::uint32_t depth = 0;         // Steps to the farthest state.
-  bool complete = false;           // Every state was visited.
-  std::string wrong;               // Empty: nothing was found.
-  std::vector<std::string> trace;  // The shortest way to it.
+struct Limits {
+  std::uint64_t states = 0;  // 0: none.
+  double seconds = 0;        // 0: none.
 };
 
-// Stops at the first violation, or at `limit` states.
-Findings explore(const Bounds& bounds, const Mutant* mutant = nullptr, std::uint64_t limit = ~0ull);
+struct Found {
+  std::uint64_t states = 0;
+  std::uint64_t transitions = 0;
+  std::uint64_t rests = 0;  // States in which nothing more happens by itself.
+  unsigned depth = 0;       // Moves on the longest of the shortest ways.
+  bool complete = false;    // All states were seen, within the limits.
+  bool cycle = false;       // The cluster can go round in circles (looked for on request).
+  World::Coverage coverage{};
+  std::string error;  // The first violation.
+  std::string trace;  // The moves that lead to it.
+};
 
-}  // namespace krg::kddm_protocol::testing
+// Cost     memory: 16 bytes a state, and the bytes of two levels.
+Found explore(const Config& config, const Limits& limits, bool find_cycles = false);
+
+}  // namespace krg::kddm::check

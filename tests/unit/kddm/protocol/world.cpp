@@ -1,431 +1,447 @@
 #include "world.h"
 
 #include <algorithm>
-#include <type_traits>
 
-namespace krg::kddm_protocol::testing {
+#include "krg/protocol/table.h"
+#include "rules.h"
+
+namespace krg::kddm::check {
 namespace {
 
-bool for_home(MessageType type) { return type <= MessageType::settled; }
+NodeId id(unsigned node) { return NodeId{node}; }
 
-// Fields as single bytes, both ways: the same visit writes and reads.
-class Writer {
- public:
-  static constexpr bool kReads = false;
-  explicit Writer(std::string& out) : out_(out) {}
-  void byte(std::uint8_t& value) { out_.push_back(static_cast<char>(value)); }
+// No two ops of a node have one number.
+std::uint32_t op_number(unsigned number, const Task& task) { return task.left * 2u + number + 1; }
 
- private:
-  std::string& out_;
-};
-
-class Reader {
- public:
-  static constexpr bool kReads = true;
-  explicit Reader(std::string_view in) : in_(in) {}
-  void byte(std::uint8_t& value) { value = static_cast<std::uint8_t>(in_[at_++]); }
-
- private:
-  std::string_view in_;
-  std::size_t at_ = 0;
-};
-
-template <class Archive, class T>
-void field(Archive& archive, T& value) {
-  std::uint8_t byte = 0;
-  if constexpr (std::is_same_v<T, NodeBits>) {
-    byte = static_cast<std::uint8_t>(value.word());
-    archive.byte(byte);
-    value = {};
-    for (std::uint32_t n = 0; n < kMaxWorldNodes; ++n)
-      if ((byte >> n & 1) != 0) value.insert(NodeId{n});
-  } else if constexpr (std::is_same_v<T, NodeId>) {
-    byte = static_cast<std::uint8_t>(value.value == kNoNode.value ? 0xff : value.value);
-    archive.byte(byte);
-    value = byte == 0xff ? kNoNode : NodeId{byte};
-  } else if constexpr (std::is_same_v<T, Epoch>) {
-    byte = static_cast<std::uint8_t>(value.value);
-    archive.byte(byte);
-    value = Epoch{byte};
-  } else {
-    byte = static_cast<std::uint8_t>(value);
-    archive.byte(byte);
-    value = static_cast<T>(byte);
-  }
+bool has_data(Copy copy) {
+  return copy == Copy::spare || copy == Copy::read || copy == Copy::write;
 }
-
-template <class Archive, class... T>
-void fields(Archive& archive, T&... values) {
-  (field(archive, values), ...);
-}
-
-// A version as its distance from the newest one; 0 stays 0.
-template <class Archive>
-void stamp(Archive& archive, std::uint64_t& version, std::uint64_t newest) {
-  std::uint64_t distance = version == 0 ? 0 : 1 + newest - version;
-  field(archive, distance);
-  version = distance == 0 ? 0 : kNewest + 1 - distance;
-}
-
-template <class Archive>
-void visit_message(Archive& a, Message& m, std::uint64_t newest) {
-  fields(a, m.type, m.request, m.copy, m.witness, m.epoch, m.from, m.to, m.requester, m.heir,
-         m.set);
-  stamp(a, m.version, newest);
-}
-
-template <class Archive>
-void visit_entry(Archive& a, Entry& e) {
-  fields(a, e.state, e.next, e.effect, e.owner, e.requester, e.closer, e.heir, e.ceded, e.turn,
-         e.copies, e.awaited, e.witnesses, e.urgent);
-  for (NodeBits& some : e.waiting) field(a, some);
-}
-
-template <class Archive>
-void visit_copy(Archive& a, Copy& c, std::uint64_t newest) {
-  fields(a, c.state, c.use, c.pending, c.granted, c.lent, c.witness, c.deferred, c.demand,
-         c.demand_from, c.demand_requester, c.demand_set, c.heir, c.giver, c.expected, c.acked);
-  stamp(a, c.version, newest);
-}
-
-std::string node_text(std::uint32_t node) { return "node " + std::to_string(node); }
 
 }  // namespace
 
-std::string describe(const Action& action) {
-  std::string text = "object " + std::to_string(action.object) + ": ";
-  switch (action.kind) {
-    case Action::Kind::deliver:
-      return text + "message " + std::to_string(action.other) + " -> " +
-             std::to_string(action.node);
-    case Action::Kind::install:
-      return node_text(action.node) + " installs the view";
-    case Action::Kind::fail:
-      return node_text(action.node) + " fails";
-    case Action::Kind::operate:
-      return text + node_text(action.node) + " " +
-             std::string(name_of(static_cast<LocalOp>(action.other)));
-  }
-  return text;
-}
-
-World::World(const Bounds& bounds) : bounds_(bounds), operations_left_(bounds.operations) {
-  if (!bounds.populated) return;
-  for (std::uint32_t o = 0; o < bounds.objects; ++o) {
-    Object& object = objects_[o];
-    const NodeId owner{bounds.nodes - 1};
-    const NodeId reader{bounds.nodes - 2};
-    const Place at = place(o, 0);
-    Entry& entry = object.entries[at.home.value];
-    entry.state = HomeState::live;
-    entry.owner = owner;
-    entry.copies = NodeBits::of(owner) | NodeBits::of(reader);
-    for (NodeId holder : {owner, reader}) {
-      object.copies[holder.value].state = CopyState::shared;
-      object.copies[holder.value].version = kNewest;
+World::World(const Config& config) : config_(config) {
+  channels_.resize(config.nodes * config.nodes * config.objects);
+  members_.fill(cluster::NodeSet::first(config.nodes));
+  for (unsigned n = 0; n < config.nodes; ++n) {
+    for (unsigned t = 0; t < config.tasks; ++t) {
+      nodes_[n].tasks[t].left = static_cast<std::uint8_t>(config.ops);
     }
-    for (NodeId knowing : {at.home, at.witness}) object.copies[knowing.value].witness = true;
-    object.exists = true;
+    for (unsigned o = 0; o < config.objects; ++o) nodes_[n].parts[o] = blank_part(place(n, o));
   }
 }
 
-Place World::place(std::uint32_t object, std::uint32_t node) const {
+// Object o prefers nodes o, o + 1, ... in turn, as a rendezvous hash would give an order.
+Place World::place(unsigned node, unsigned object) const {
   Place place;
-  place.epoch = Epoch{epochs_[node]};
-  place.self = NodeId{node};
-  for (std::uint32_t i = 0; i < bounds_.nodes; ++i) {
-    const std::uint32_t candidate = (object + i) % bounds_.nodes;
-    if (epochs_[node] > 1 && candidate == dead_) continue;
-    const NodeId id{candidate};
-    if (place.home == kNoNode) {
-      place.home = id;
-    } else if (place.witness == kNoNode) {
-      place.witness = id;
-    }
-    place.members.insert(id);
+  const unsigned epoch = nodes_[node].epoch;
+  place.epoch = Epoch{epoch};
+  place.self = id(node);
+  place.members = &members_[epoch];
+  place.copies = static_cast<std::uint8_t>(config_.copies);
+  place.touch_at_home = config_.touch_at_home;
+  unsigned found = 0;
+  for (unsigned i = 0; i < config_.nodes && found < 2; ++i) {
+    const NodeId next = id((object + i) % config_.nodes);
+    if (!place.members->contains(next)) continue;
+    (found == 0 ? place.home : place.heir) = next;
+    ++found;
   }
   return place;
 }
 
-std::vector<Action> World::actions(bool& progress) const {
-  std::vector<Action> all;
-  const auto u8 = [](std::uint32_t value) { return static_cast<std::uint8_t>(value); };
-  for (std::uint32_t o = 0; o < bounds_.objects; ++o) {
-    const Object& object = objects_[o];
-    for (std::uint32_t from = 0; from < bounds_.nodes; ++from)
-      for (std::uint32_t to = 0; to < bounds_.nodes; ++to) {
-        const auto& queue = object.queues[from][to];
-        if (queue.empty() || queue.front().epoch.value > epochs_[to]) continue;
-        all.push_back({Action::Kind::deliver, u8(o), u8(to), u8(from)});
-      }
-    for (std::uint32_t n = 0; n < bounds_.nodes; ++n)
-      if (alive(n) && object.copies[n].use != Use::idle)
-        all.push_back({Action::Kind::operate, u8(o), u8(n), u8(std::uint32_t(LocalOp::put))});
-  }
-  for (std::uint32_t n = 0; n < bounds_.nodes; ++n)
-    if (dead_ < bounds_.nodes && alive(n) && epochs_[n] == 1)
-      all.push_back({Action::Kind::install, 0, u8(n), 0});
-  progress = !all.empty();
-  if (dead_ == kMaxWorldNodes && bounds_.failures > 0)
-    for (std::uint32_t n = 0; n < bounds_.nodes; ++n)
-      all.push_back({Action::Kind::fail, 0, u8(n), 0});
-  if (operations_left_ == 0) return all;
-  for (std::uint32_t o = 0; o < bounds_.objects; ++o)
-    for (std::uint32_t n = 0; n < bounds_.nodes; ++n) {
-      const Copy& copy = objects_[o].copies[n];
-      if (!alive(n) || copy.use != Use::idle || copy.pending != Request::none) continue;
-      for (LocalOp op : {LocalOp::get, LocalOp::grab, LocalOp::remove, LocalOp::flush})
-        all.push_back({Action::Kind::operate, u8(o), u8(n), u8(std::uint32_t(op))});
-    }
-  return all;
-}
-
-std::string World::apply(const Action& action, const Mutant* mutant) {
-  std::string wrong;
-  switch (action.kind) {
-    case Action::Kind::deliver:
-      wrong = deliver(action, mutant);
-      break;
-    case Action::Kind::operate:
-      wrong = operate(action, mutant);
-      break;
-    case Action::Kind::install:
-      install(action.node, mutant);
-      break;
-    case Action::Kind::fail:
-      fail(action.node);
-      break;
-  }
-  for (std::uint32_t o = 0; wrong.empty() && o < bounds_.objects; ++o)
-    wrong = check_object(objects_[o]);
-  return wrong;
-}
-
-void World::send(Object& object, const Outbox& out) {
-  for (const Message& m : out)
-    if (alive(m.to.value)) object.queues[m.from.value][m.to.value].push_back(m);
-}
-
-// The home's answers to removes are where an object stops to exist for who asks next.
-void World::note_sent(Object& object, const Outbox& out, std::string& wrong) {
-  for (const Message& m : out) {
-    if (m.to.value >= bounds_.nodes) continue;
-    if (object.copies[m.to.value].pending != Request::remove) continue;
-    if (m.type == MessageType::grant) object.removing.insert(m.to);
-    if (m.type != MessageType::nothing || !object.exists) continue;
-    // A remove cut short by the view change took effect, be it this one or one beside it.
-    if (object.removing.empty() && !object.may_vanish)
-      wrong = "the home knows nothing of an object that exists";
-    object.exists = false;
-  }
-}
-
-std::string World::deliver(const Action& action, const Mutant* mutant) {
-  Object& object = objects_[action.object];
-  auto& queue = object.queues[action.other][action.node];
-  Message m = queue.front();
-  queue.erase(queue.begin());
-  const Place at = place(action.object, action.node);
-  Entry& entry = object.entries[action.node];
-  Copy& copy = object.copies[action.node];
-  const Entry entry_before = entry;
-  const Copy copy_before = copy;
-  if (mutant != nullptr && mutant->message) mutant->message(m, at);
-  Outbox out;
-  const Step step = for_home(m.type) ? home_step(entry, at, m, out) : node_step(copy, at, m, out);
-  if (step.verdict == Verdict::refused)
-    return step.error.message() + " (" + std::string(name_of(m.type)) + ")";
-  if (step.verdict != Verdict::taken) return {};  // A stale one is gone.
-  if (mutant != nullptr && mutant->effect)
-    mutant->effect({m, at, entry_before, copy_before, entry, copy, out});
-  const bool revokes = m.type == MessageType::invalidate || m.type == MessageType::remove;
-  object.revoked |= copy_before.usable() && revokes;
-  if (m.type == MessageType::done && dead_ == kMaxWorldNodes) object.revoked = false;
-  std::string wrong;
-  note_sent(object, out, wrong);
-  send(object, out);
-  if (step.finished == Request::remove && m.type != MessageType::nothing) object.exists = false;
-  if (wrong.empty() && !for_home(m.type)) wrong = finished(object, action.node, step);
-  return wrong;
-}
-
-std::string World::operate(const Action& action, const Mutant* mutant) {
-  Object& object = objects_[action.object];
-  Copy& copy = object.copies[action.node];
-  const auto op = static_cast<LocalOp>(action.other);
-  if (op != LocalOp::put) --operations_left_;
-  if (op == LocalOp::put && copy.use == Use::writing) copy.version = ++object.newest;
-  const Place at = place(action.object, action.node);
-  const Entry entry_before = object.entries[action.node];
-  const Copy copy_before = copy;
-  Outbox out;
-  const Step step = node_op(copy, at, op, out);
-  if (step.verdict != Verdict::taken) return "a local operation was refused";
-  if (mutant != nullptr && mutant->effect)
-    mutant->effect(
-        {Message{}, at, entry_before, copy_before, object.entries[action.node], copy, out});
-  send(object, out);
-  return finished(object, action.node, step);
-}
-
-void World::install(std::uint32_t node, const Mutant* mutant) {
-  epochs_[node] = 2;
-  for (std::uint32_t o = 0; o < bounds_.objects; ++o) {
-    const Place at = place(o, node);
-    Object& object = objects_[o];
-    Outbox out;
-    home_view(object.entries[node], at);
-    node_view(object.copies[node], at, out);
-    if (mutant != nullptr && mutant->view)
-      mutant->view(object.entries[node], object.copies[node], out);
-    send(object, out);
-  }
-}
-
-// The node is gone with all it held; of what it sent, any part may still arrive until the view
-// changes, and nothing after.
-void World::fail(std::uint32_t node) {
-  dead_ = node;
-  for (std::uint32_t o = 0; o < bounds_.objects; ++o) {
-    Object& object = objects_[o];
-    const NodeId id{node};
-    const Copy& gone = object.copies[node];
-    const Entry& entry = object.entries[place(o, node).home.value];
-    bool survives = false;
-    for (std::uint32_t n = 0; n < bounds_.nodes; ++n) {
-      const Copy& copy = object.copies[n];
-      if (n == node) continue;
-      survives |= copy.usable();
-      const auto& heard = object.queues[node][n];
-      const bool released = std::any_of(heard.begin(), heard.end(), [](const Message& m) {
-        return m.type == MessageType::taken;
-      });
-      survives |= copy.state == CopyState::ceded && (copy.heir != id || copy.lent) && !released;
-    }
-    const bool given = entry.state == HomeState::busy && entry.requester == id &&
-                       (entry.effect == Effect::own || entry.effect == Effect::vanish);
-    const bool asks = gone.pending == Request::grab || gone.pending == Request::remove;
-    object.may_lose |= !survives || asks || given;
-    object.owner_died = entry.owner == id;
-    object.may_vanish |= gone.pending == Request::remove || object.creating.contains(id);
-    object.copies[node] = Copy{};
-    object.entries[node] = Entry{};
-    for (auto& from : object.queues) from[node].clear();
-  }
-}
-
-std::string World::finished(Object& object, std::uint32_t node, const Step& step) {
-  Copy& copy = object.copies[node];
-  if (step.lost && !object.may_be_lost()) return "lost, though a copy survived";
-  if (step.created) {
-    if (object.exists && !object.may_vanish) return "an object that exists was created anew";
-    object.exists = true;
-    object.creating.insert(NodeId{node});
-    copy.version = ++object.newest;
-  }
-  if (step.finished != Request::none) object.creating.erase(NodeId{node});
-  if (step.finished == Request::remove) object.removing.erase(NodeId{node});
-  if (step.lost) return {};
-  if (step.finished == Request::get || step.finished == Request::grab)
-    if (copy.version != object.newest) return "a stale read";
-  return {};
-}
-
-std::string World::check_object(const Object& object) const {
-  std::uint32_t usable = 0, exclusive = 0, readers = 0, writers = 0;
-  for (std::uint32_t n = 0; n < bounds_.nodes; ++n) {
-    const Copy& copy = object.copies[n];
-    if (!alive(n)) continue;
-    usable += copy.usable();
-    exclusive += copy.state == CopyState::exclusive;
-    readers += copy.use == Use::reading;
-    writers += copy.use == Use::writing;
-    if (copy.use != Use::idle && !copy.usable()) return "a copy in use was taken away";
-    if (copy.use != Use::idle && copy.version != object.newest) return "a user of old bytes";
-    if (copy.usable() && copy.version != object.newest) return "a stale copy";
-  }
-  if (writers > 1) return "two writers";
-  if (writers == 1 && readers > 0) return "a reader beside a writer";
-  if (exclusive > 0 && usable > 1) return "a copy beside an exclusive one";
-  return {};
-}
-
-std::string World::check_rest() const {
-  std::string wrong;
-  for (std::uint32_t o = 0; wrong.empty() && o < bounds_.objects; ++o)
-    wrong = check_rest(objects_[o], o);
-  return wrong;
-}
-
-std::string World::check_rest(const Object& object, std::uint32_t index) const {
-  std::uint32_t any = 0;
-  while (!alive(any)) ++any;
-  const Place at = place(index, any);
-  const Entry& entry = object.entries[at.home.value];
-  NodeBits holders, knowing;
-  for (std::uint32_t n = 0; n < bounds_.nodes; ++n) {
-    if (!alive(n)) continue;
-    const Copy& copy = object.copies[n];
-    for (const auto& from : object.queues)
-      if (!from[n].empty()) return "a message that never arrives";
-    if (copy.pending != Request::none)
-      return "stuck: " + node_text(n) + " waits for " + std::string(name_of(copy.pending));
-    if (copy.state == CopyState::ceded) return "a ceded copy is never released";
-    if (copy.deferred) return "a demand is deferred without a user";
-    if (copy.usable()) holders.insert(NodeId{n});
-    if (copy.witness) knowing.insert(NodeId{n});
-  }
-  if (entry.copies != holders) return "the directory names other holders than there are";
-  switch (entry.state) {
-    case HomeState::absent:
-      if (object.exists && !object.may_vanish) return "an object that exists is absent";
-      return knowing.empty() ? "" : "a witness of an object that is absent";
-    case HomeState::live:
-      if (!object.exists && !object.may_lose) return "an object that was removed is live";
-      if (!holders.contains(entry.owner)) return "the owner holds nothing";
-      break;
-    case HomeState::lost:
-      if (!object.may_be_lost()) return "lost, though a copy survived";
-      break;
-    default:
-      return "stuck: the home is " + std::string(name_of(entry.state));
-  }
-  return knowing == (at.witnesses() & at.members) ? "" : "the wrong nodes are witnesses";
-}
-
-template <class Archive>
-void World::visit(Archive& a) {
-  fields(a, dead_, operations_left_);
-  for (std::uint32_t n = 0; n < bounds_.nodes; ++n) field(a, epochs_[n]);
-  for (std::uint32_t o = 0; o < bounds_.objects; ++o) {
-    Object& object = objects_[o];
-    fields(a, object.exists, object.may_lose, object.may_vanish, object.owner_died, object.revoked,
-           object.removing, object.creating);
-    for (std::uint32_t n = 0; n < bounds_.nodes; ++n) {
-      visit_entry(a, object.entries[n]);
-      visit_copy(a, object.copies[n], object.newest);
-      for (std::uint32_t to = 0; to < bounds_.nodes; ++to) {
-        auto& queue = object.queues[n][to];
-        auto count = static_cast<std::uint8_t>(queue.size());
-        field(a, count);
-        if (Archive::kReads) queue.resize(count);
-        for (Message& m : queue) visit_message(a, m, object.newest);
+void World::moves(std::vector<Move>& out) const {
+  using Type = Move::Type;
+  out.clear();
+  auto add = [&](Type type, unsigned a, unsigned b = 0, unsigned c = 0) {
+    out.push_back({type, static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b),
+                   static_cast<std::uint8_t>(c)});
+  };
+  for (unsigned to = 0; to < config_.nodes; ++to) {
+    const Node& node = nodes_[to];
+    if (!node.alive) continue;
+    for (unsigned from = 0; from < config_.nodes; ++from) {
+      for (unsigned o = 0; o < config_.objects; ++o) {
+        const auto& queue = channel(from, to, o);
+        // What is early waits until the view is ours.
+        if (!queue.empty() && queue.front().message.epoch.value <= node.epoch) {
+          add(Type::deliver, from, to, o);
+        }
       }
     }
-    object.newest = kNewest;
+    for (unsigned o = 0; o < config_.objects; ++o) {
+      if (node.filling[o] == 0) continue;
+      add(Type::fill, to, o);
+      if (config_.fills_fail) add(Type::unfill, to, o);
+    }
+    if (node.epoch < epoch_) add(Type::view, to);
+    for (unsigned t = 0; t < config_.tasks; ++t) {
+      const Task& task = node.tasks[t];
+      if (task.state == Task::State::reading || task.state == Task::State::writing) {
+        add(Type::put, to, t);
+      }
+      const bool may = config_.total == 0 || issued_ < config_.total;
+      if (task.state != Task::State::idle || task.left == 0 || !may) continue;
+      for (unsigned op = 0; op < std::size(kOps); ++op) {
+        if ((config_.allowed >> op & 1) == 0) continue;
+        for (unsigned o = 0; o < config_.objects; ++o) add(Type::issue, to, t, op * kObjects + o);
+      }
+    }
+    if (kills_ < config_.failures && rebuilt()) add(Type::kill, to);
   }
 }
 
-std::string World::encode() {
-  std::string bytes;
-  Writer writer(bytes);
-  visit(writer);
-  return bytes;
+// Whether nothing of the last failure is left to be done: the next node may die.
+bool World::rebuilt() const {
+  if (!all_in_view()) return false;
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    if (!nodes_[n].alive) continue;
+    for (const Part& part : nodes_[n].parts) {
+      if (part.home.state == HomeState::rebuilding) return false;
+    }
+  }
+  return true;
 }
 
-void World::decode(std::string_view bytes) {
-  Reader reader(bytes);
-  visit(reader);
+bool World::at_rest(const std::vector<Move>& moves) const {
+  return std::all_of(moves.begin(), moves.end(), [](Move move) {
+    return move.type == Move::Type::issue || move.type == Move::Type::kill;
+  });
 }
 
-}  // namespace krg::kddm_protocol::testing
+std::string World::apply(Move move) {
+  using Type = Move::Type;
+  error_.clear();
+  narrative.clear();
+  Node& node = nodes_[move.a];
+  Message in{.epoch = Epoch{node.epoch}};
+  switch (move.type) {
+    case Type::deliver: {
+      auto& queue = channel(move.a, move.b, move.c);
+      const Parcel parcel = queue.front();
+      queue.pop_front();
+      give(move.b, move.c, parcel.message, parcel.value);
+      break;
+    }
+    case Type::issue: {
+      const unsigned object = move.c % kObjects;
+      const Op& op = kOps[move.c / kObjects];
+      Task& task = node.tasks[move.b];
+      task.state = Task::State::waiting;
+      task.op = move.c / kObjects;
+      task.object = static_cast<std::uint8_t>(object);
+      task.mark = op.kind == Kind::op_sync ? ghosts_[object].low : 0;
+      --task.left;
+      ++issued_;
+      in.kind = op.kind;
+      in.flags = op.flags;
+      in.op = op_number(move.b, task);
+      give(move.a, object, in, 0);
+      break;
+    }
+    case Type::put: {
+      Task& task = node.tasks[move.b];
+      in.kind = task.state == Task::State::writing ? Kind::op_put_write : Kind::op_put_read;
+      if (in.kind == Kind::op_put_write) {
+        node.values[task.object] = new_value(task.object, move.a, false);
+      }
+      task.state = Task::State::idle;
+      give(move.a, task.object, in, 0);
+      break;
+    }
+    case Type::fill:
+    case Type::unfill:
+      in.kind = move.type == Type::fill ? Kind::op_filled : Kind::op_fill_failed;
+      in.epoch = Epoch{node.filling[move.b]};
+      node.filling[move.b] = 0;
+      if (in.kind == Kind::op_filled) node.values[move.b] = new_value(move.b, move.a, false);
+      give(move.a, move.b, in, 0);
+      break;
+    case Type::kill:
+      kill(move.a);
+      break;
+    case Type::view:
+      enter_view(move.a);
+      break;
+  }
+  if (config_.mutant != Mutant::skipped_epoch_test) drop_stale();
+  if (error_.empty()) check_always();
+  return error_;
+}
+
+void World::cover(const Part& part, Kind kind) {
+  unsigned row = static_cast<unsigned>(part.holder.copy);
+  if (role_of(kind) == Role::home) row = static_cast<unsigned>(part.home.state);
+  if (role_of(kind) == Role::reply) row = static_cast<unsigned>(part.holder.asks);
+  (*coverage)[static_cast<unsigned>(kind)] |= 1u << row;
+}
+
+void World::give(unsigned node, unsigned object, const Message& in, std::uint8_t value) {
+  Actions actions;
+  StepResult result;
+  const Place at = place(node, object);
+  Part& part = nodes_[node].parts[object];
+  if (coverage != nullptr) cover(part, in.kind);
+  if (config_.mutant == Mutant::none) {
+    result = step(at, part, in, actions);
+  } else {
+    result.outcome = Protocol<Seeded>::step(at, part, in, actions, result.why);
+  }
+  say(std::string("node ") + std::to_string(node) + " takes " + check::describe(in) +
+      (result.outcome == Outcome::deferred ? " (waits)" : ""));
+  if (result.outcome == Outcome::impossible) {
+    wrong("impossible at node " + std::to_string(node) + ": " + check::describe(in) + ": " +
+          result.why);
+  }
+  perform(node, object, actions, value);
+}
+
+void World::perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value) {
+  Node& n = nodes_[node];
+  for (const Action& action : actions) {
+    switch (action.what) {
+      case Action::Do::send: {
+        const unsigned to = action.to.value;
+        if (to >= config_.nodes) return wrong("a message to nobody");
+        say("  sends " + check::describe(action.message) + " to " + std::to_string(to));
+        // What the home says of an object is true when it says it.
+        if (action.message.kind == Kind::answer) decided(to, object, action.message);
+        if (!nodes_[to].alive) break;
+        const bool data = action.message.kind == Kind::data;
+        channel(node, to, object)
+            .push_back({action.message, data ? n.values[object] : std::uint8_t{0}});
+        break;
+      }
+      case Action::Do::install:
+        n.values[object] = value;
+        break;
+      case Action::Do::drop:
+        n.values[object] = 0;
+        n.filling[object] = 0;
+        break;
+      case Action::Do::fill:
+        n.filling[object] = n.epoch;
+        saw_absent(object, "first touch");
+        break;
+      case Action::Do::lease:
+        lease(node, object, action.message);
+        break;
+      case Action::Do::finish:
+        finish(node, object, action.message);
+        break;
+    }
+  }
+}
+
+void World::lease(unsigned node, unsigned object, const Message& action) {
+  const unsigned number = (action.op - 1) % 2;
+  const bool write = action.has(kForWrite);
+  Task& task = nodes_[node].tasks[number];
+  Ghost& ghost = ghosts_[object];
+  const unsigned value = nodes_[node].values[object];
+  say("  lease to " + std::string(write ? "write" : "read") + ", value " + std::to_string(value));
+  if (task.state != Task::State::waiting || action.op != op_number(number, task)) {
+    return wrong("a lease for nobody");
+  }
+  if (write != (kOps[task.op].kind == Kind::op_grab)) return wrong("a lease of the wrong kind");
+  if (ghost.lost == Ghost::Lost::must) return wrong("data of an object whose only copy died");
+  if (value < ghost.low || value > ghost.high || is_absent(object, value)) {
+    return wrong("stale: value " + std::to_string(value) + ", expected " +
+                 std::to_string(ghost.low) + " to " + std::to_string(ghost.high));
+  }
+  task.state = write ? Task::State::writing : Task::State::reading;
+  ghost.low = ghost.high = static_cast<std::uint8_t>(value);
+  ghost.lost = Ghost::Lost::no;
+  if (all_in_view()) ghost.absent_too = false;
+  if (ghost.writer[value] != node) ghost.floor = static_cast<std::uint8_t>(value);
+}
+
+void World::finish(unsigned node, unsigned object, const Message& action) {
+  const unsigned number = (action.op - 1) % 2;
+  const Answer status = action.status;
+  Task& task = nodes_[node].tasks[number];
+  Ghost& ghost = ghosts_[object];
+  const Op& op = kOps[task.op];
+  say("  " + std::string(op.name) + " ends: " + std::string(kddm::name_of(status)));
+  if (task.state != Task::State::waiting || action.op != op_number(number, task)) {
+    return wrong("an answer for nobody");
+  }
+  task.state = Task::State::idle;
+  switch (status) {
+    case Answer::ok:
+      if (op.kind == Kind::op_get || op.kind == Kind::op_grab) wrong("ok without a lease");
+      if (op.kind == Kind::op_sync) ghost.floor = std::max(ghost.floor, task.mark);
+      return;
+    case Answer::busy:
+      if ((op.flags & kTry) == 0) wrong("busy without try");
+      return;
+    case Answer::absent:
+    case Answer::lost:
+      return;
+    case Answer::full:
+      if (op.kind != Kind::op_flush) wrong("full, not for a flush");
+      return;
+    case Answer::failed:
+      if (!config_.fills_fail) wrong("a first touch failed that can not");
+      return;
+  }
+}
+
+void World::decided(unsigned asker, unsigned object, const Message& answer) {
+  Ghost& ghost = ghosts_[object];
+  const Answer status = answer.status;
+  const Node& node = nodes_[asker];
+  const bool late = answer.epoch.value < node.epoch;
+  const Asks asked = late ? node.asked[object] : node.parts[object].holder.asks;
+  const bool removal = asked == Asks::remove;
+  if (status == Answer::ok && removal) return set_absent(object);
+  if (status == Answer::absent) return saw_absent(object, "answer");
+  if (status != Answer::lost) return;
+  if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
+  ghost.lost = Ghost::Lost::must;
+  ghost.absent_too = false;
+}
+
+// Somebody was told that the object does not exist.
+void World::saw_absent(unsigned object, const char* where) {
+  Ghost& ghost = ghosts_[object];
+  bool allowed = ghost.absent_too;
+  for (unsigned value = ghost.low; value <= ghost.high; ++value) {
+    allowed = allowed || is_absent(object, value);
+  }
+  if (!allowed || (ghost.lost == Ghost::Lost::must)) {
+    return wrong(std::string(where) + ": an object that exists is thought absent");
+  }
+  if (ghost.low != ghost.high || !is_absent(object, ghost.high)) set_absent(object);
+}
+
+void World::set_absent(unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  new_value(object, kNodes, true);
+  ghost.floor = ghost.high;
+  ghost.lost = Ghost::Lost::no;
+  ghost.absent_too = false;
+}
+
+std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
+  Ghost& ghost = ghosts_[object];
+  const std::uint8_t value = ghost.next;
+  if (ghost.next + 1u < kValues)
+    ++ghost.next;
+  else
+    wrong("the checker is out of values");
+  ghost.low = ghost.high = value;
+  ghost.writer[value] = static_cast<std::uint8_t>(writer);
+  if (absent) ghost.absent |= 1u << value;
+  return value;
+}
+
+// --- Failure ------------------------------------------------------------------------------------
+
+void World::kill(unsigned node) {
+  say("node " + std::to_string(node) + " dies");
+  nodes_[node].alive = false;
+  ++kills_;
+  ++epoch_;
+  nodes_[node].died = epoch_;
+  for (unsigned epoch = epoch_; epoch < members_.size(); ++epoch) members_[epoch].erase(id(node));
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    kill_object(node, o);
+    for (unsigned from = 0; from < config_.nodes; ++from) channel(from, node, o).clear();
+  }
+}
+
+// What only the dead have seen need not be kept; not even a creation that the home had not been
+// told of.
+void World::kill_object(unsigned dead, unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  leave_home(dead, object);
+  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
+  if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
+  bool creating = false;
+  for (const Node& node : nodes_) {
+    const Home& home = node.parts[object].home;
+    creating = creating || home.phase == Phase::create || home.state == HomeState::absent;
+  }
+  while (!creating && is_absent(object, ghost.low)) ++ghost.low;
+}
+
+// A home that dies or changes in the middle of a removal may have gone through with it or not.
+void World::leave_home(unsigned node, unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  if (is_absent(object, ghost.high)) return;
+  if (nodes_[node].parts[object].home.phase != Phase::remove) return;
+  ghost.absent_too = true;
+  if (ghost.lost == Ghost::Lost::must) ghost.lost = Ghost::Lost::may;
+}
+
+// The last survivor is about to enter the view: what they hold now is all there is.
+void World::count_survivors(unsigned object) {
+  Ghost& ghost = ghosts_[object];
+  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
+  bool held = false;
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    if (!nodes_[n].alive) continue;
+    held = held || has_data(nodes_[n].parts[object].holder.copy);
+    for (unsigned from = 0; from < config_.nodes; ++from) {
+      if (!nodes_[from].alive) continue;
+      for (const Parcel& parcel : channel(from, n, object)) {
+        held = held || parcel.message.kind == Kind::data;
+      }
+    }
+  }
+  if (held) return;
+  bool absent = ghost.absent_too;
+  for (unsigned value = ghost.low; value <= ghost.high; ++value) {
+    absent = absent || is_absent(object, value);
+  }
+  ghost.lost = absent ? Ghost::Lost::may : Ghost::Lost::must;
+  if (config_.copies > config_.failures && !absent && !is_absent(object, ghost.floor)) {
+    wrong("an acknowledged write is lost, in spite of its copies");
+  }
+}
+
+// Whether every survivor has entered the view that is agreed.
+bool World::all_in_view() const {
+  return std::all_of(nodes_.begin(), nodes_.begin() + config_.nodes,
+                     [&](auto& node) { return !node.alive || node.epoch == epoch_; });
+}
+
+void World::enter_view(unsigned node) {
+  Node& n = nodes_[node];
+  const std::uint8_t before = std::exchange(n.epoch, epoch_);
+  const bool last = all_in_view();
+  n.epoch = before;
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    leave_home(node, o);
+    if (last) count_survivors(o);
+  }
+  ++n.epoch;
+  say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
+  for (unsigned o = 0; o < config_.objects; ++o) {
+    Actions actions;
+    n.asked[o] = n.parts[o].holder.asks;
+    if (config_.mutant == Mutant::none) {
+      change_view(place(node, o), n.parts[o], actions);
+    } else {
+      Protocol<Seeded>::change_view(place(node, o), n.parts[o], actions);
+    }
+    perform(node, o, actions, 0);
+  }
+}
+
+// Messages that will be refused when they come are taken out when they are next; nothing depends on
+// when that happens.
+void World::drop_stale() {
+  for (unsigned from = 0; from < config_.nodes; ++from) {
+    for (unsigned to = 0; to < config_.nodes; ++to) {
+      for (unsigned o = 0; o < config_.objects; ++o) {
+        auto& queue = channel(from, to, o);
+        while (!queue.empty() && queue.front().message.epoch.value < nodes_[to].epoch) {
+          queue.pop_front();
+        }
+      }
+    }
+  }
+}
+
+}  // namespace krg::kddm::check

@@ -1,94 +1,173 @@
-// A small cluster as one value: every node's copy and entry of every object, and every message in
-// flight. The checker walks from world to world; the truth it checks against is kept beside.
+// A whole small cluster as one value: every node's part of every object, the messages under way,
+// what each node's task does, and what an outsider may expect of the objects (Ghost).
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "krg/kddm_protocol/home.h"
-#include "krg/kddm_protocol/node.h"
+#include "krg/protocol/step.h"
 #include "mutants.h"
 
-namespace krg::kddm_protocol::testing {
+namespace krg::kddm::check {
 
-inline constexpr std::uint32_t kMaxWorldNodes = 3;
-inline constexpr std::uint32_t kMaxWorldObjects = 2;
-// The newest version of every object in a normalised world: only the distance to it matters.
-inline constexpr std::uint64_t kNewest = 100;
+inline constexpr unsigned kNodes = 4;
+inline constexpr unsigned kObjects = 2;
+inline constexpr unsigned kValues = 32;
 
-struct Bounds {
-  std::uint32_t nodes = 2;
-  std::uint32_t objects = 1;
-  std::uint32_t operations = 2;  // Of all nodes together; put is free.
-  std::uint32_t failures = 1;    // At most one.
-  bool populated = false;        // The objects exist already: the last node owns, one other reads.
+// What a task may do.
+struct Op {
+  const char* name;
+  Kind kind;
+  std::uint16_t flags;
+};
+inline constexpr Op kOps[] = {
+    {"get", Kind::op_get, 0},        {"grab", Kind::op_grab, 0},
+    {"flush", Kind::op_flush, 0},    {"sync", Kind::op_sync, 0},
+    {"remove", Kind::op_remove, 0},  {"find_get", Kind::op_get, kNoTouch},
+    {"try_get", Kind::op_get, kTry}, {"try_grab", Kind::op_grab, kTry},
 };
 
-struct Object {
-  std::array<Entry, kMaxWorldNodes> entries;
-  std::array<Copy, kMaxWorldNodes> copies;
-  std::array<std::array<std::vector<Message>, kMaxWorldNodes>, kMaxWorldNodes> queues;
-  // The truth.
-  bool exists = false;
-  std::uint64_t newest = kNewest;
-  bool may_lose = false;    // The failed node had, or was being given, the only copy.
-  bool owner_died = false;  // Read copies are left, if nobody takes them away:
-  bool revoked = false;     // a writer, a remove or a flush has begun to.
-  bool may_vanish = false;  // The failed node was removing the object.
-  NodeBits removing;        // Whose remove the home has begun.
-  NodeBits creating;        // Who has made the first bytes and not yet been told so.
-
-  bool may_be_lost() const { return may_lose || (owner_died && revoked); }
+struct Config {
+  unsigned nodes = 2;
+  unsigned objects = 1;
+  unsigned tasks = 1;  // Of each node.
+  unsigned ops = 2;    // Of each task.
+  unsigned total = 0;  // Of all together; 0: no bound of its own.
+  unsigned copies = 1;
+  unsigned failures = 0;         // Nodes that die, at any moment.
+  std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
+  bool touch_at_home = false;
+  bool fills_fail = false;
+  Mutant mutant = Mutant::none;
 };
 
-struct Action {
-  enum class Kind : std::uint8_t { deliver, install, fail, operate };
-  Kind kind = Kind::deliver;
+// One thing that may happen next.
+struct Move {
+  enum class Type : std::uint8_t { deliver, issue, put, fill, unfill, kill, view };
+  Type type = Type::deliver;
+  std::uint8_t a = 0, b = 0, c = 0;
+};
+
+struct Task {
+  enum class State : std::uint8_t { idle, waiting, reading, writing };
+  State state = State::idle;
+  std::uint8_t op = 0;  // Of kOps.
   std::uint8_t object = 0;
-  std::uint8_t node = 0;
-  std::uint8_t other = 0;  // deliver: the sender; operate: the LocalOp.
+  std::uint8_t left = 0;  // Ops.
+  std::uint8_t mark = 0;  // sync: the value that it must save.
 };
 
-std::string describe(const Action& action);
+// What the cluster owes to an observer, of one object. Values are numbered in order of creation;
+// the object's value is one of low ... high, which differ only after a failure, until somebody
+// looks.
+struct Ghost {
+  enum class Lost : std::uint8_t { no, may, must };
+  std::uint8_t low = 0, high = 0, next = 1;
+  std::uint8_t floor = 0;    // Others than its writer have seen it, or it is synced.
+  std::uint32_t absent = 1;  // A bit per value that means "no such object".
+  std::array<std::uint8_t, kValues> writer{};
+  Lost lost = Lost::no;
+  bool absent_too = false;  // A removal was under way when a node died.
+};
+
+struct Parcel {
+  Message message;
+  std::uint8_t value = 0;  // The bytes of data.
+};
 
 class World {
  public:
-  explicit World(const Bounds& bounds);
+  explicit World(const Config& config);
 
-  // Every step that can be taken here. `progress`: whether one of them is not a new wish or
-  // failure.
-  std::vector<Action> actions(bool& progress) const;
-  // Takes the step. Returns what is wrong now; empty if nothing.
-  std::string apply(const Action& action, const Mutant* mutant);
-  // What is wrong in a world in which nothing moves any more.
+  // Every move that is possible now. `issues` are left out of the count of what must happen.
+  void moves(std::vector<Move>& out) const;
+  // Makes a move and checks what must hold always; says what is wrong, or nothing.
+  std::string apply(Move move);
+  // What must hold when nothing more happens by itself.
   std::string check_rest() const;
+  bool at_rest(const std::vector<Move>& moves) const;
 
-  std::string encode();
-  void decode(std::string_view bytes);
+  void save(std::vector<std::uint8_t>& out) const;
+  void load(const std::uint8_t* in);
+
+  std::string describe(Move move) const;
+  std::string describe() const;
+  // What the last apply() did, for a trace.
+  std::string narrative;
+  bool narrate = false;
+  // The cells of the protocol's tables that were used: rule_for()'s state, by input.
+  using Coverage = std::array<std::uint32_t, kKinds>;
+  Coverage* coverage = nullptr;
 
  private:
-  Place place(std::uint32_t object, std::uint32_t node) const;
-  bool alive(std::uint32_t node) const { return node != dead_; }
-  void send(Object& object, const Outbox& out);
-  void note_sent(Object& object, const Outbox& out, std::string& wrong);
-  std::string deliver(const Action& action, const Mutant* mutant);
-  std::string operate(const Action& action, const Mutant* mutant);
-  void install(std::uint32_t node, const Mutant* mutant);
-  void fail(std::uint32_t node);
-  std::string finished(Object& object, std::uint32_t node, const Step& step);
-  std::string check_object(const Object& object) const;
-  std::string check_rest(const Object& object, std::uint32_t index) const;
-  template <class Archive>
-  void visit(Archive& archive);
+  struct Node {
+    bool alive = true;
+    std::uint8_t epoch = 1;
+    std::uint8_t died = 0;  // The first epoch without it.
+    std::array<Part, kObjects> parts;
+    std::array<std::uint8_t, kObjects> values{};
+    std::array<std::uint8_t, kObjects> filling{};  // The epoch in which a fill began.
+    std::array<Asks, kObjects> asked{};            // In the view before.
+    std::array<Task, 2> tasks;
+  };
 
-  Bounds bounds_;
-  std::array<Object, kMaxWorldObjects> objects_;
-  std::array<std::uint8_t, kMaxWorldNodes> epochs_ = {1, 1, 1};
-  std::uint32_t dead_ = kMaxWorldNodes;
-  std::uint32_t operations_left_ = 0;
+  Place place(unsigned node, unsigned object) const;
+  void cover(const Part& part, Kind kind);
+  void give(unsigned node, unsigned object, const Message& in, std::uint8_t value);
+  void perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value);
+  void lease(unsigned node, unsigned object, const Message& action);
+  void finish(unsigned node, unsigned object, const Message& action);
+  void decided(unsigned asker, unsigned object, const Message& answer);
+  void saw_absent(unsigned object, const char* where);
+  void set_absent(unsigned object);
+  void kill(unsigned node);
+  void kill_object(unsigned dead, unsigned object);
+  void leave_home(unsigned node, unsigned object);
+  void count_survivors(unsigned object);
+  bool all_in_view() const;
+  bool rebuilt() const;
+  void enter_view(unsigned node);
+  void drop_stale();
+  void check_always();
+  void check_rest_of(unsigned object);
+  std::deque<Parcel>& channel(unsigned from, unsigned to, unsigned object) {
+    return channels_[(from * config_.nodes + to) * config_.objects + object];
+  }
+  const std::deque<Parcel>& channel(unsigned from, unsigned to, unsigned object) const {
+    return channels_[(from * config_.nodes + to) * config_.objects + object];
+  }
+  bool is_absent(unsigned object, unsigned value) const {
+    return (ghosts_[object].absent >> value & 1) != 0;
+  }
+  std::uint8_t new_value(unsigned object, unsigned writer, bool absent);
+  void wrong(std::string text) {
+    if (error_.empty()) error_ = std::move(text);
+  }
+  void say(const std::string& text) {
+    if (narrate) narrative += "      " + text + "\n";
+  }
+
+  Config config_;
+  std::array<Node, kNodes> nodes_;
+  std::vector<std::deque<Parcel>> channels_;
+  std::array<Ghost, kObjects> ghosts_;
+  std::array<cluster::NodeSet, kNodes + 2> members_;  // By epoch.
+  std::uint8_t epoch_ = 1;                            // Of the view that is agreed.
+  std::uint8_t kills_ = 0;
+  std::uint8_t issued_ = 0;
+  std::string error_;
 };
 
-}  // namespace krg::kddm_protocol::testing
+// The seeded bug of Config::mutant, looked up at run time.
+struct Seeded {
+  static inline Mutant active = Mutant::none;
+  static bool on(Mutant mutant) noexcept { return mutant == active; }
+};
+
+const char* name_of(Mutant mutant);
+std::string describe(const Message& message);
+
+}  // namespace krg::kddm::check

@@ -1,0 +1,37 @@
+// Seeded bugs, for the tests of the tests. The protocol asks its Hooks at each place where a bug
+// can be seeded; NoMutants answers false at compile time, so nothing is left of it in the product.
+#pragma once
+
+#include <cstdint>
+
+namespace krg::kddm {
+
+enum class Mutant : std::uint8_t {
+  none,
+  dropped_inval,          // The home forgets one copy when somebody grabs.
+  early_ack,              // A holder acks an invalidation while a lease is held.
+  skipped_epoch_test,     // Messages of an earlier view are taken.
+  lost_member,            // A reader does not get into the copy set.
+  upgrade_without_inval,  // A grant for writing in place that leaves the other copies.
+  stale_owner,            // The owner is not updated by a grab.
+  unawaited_acks,         // The writer starts without the acks.
+  no_retention,           // Data that is given away is dropped at once.
+  grab_beside_readers,    // A grab starts while read copies are on their way.
+  no_spares,              // copies > 1: invalidated copies are dropped.
+  forgetful_heir,         // The heir does not note what exists.
+  copies_before_spares,   // A removal drops the copies first.
+  oldest_spare_wins,      // The rebuild keeps the oldest of the spares.
+  no_downgrade,           // A writer that gave a read copy goes on writing.
+  lost_wake_up,           // What waits at the home is not looked at again.
+  kept_stale_spare,       // Spares are not dropped when there are enough copies.
+  queue_survives_view,    // Messages of the old view wait on in the new one.
+  released_unseen,        // The home does not wait until the old copy is released.
+  seen_too_early,         // copies > 2: a copy may be read before there are enough.
+  count,
+};
+
+struct NoMutants {
+  static constexpr bool on(Mutant) noexcept { return false; }
+};
+
+}  // namespace krg::kddm

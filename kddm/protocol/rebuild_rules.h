@@ -1,0 +1,102 @@
+// The home's rules in a new view: what the members hold is what there is.
+//
+// The newest data wins: who gave its data away kept a spare until the receiver had it, so nobody
+// has seen anything newer than what survives. Nothing is dropped before there is enough of the
+// newest.
+#pragma once
+
+#include <utility>
+
+#include "home_rules.h"
+
+namespace krg::kddm {
+
+template <class Hooks>
+Step HomeRules<Hooks>::rebuild() {
+  if (e_.missing == 0) return t_.impossible("a report more than there are members");
+  const bool seen = !e_.copies.empty() && !e_.asleep;
+  if (in_.copy == Copy::write && seen) {
+    return t_.impossible("a writer beside another copy");
+  }
+  if (in_.copy == Copy::read && e_.exclusive) return t_.impossible("a reader beside a writer");
+  --e_.missing;
+  if (in_.has(kExists)) {
+    e_.known = true;
+    if (in_.from == t_.place.heir) e_.noted = true;
+  }
+  switch (in_.copy) {
+    case Copy::write:
+    case Copy::read:
+      if (e_.asleep) {
+        // There is better than spares: of those, only the newest may still be of use.
+        drop_all(e_.spares);
+        e_.spares = std::exchange(e_.copies, CopySet());
+        e_.asleep = false;
+      }
+      e_.copies.insert(in_.from);
+      e_.exclusive = in_.copy == Copy::write;
+      if (e_.owner == kNoNode) e_.owner = in_.from;
+      break;
+    case Copy::spare:
+      report_spare();
+      break;
+    case Copy::none:
+    case Copy::filling:
+      break;
+  }
+  resolve();
+  return Step::done;
+}
+
+// As long as only spares are known, the newest are the copies, and the others are kept: should the
+// newest die before there are enough of it, they are what is left.
+template <class Hooks>
+void HomeRules<Hooks>::report_spare() {
+  const NodeId node = in_.from;
+  const bool oldest_wins = Hooks::on(Mutant::oldest_spare_wins) && e_.version != 0;
+  const bool newer = oldest_wins ? in_.version < e_.version : in_.version > e_.version;
+  const bool equal = in_.version == e_.version;
+  if (newer) e_.version = in_.version;
+  if (e_.copies.empty() || e_.asleep) {
+    if (newer) {
+      e_.copies.for_each([&](NodeId older) { e_.spares.insert(older); });
+      e_.copies.clear();
+    }
+    (newer || equal ? e_.copies : e_.spares).insert(node);
+    e_.asleep = true;
+  } else if (newer || equal) {
+    if (newer) drop_all(e_.spares);
+    if (newer) e_.spares.clear();
+    e_.spares.insert(node);
+  } else {
+    ++e_.pending;
+    inval(node, kNoNode, false);
+  }
+}
+
+template <class Hooks>
+Step HomeRules<Hooks>::rebuilt() {
+  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
+  --e_.pending;
+  if (in_.has(kNoted)) e_.noted = true;
+  resolve();
+  return Step::done;
+}
+
+// All have reported: the newest data is the object.
+template <class Hooks>
+void HomeRules<Hooks>::resolve() {
+  if (e_.missing > 0 || e_.pending > 0) return;
+  const bool data = !e_.copies.empty();
+  if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
+  e_.version = 0;
+  const bool known = e_.known;
+  e_.known = false;
+  if (!data) return rest(known ? HomeState::lost : HomeState::absent);
+  e_.state = HomeState::busy;
+  e_.phase = Phase::settle;
+  if (e_.asleep) e_.owner = e_.copies.first();
+  advance();
+}
+
+}  // namespace krg::kddm

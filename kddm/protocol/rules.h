@@ -1,0 +1,221 @@
+// The protocol: looks the rule up, applies it, and looks again at what waits.
+//
+// A template over the seeded bugs, so that the product and the tests of the tests are one source.
+#pragma once
+
+#include <utility>
+
+#include "holder_rules.h"
+#include "home_rules.h"
+#include "rebuild_rules.h"
+
+namespace krg::kddm {
+
+template <class Hooks>
+class Protocol {
+ public:
+  static Outcome step(const Place& place, Part& part, const Message& in, Actions& out,
+                      const char*& why);
+  static void change_view(const Place& place, Part& part, Actions& out);
+
+ private:
+  static Step apply(const Turn& turn);
+  static Step apply_home(const Turn& turn, Rule rule);
+  static Step apply_holder(const Turn& turn, Rule rule);
+  static bool look_again(const Place& place, Part& part, Actions& out, const char*& why);
+  static void wait(Part& part, const Message& message);
+  static bool exists(const Home& home) noexcept;
+};
+
+template <class Hooks>
+Outcome Protocol<Hooks>::step(const Place& place, Part& part, const Message& in, Actions& out,
+                              const char*& why) {
+  if (in.epoch > place.epoch) return Outcome::early;
+  if (in.epoch < place.epoch && !Hooks::on(Mutant::skipped_epoch_test)) return Outcome::stale;
+  bool wake = false;
+  const Step step = apply({place, part, in, out, wake, why});
+  if (step == Step::impossible) return Outcome::impossible;
+  if (step == Step::wait) wait(part, in);
+  if (wake && !look_again(place, part, out, why)) return Outcome::impossible;
+  return step == Step::wait ? Outcome::deferred : Outcome::done;
+}
+
+template <class Hooks>
+Step Protocol<Hooks>::apply(const Turn& turn) {
+  const Rule rule = rule_for(turn.part, turn.in.kind);
+  if (rule == Rule::impossible) return turn.impossible("no rule for this input in this state");
+  return role_of(turn.in.kind) == Role::home ? apply_home(turn, rule) : apply_holder(turn, rule);
+}
+
+template <class Hooks>
+Step Protocol<Hooks>::apply_home(const Turn& turn, Rule rule) {
+  HomeRules<Hooks> rules(turn);
+  switch (rule) {
+    case Rule::create:
+      return rules.create();
+    case Rule::say_absent:
+      return rules.say(Answer::absent);
+    case Rule::say_gone:
+      return rules.say(Answer::ok);
+    case Rule::say_lost:
+      return rules.say(Answer::lost);
+    case Rule::lend:
+      return rules.lend();
+    case Rule::join:
+      return rules.join();
+    case Rule::bar:
+      return rules.bar();
+    case Rule::queue:
+      return rules.queue();
+    case Rule::serve_grab:
+      return rules.serve(Phase::grab);
+    case Rule::serve_flush:
+      return rules.serve(Phase::flush);
+    case Rule::serve_sync:
+      return rules.serve(Phase::sync);
+    case Rule::serve_remove:
+      return rules.serve(Phase::remove);
+    case Rule::lent:
+      return rules.lent();
+    case Rule::stepped:
+      return rules.stepped();
+    case Rule::rebuild:
+      return rules.rebuild();
+    case Rule::rebuilt:
+      return rules.rebuilt();
+    case Rule::take_note:
+      return rules.take_note();
+    default:
+      return turn.impossible("not a rule of the home");
+  }
+}
+
+template <class Hooks>
+Step Protocol<Hooks>::apply_holder(const Turn& turn, Rule rule) {
+  HolderRules<Hooks> rules(turn);
+  switch (rule) {
+    case Rule::send_copy:
+      return rules.send_copy();
+    case Rule::give_up:
+      return rules.give_up();
+    case Rule::release:
+      return rules.release();
+    case Rule::take_push:
+      return rules.take_push();
+    case Rule::take_read:
+      return rules.take_read();
+    case Rule::take_write:
+      return rules.take_write();
+    case Rule::count_ack:
+      return rules.count_ack();
+    case Rule::close:
+      return rules.close();
+    case Rule::ask:
+      return rules.ask();
+    case Rule::wait:
+      return Step::wait;
+    case Rule::nothing_here:
+      return rules.nothing_here();
+    case Rule::lease_read:
+      return rules.lease_read();
+    case Rule::lease_write:
+      return rules.lease_write();
+    case Rule::end_read:
+      return rules.end_read();
+    case Rule::end_write:
+      return rules.end_write();
+    case Rule::filled:
+      return rules.filled();
+    case Rule::unfilled:
+      return rules.unfilled();
+    default:
+      return turn.impossible("not a rule of a holder");
+  }
+}
+
+// Gives what waits once more, in order of arrival, until nothing more comes of it.
+template <class Hooks>
+bool Protocol<Hooks>::look_again(const Place& place, Part& part, Actions& out, const char*& why) {
+  for (bool wake = true; wake;) {
+    wake = false;
+    part.home.barred = false;  // Whoever still waits for the readers says so again.
+    part.holder.contended = false;
+    if (!part.waiting) return true;
+    const std::vector<Message> waiting = std::exchange(*part.waiting, {});
+    for (const Message& message : waiting) {
+      const Step step = apply({place, part, message, out, wake, why});
+      if (step == Step::impossible) return false;
+      if (step == Step::wait) wait(part, message);
+    }
+    if (part.waiting->empty()) part.waiting.reset();
+  }
+  return true;
+}
+
+template <class Hooks>
+void Protocol<Hooks>::wait(Part& part, const Message& message) {
+  if (!part.waiting) part.waiting = std::make_unique<std::vector<Message>>();
+  part.waiting->push_back(message);
+}
+
+// Whether this node knows, as home or as heir, that the object exists.
+template <class Hooks>
+bool Protocol<Hooks>::exists(const Home& home) noexcept {
+  switch (home.state) {
+    case HomeState::away:
+      return home.noted;
+    case HomeState::absent:
+      return false;
+    case HomeState::idle:
+    case HomeState::reading:
+    case HomeState::lost:
+      return true;
+    case HomeState::rebuilding:
+      return home.known || home.noted || !home.copies.empty();
+    case HomeState::busy:
+      // A removal counts as done from when the heir has forgotten: only then do copies go.
+      if (home.phase == Phase::remove) return home.noted;
+      return home.phase != Phase::create;
+  }
+  return false;
+}
+
+template <class Hooks>
+void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) {
+  Message report{
+      .kind = Kind::report, .from = place.self, .node = place.self, .epoch = place.epoch};
+  Holder& holder = part.holder;
+  if (holder.copy == Copy::filling) {
+    holder.copy = Copy::none;
+    out.push_back({Action::Do::drop, kNoNode, {}});
+  }
+  holder.asks = Asks::nothing;
+  holder.op = 0;
+  holder.acks = 0;
+  holder.via = kNoNode;
+  holder.granted = false;
+  report.copy = holder.copy;
+  report.version = holder.version;
+
+  const bool known = exists(part.home);
+  if (known) report.flags = kExists;
+  part.home = Home{};
+  if (place.self == place.home) {
+    part.home.state = HomeState::rebuilding;
+    part.home.missing = static_cast<std::uint32_t>(place.members->size());
+  } else {
+    part.home.noted = known && place.self == place.heir;
+  }
+  out.push_back({Action::Do::send, place.home, report});
+
+  if (part.waiting && !Hooks::on(Mutant::queue_survives_view)) {
+    std::erase_if(*part.waiting, [](const Message& m) { return !is_op(m.kind); });
+  }
+  if (part.waiting) {
+    for (Message& op : *part.waiting) op.flags |= kAgain;
+  }
+  const char* why = nullptr;
+  look_again(place, part, out, why);
+}
+
+}  // namespace krg::kddm
