@@ -1,0 +1,68 @@
+// libraft's I/O interface over memory, the owner's clock and the owner's messages.
+#pragma once
+
+#include <raft.h>
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "krg/agreement/log.h"
+#include "message.h"
+
+namespace krg::agreement {
+
+// libraft's callbacks must not come from within its own calls: they wait in a queue.
+class RaftIo {
+ public:
+  RaftIo(ServerId self, LogSink& sink, TimePoint now);
+  RaftIo(const RaftIo&) = delete;
+  RaftIo& operator=(const RaftIo&) = delete;
+  ~RaftIo();
+
+  raft_io* io() noexcept { return &io_; }
+  void set_now(TimePoint now) noexcept { now_ = now; }
+  TimePoint now() const noexcept { return now_; }
+  // Completes what is waiting, and what that makes.
+  void pump();
+  // From here on nothing is sent, and nothing is told to the sink.
+  void close() noexcept { closed_ = true; }
+
+  void receive(ServerId from, Received received);
+  void tick();
+  // The latest of our clocks that `server` has echoed.
+  TimePoint echoed(ServerId server) const noexcept;
+  void forget_echoes() noexcept { echoed_.clear(); }
+  // Only of answers that were given in this term.
+  std::function<bool(raft_term)> is_present_term;
+
+ private:
+  static RaftIo& of(const raft_io* io) noexcept { return *static_cast<RaftIo*>(io->impl); }
+  void install_callbacks() noexcept;
+  int send(raft_io_send* request, const raft_message* message, raft_io_send_cb done);
+  int put_snapshot(const raft_snapshot& snapshot);
+  raft_snapshot* get_snapshot() const;
+  void note_echo(ServerId from, const Received& received);
+
+  const ServerId self_;
+  LogSink& sink_;
+  TimePoint now_;
+  bool closed_ = false;
+  raft_io io_{};
+  raft_io_tick_cb tick_ = nullptr;
+  raft_io_recv_cb receive_ = nullptr;
+  std::deque<std::function<void()>> waiting_;
+  std::map<raft_id, std::uint64_t> heard_;   // The stamp of the last message of each leader.
+  std::map<raft_id, std::uint64_t> echoed_;  // Ours, as each follower gave it back.
+  std::vector<std::byte> bootstrap_;         // The first entry; empty for one that joins.
+  // The last snapshot.
+  bool has_snapshot_ = false;
+  raft_index snapshot_index_ = 0, snapshot_configuration_index_ = 0;
+  raft_term snapshot_term_ = 0;
+  std::vector<std::pair<raft_id, int>> snapshot_servers_;
+  std::vector<std::byte> snapshot_data_;
+};
+
+}  // namespace krg::agreement
