@@ -57,6 +57,8 @@ class Log::Impl {
   Status propose(wire::Bytes command, TimePoint now);
   Status change(ServerId server, TimePoint now, Role role);
   void pause(bool paused) noexcept { paused_ = paused; }
+  void take_over(TimePoint now);
+  ServerId leader() const noexcept;
   TimePoint lease_until(TimePoint now) const;
   bool is_leader() const noexcept { return !paused_ && raft_.state == RAFT_LEADER; }
   raft_term term() const noexcept { return raft_.current_term; }
@@ -208,6 +210,24 @@ Status Log::Impl::change(ServerId server, TimePoint now, Role role) {
   return status_of(error);
 }
 
+void Log::Impl::take_over(TimePoint now) {
+  if (!started_ || paused_ || leader() == ServerId{}) return;
+  io_.set_now(now);
+  // libraft obeys only if its log ends exactly as the leader's is said to end.
+  raft_timeout_now request{raft_.current_term, raft_last_index(&raft_), 0};
+  const raft_log& log = raft_.log;
+  request.last_log_term = log.front == log.back
+                              ? log.snapshot.last_term
+                              : log.entries[(log.back + log.size - 1) % log.size].term;
+  io_.take_over(leader().value, request);
+  after();
+}
+
+ServerId Log::Impl::leader() const noexcept {
+  if (paused_ || raft_.state != RAFT_FOLLOWER) return {};
+  return ServerId{raft_.follower_state.current_leader.id};
+}
+
 bool Log::Impl::change_pending() const noexcept {
   return changing_ || raft_.configuration_uncommitted_index != 0;
 }
@@ -260,6 +280,8 @@ Status Log::remove(ServerId server, TimePoint now) {
   return impl_->change(server, now, Role::none);
 }
 void Log::pause(bool paused) noexcept { impl_->pause(paused); }
+void Log::take_over(TimePoint now) { impl_->take_over(now); }
+ServerId Log::leader() const noexcept { return impl_->leader(); }
 bool Log::is_leader() const noexcept { return impl_->is_leader(); }
 std::uint64_t Log::term() const noexcept { return impl_->term(); }
 TimePoint Log::lease_until(TimePoint now) const { return impl_->lease_until(now); }

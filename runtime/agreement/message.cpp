@@ -56,10 +56,6 @@ struct Install {
     visit(m.last_index, m.last_term, m.conf_index, m.servers, m.data);
   }
 };
-struct TakeOver {
-  uint64_t last_index = 0, last_term = 0;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.last_index, m.last_term); }
-};
 
 wire::Bytes bytes_of(const raft_buffer& buffer) {
   return {static_cast<const std::byte*>(buffer.base), buffer.len};
@@ -197,14 +193,7 @@ bool decode_body(raft_message& m, wire::Decoder& in, uint64_t term) {
       m.install_snapshot.term = term;
       return get_rest(in, body) && fill(m.install_snapshot, body);
     }
-    case RAFT_IO_TIMEOUT_NOW: {
-      TakeOver body;
-      const bool good = get_rest(in, body);
-      m.timeout_now.term = term;
-      m.timeout_now.last_log_index = body.last_index;
-      m.timeout_now.last_log_term = body.last_term;
-      return good;
-    }
+    // Nobody asks another to take over: a late request would break the leader's lease.
     default:
       return false;
   }
@@ -232,10 +221,6 @@ std::vector<std::byte> encode(const raft_message& m, const Stamps& stamps) {
     }
     case RAFT_IO_INSTALL_SNAPSHOT:
       return join(m, stamps, m.install_snapshot.term, install_of(m.install_snapshot));
-    case RAFT_IO_TIMEOUT_NOW: {
-      const raft_timeout_now& r = m.timeout_now;
-      return join(m, stamps, r.term, TakeOver{r.last_log_index, r.last_log_term});
-    }
     default:
       return {};
   }

@@ -1,13 +1,12 @@
 // What one libraft says to another, as bytes.
 #pragma once
 
-#include <raft.h>
-
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "krg/agreement/log.h"
+#include "raft_c.h"
 
 namespace krg::agreement {
 

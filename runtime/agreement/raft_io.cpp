@@ -182,6 +182,17 @@ void RaftIo::tick() {
   pump();
 }
 
+void RaftIo::take_over(raft_id leader, const raft_timeout_now& request) {
+  const std::string address = std::to_string(leader);
+  raft_message message{};
+  message.type = RAFT_IO_TIMEOUT_NOW;
+  message.server_id = leader;
+  message.server_address = address.c_str();
+  message.timeout_now = request;
+  receive_(&io_, &message);
+  pump();
+}
+
 TimePoint RaftIo::echoed(ServerId server) const noexcept {
   const auto at = echoed_.find(server.value);
   return TimePoint{Duration(at == echoed_.end() ? 0 : static_cast<std::int64_t>(at->second))};

@@ -1,8 +1,6 @@
 // libraft's I/O interface over memory, the owner's clock and the owner's messages.
 #pragma once
 
-#include <raft.h>
-
 #include <deque>
 #include <functional>
 #include <map>
@@ -11,6 +9,7 @@
 
 #include "krg/agreement/log.h"
 #include "message.h"
+#include "raft_c.h"
 
 namespace krg::agreement {
 
@@ -32,6 +31,8 @@ class RaftIo {
 
   void receive(ServerId from, Received received);
   void tick();
+  // As if the leader had asked this server to take its place.
+  void take_over(raft_id leader, const raft_timeout_now& request);
   // The latest of our clocks that `server` has echoed.
   TimePoint echoed(ServerId server) const noexcept;
   void forget_echoes() noexcept { echoed_.clear(); }

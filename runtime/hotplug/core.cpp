@@ -292,6 +292,7 @@ void Core::Impl::view_changed() {
   std::erase_if(exclusions_, [&](const auto& e) { return !roster_.has_member(e.first); });
   unanswered_ = 0;
   next_ask_ = std::min(next_ask_, now_);
+  next_press_ = std::min(next_press_, now_);  // There may be another to ask.
 }
 
 void Core::Impl::push(NodeId to, std::uint64_t version) {

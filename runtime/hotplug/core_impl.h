@@ -37,7 +37,10 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
 
   const Roster& roster() const noexcept { return roster_; }
   TimePoint lease_until() const noexcept { return lease_until_; }
-  bool leads() const noexcept { return log_.is_leader() && confirmed_term_ == log_.term(); }
+  // Not one that has only not heard yet that another leads.
+  bool leads() const noexcept {
+    return log_.is_leader() && confirmed_term_ == log_.term() && key_.term <= log_.term();
+  }
   std::vector<NodeId> voters() const;
 
  private:
@@ -108,6 +111,7 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
     bool replaced = false;  // A later life has knocked.
   };
   void lead();
+  void succeed();
   void begin_leading();
   void publish();
   void weigh();
@@ -177,6 +181,8 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   std::map<Peer, std::pair<cluster::Member, TimePoint>> knocking_;  // When they last asked to join.
   std::map<Peer, std::uint32_t> leave_wanted_;
   std::map<Peer, unsigned> failures_;  // Rounds that failed for a joiner or a leaver.
+  std::uint64_t succeeding_term_ = 0;  // In which the leader was seen to have ended, and when.
+  TimePoint succeeding_since_{};
   TimePoint round_deadline_{}, next_forward_{}, next_voter_change_{};
 };
 

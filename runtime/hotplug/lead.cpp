@@ -15,6 +15,7 @@ namespace {
 constexpr Duration kKnockLife = std::chrono::milliseconds(1500);
 constexpr Duration kPresentLife = std::chrono::seconds(10);
 constexpr Duration kResign = std::chrono::seconds(3);
+constexpr Duration kSuccession = std::chrono::milliseconds(60);
 constexpr Duration kVoterPause = std::chrono::milliseconds(200);
 
 }  // namespace
@@ -25,10 +26,10 @@ void Core::Impl::lead() {
     resigned_ = false;
     log_.pause(false);
   }
-  if (!log_.is_leader()) {
+  if (!log_.is_leader() || key_.term > log_.term()) {
     leading_term_ = 0;
     in_flight_ = retiring_ = false;
-    return;
+    return succeed();
   }
   if (leading_term_ != log_.term()) begin_leading();
   if (!leads()) {
@@ -38,11 +39,34 @@ void Core::Impl::lead() {
   if (key_.term != log_.term()) {
     drop_round();
     publish();
+    for (const Peer& peer : ended_) on_report(me_.node, {peer, detector::Evidence::ended});
+  }
+  // What confirmed us may have been made for another epoch, and then said nothing.
+  if (!in_flight_ && roster_.coordinator != me_.node) {
+    propose({{ChangeKind::coordinate, me_, {}}}, 0);
   }
   weigh();
   if (!in_flight_ && !propose_failures()) propose_requests();
   if (!over_) tend_round();
   if (!over_) tend_voters();
+}
+
+// The leader has ended: one of the other voters asks to be elected at once, in the order of their
+// ids, each a little later than the one before.
+void Core::Impl::succeed() {
+  const Peer leader = peer_of(log_.leader());
+  if (log_.leader() == agreement::ServerId{} || ended_.count(leader) == 0) return;
+  if (succeeding_term_ != log_.term()) {
+    succeeding_term_ = log_.term();
+    succeeding_since_ = now_;
+  }
+  Duration wait{0};
+  for (const agreement::Server& server : log_.servers()) {
+    const Peer peer = peer_of(server.id);
+    if (server.role != Role::voter || peer == leader || ended_.count(peer) != 0) continue;
+    if (peer.node < me_.node) wait += kSuccession;
+  }
+  if (now_ >= succeeding_since_ + wait) log_.take_over(now_);
 }
 
 void Core::Impl::begin_leading() {
@@ -108,9 +132,11 @@ void Core::Impl::weigh() {
 // One that has ended goes at once; of one that is silent, the last lease it may hold ends first.
 bool Core::Impl::propose_failures() {
   const Duration wait = options_.lease + options_.lease / 500 + std::chrono::milliseconds(5);
+  // A leader before us that was only believed to have ended may have gone on for so long.
+  const TimePoint sole = leading_since_ + options_.log.election;
   std::vector<Change> changes;
   for (const auto& [peer, exclusion] : exclusions_) {
-    if (exclusion.proven || now_ >= exclusion.since + wait) {
+    if (exclusion.proven || now_ >= std::max(exclusion.since, sole) + wait) {
       changes.push_back({ChangeKind::fail, peer, {}});
     }
   }

@@ -88,7 +88,13 @@ class Log {
   // may strike late, that keeps lease_until() true. Paused, a server neither speaks nor listens.
   void pause(bool paused) noexcept;
 
+  // Asks to be elected at once, though a leader is known: because it is known to have ended. If it
+  // has not, its lease_until() may be wrong, for no longer than an election takes.
+  void take_over(TimePoint now);
+
   bool is_leader() const noexcept;
+  // Whom this server follows; ServerId{} if none.
+  ServerId leader() const noexcept;
   std::uint64_t term() const noexcept;
   // Until when no other server can have become leader; in the past if unknown.
   TimePoint lease_until(TimePoint now) const;
