@@ -56,13 +56,14 @@ class Log::Impl {
   void tick(TimePoint now);
   Status propose(wire::Bytes command, TimePoint now);
   Status change(ServerId server, TimePoint now, Role role);
-  void pause(bool paused) noexcept { paused_ = paused; }
+  void pause() noexcept { paused_ = true; }
   void take_over(TimePoint now);
   ServerId leader() const noexcept;
   TimePoint lease_until(TimePoint now) const;
   bool is_leader() const noexcept { return !paused_ && raft_.state == RAFT_LEADER; }
   raft_term term() const noexcept { return raft_.current_term; }
   bool change_pending() const noexcept;
+  bool would_go_on(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
  private:
@@ -251,6 +252,17 @@ TimePoint Log::Impl::lease_until(TimePoint now) const {
   return heard + election - election * (2 * kDriftPerMille) / 1000 - kRounding;
 }
 
+bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) const {
+  std::size_t voters = 0;
+  std::size_t fresh = 0;
+  for (const Server& server : servers()) {
+    if (server.role != Role::voter || server.id == without) continue;
+    ++voters;
+    fresh += server.id == self_ || io_.echoed(server.id) + window >= now;
+  }
+  return is_leader() && fresh * 2 > voters;
+}
+
 std::vector<Server> Log::Impl::servers() const {
   std::vector<Server> result;
   for (unsigned i = 0; i < raft_.configuration.n; ++i) {
@@ -279,13 +291,16 @@ Status Log::promote(ServerId server, TimePoint now) {
 Status Log::remove(ServerId server, TimePoint now) {
   return impl_->change(server, now, Role::none);
 }
-void Log::pause(bool paused) noexcept { impl_->pause(paused); }
+void Log::pause() noexcept { impl_->pause(); }
 void Log::take_over(TimePoint now) { impl_->take_over(now); }
 ServerId Log::leader() const noexcept { return impl_->leader(); }
 bool Log::is_leader() const noexcept { return impl_->is_leader(); }
 std::uint64_t Log::term() const noexcept { return impl_->term(); }
 TimePoint Log::lease_until(TimePoint now) const { return impl_->lease_until(now); }
 bool Log::change_pending() const noexcept { return impl_->change_pending(); }
+bool Log::would_go_on(ServerId without, Duration window, TimePoint now) const {
+  return impl_->would_go_on(without, window, now);
+}
 std::vector<Server> Log::servers() const { return impl_->servers(); }
 
 }  // namespace krg::agreement

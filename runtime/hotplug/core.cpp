@@ -165,6 +165,8 @@ void Core::Impl::dispatch(const Header& header, wire::Decoder& in) {
       return with<LeaveRequest>(in, [&](const auto& m) { on_leave(m); });
     case Kind::prepare:
       return with<Prepare>(in, [&](const auto& m) { on_prepare(from, m); });
+    case Kind::succeed:
+      return with<Succeed>(in, [&](const auto& m) { on_succeed(from, m); });
     case Kind::prepared:
       return with<Prepared>(in, [&](const auto& m) { on_prepared(from, m); });
   }
@@ -305,7 +307,7 @@ void Core::Impl::end(Errc why) {
   if (std::exchange(over_, true)) return;
   drop_round();
   lease_until_ = TimePoint{};
-  log_.pause(true);
+  log_.pause();
   sink_.over(why);
 }
 

@@ -124,7 +124,9 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   void tend_voters();
   bool drop_voter(const std::vector<agreement::Server>& servers, std::size_t good,
                   std::size_t target);
-  bool resign();
+  void resign();
+  void on_succeed(const Peer& from, const Succeed& succeed);
+  bool is_server(const Peer& peer) const;
   std::size_t wanted_voters() const;
   void on_report(NodeId from, const Report& report);
   static Peer peer_of(agreement::ServerId server) noexcept {
@@ -172,9 +174,8 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
 
   // As the coordinator.
   std::uint64_t leading_term_ = 0, confirmed_term_ = 0, serial_ = 0;
-  bool in_flight_ = false, retiring_ = false;
+  bool in_flight_ = false;
   TimePoint leading_since_{}, resigned_at_{Duration(std::int64_t{-1} << 40)};
-  bool resigned_ = false;
   detector::Verdicts verdicts_;
   std::map<Peer, Exclusion> exclusions_;
   std::uint64_t generation_ = 0;

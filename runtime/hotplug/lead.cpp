@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration kKnockLife = std::chrono::milliseconds(1500);
 constexpr Duration kPresentLife = std::chrono::seconds(10);
-constexpr Duration kResign = std::chrono::seconds(3);
+constexpr Duration kResign = std::chrono::seconds(1);
 constexpr Duration kSuccession = std::chrono::milliseconds(60);
 constexpr Duration kVoterPause = std::chrono::milliseconds(200);
 
@@ -22,13 +22,9 @@ constexpr Duration kVoterPause = std::chrono::milliseconds(200);
 
 void Core::Impl::lead() {
   if (over_) return;
-  if (resigned_ && (roster_.coordinator != me_.node || now_ > resigned_at_ + kResign)) {
-    resigned_ = false;
-    log_.pause(false);
-  }
   if (!log_.is_leader() || key_.term > log_.term()) {
     leading_term_ = 0;
-    in_flight_ = retiring_ = false;
+    in_flight_ = false;
     return succeed();
   }
   if (leading_term_ != log_.term()) begin_leading();
@@ -72,7 +68,7 @@ void Core::Impl::succeed() {
 void Core::Impl::begin_leading() {
   leading_term_ = log_.term();
   leading_since_ = now_;
-  in_flight_ = retiring_ = false;
+  in_flight_ = false;
   generation_ = 0;
   exclusions_.clear();
   verdicts_.clear();
@@ -132,7 +128,7 @@ void Core::Impl::weigh() {
 // One that has ended goes at once; of one that is silent, the last lease it may hold ends first.
 bool Core::Impl::propose_failures() {
   const Duration wait = options_.lease + options_.lease / 500 + std::chrono::milliseconds(5);
-  // A leader before us that was only believed to have ended may have gone on for so long.
+  // A leader before us that was deposed, not silent, may have gone on for so long.
   const TimePoint sole = leading_since_ + options_.log.election;
   std::vector<Change> changes;
   for (const auto& [peer, exclusion] : exclusions_) {
@@ -203,10 +199,12 @@ void Core::Impl::start_round() {
                        now_ <= knocked->second.second + kKnockLife;
     const bool leaves = record.member.state == NodeState::leaving;
     if (leaves && peer == me_) {
-      if (resign()) return;
+      resign();
+      if (in_flight_) return;
       continue;
     }
-    if (!joins && !leaves) continue;
+    // A voter must have been replaced before it goes.
+    if ((!joins && !leaves) || (leaves && is_server(peer))) continue;
     changes.push_back({joins ? ChangeKind::join : ChangeKind::leave, peer, {}});
     any_failed |= failures_.count(peer) != 0;
   }
@@ -255,31 +253,37 @@ void Core::Impl::fail_round() {
   propose(std::move(given_up), 0);
 }
 
-// The coordinator itself leaves: another has to lead that. True: it does not go on leading.
-bool Core::Impl::resign() {
+// The coordinator itself leaves: another has to lead that.
+void Core::Impl::resign() {
   if (roster_.members().size() == 1) {
-    end(Errc::ok);
-    return true;
+    // The last one can be stopped, but it can not leave: who has just asked to join finds it.
+    propose({{ChangeKind::cancel_leave, me_, {}}}, 0);
+    return;
   }
-  std::size_t voters = 0;
-  for (const agreement::Server& server : log_.servers()) voters += server.role == Role::voter;
-  if (now_ < resigned_at_ + 2 * kResign || log_.change_pending()) return false;
-  if (voters >= 3) {
-    resigned_ = true;
+  if (now_ < resigned_at_ + kResign) return;
+  for (const agreement::Server& server : log_.servers()) {
+    const Peer peer = peer_of(server.id);
+    const bool fit = server.role == Role::voter && peer != me_ && roster_.has_member(peer) &&
+                     roster_.find(peer.node)->member.state == NodeState::online;
+    if (!fit) continue;
     resigned_at_ = now_;
-    log_.pause(true);
-    return true;
+    return send(Kind::succeed, peer.node, peer.incarnation, Succeed{log_.term()});
   }
-  if (voters < 2) return false;  // tend_voters() adds one.
-  // Two voters: the other can not win without our vote, so we take ourselves out, after the last
-  // lease that we have handed out as the root.
-  retiring_ = true;
-  static_cast<void>(log_.remove(agreement::server_of(me_.node, me_.incarnation), now_));
-  return true;
+}
+
+void Core::Impl::on_succeed(const Peer& from, const Succeed& succeed) {
+  const bool asked = succeed.term == log_.term() && from == peer_of(log_.leader());
+  if (asked && log_.leader() != agreement::ServerId{}) log_.take_over(now_);
 }
 
 // --- Voters
 // ----------------------------------------------------------------------------------------
+
+bool Core::Impl::is_server(const Peer& peer) const {
+  const std::vector<agreement::Server> servers = log_.servers();
+  return std::any_of(servers.begin(), servers.end(),
+                     [&](const auto& server) { return peer_of(server.id) == peer; });
+}
 
 std::size_t Core::Impl::wanted_voters() const {
   std::size_t online = 0;
@@ -287,13 +291,13 @@ std::size_t Core::Impl::wanted_voters() const {
     online += record.member.state == NodeState::online;
   }
   if (online == 2) return options_.two_nodes == TwoNodes::no_failover ? 2 : 1;
-  if (online <= 1) return 1;
+  if (online <= 1) return online;  // None: all are leaving, and the coordinator goes last.
   const std::size_t most = std::min<std::size_t>(online, options_.voters);
   return most % 2 == 1 ? most : most - 1;
 }
 
 void Core::Impl::tend_voters() {
-  if (in_flight_ || retiring_ || log_.change_pending() || now_ < next_voter_change_) return;
+  if (in_flight_ || log_.change_pending() || now_ < next_voter_change_) return;
   next_voter_change_ = now_ + kVoterPause;
   const std::vector<agreement::Server> servers = log_.servers();
   const std::size_t target = wanted_voters();
@@ -319,10 +323,7 @@ void Core::Impl::tend_voters() {
   // On another machine than the voters there are, if there is one.
   const Record* chosen = nullptr;
   for (const Record& record : roster_.records) {
-    const bool known = std::any_of(servers.begin(), servers.end(), [&](const auto& server) {
-      return peer_of(server.id) == record.peer();
-    });
-    if (known || !usable(record.peer())) continue;
+    if (is_server(record.peer()) || !usable(record.peer())) continue;
     const bool new_host = hosts.count(record.member.host) == 0;
     if (chosen == nullptr || (new_host && hosts.count(chosen->member.host) != 0)) chosen = &record;
   }
@@ -346,7 +347,9 @@ bool Core::Impl::drop_voter(const std::vector<agreement::Server>& servers, std::
     if (peer == me_) continue;
     const bool goes = roster_.find(peer.node)->member.state == NodeState::leaving;
     const bool one_too_many = at->role == Role::learner || good > target;
-    if (goes || one_too_many) return drop(*at);
+    if (!goes && !one_too_many) continue;
+    // Not while a voter that is needed then has just died: it must be out first.
+    if (log_.would_go_on(at->id, 5 * options_.log.heartbeat / 2, now_)) return drop(*at);
   }
   return false;
 }

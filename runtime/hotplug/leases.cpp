@@ -28,7 +28,7 @@ bool Core::Impl::is_excluded(const Peer& peer) const noexcept {
 
 void Core::Impl::renew() {
   if (!roster_.has_member(me_)) return;
-  if (leads() && !retiring_) {
+  if (leads()) {
     // The root. Nobody else can have been elected yet, so whoever excludes this node later waits
     // for a lease from this instant.
     if (now_ < log_.lease_until(now_)) lease_until_ = now_ + shortened(options_.lease.count());

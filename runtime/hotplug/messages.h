@@ -20,6 +20,7 @@ enum class Kind : std::uint8_t {
   leave,
   prepare,
   prepared,
+  succeed,
 };
 
 // Before every message. A life that is not the one addressed drops it; 0 is any.
@@ -87,6 +88,11 @@ struct LeaveRequest {
   Peer peer;
   std::uint32_t cancelled_leaves = 0;
   static void wire_fields(auto& m, auto&& visit) { visit(m.peer, m.cancelled_leaves); }
+};
+// From the leader to a voter: be elected in my place.
+struct Succeed {
+  std::uint64_t term = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.term); }
 };
 struct Prepare {
   Key key;

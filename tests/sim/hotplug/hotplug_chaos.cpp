@@ -92,8 +92,11 @@ class Chaos {
   // A majority of voters that die together end the cluster, by design: not that.
   void kill(std::uint32_t node) {
     if (!world_.alive(node)) return;
-    if (!world_.over(node) && !world_.quorum_without(node)) return;
+    const bool counts = !world_.over(node);
+    if (counts && (!world_.quorum_without(node) || world_.voters_change())) return;
     world_.kill(node, random().chance(400));
+    // Until the leader misses it, the leader may give up another voter.
+    if (counts) world_.run_for(milliseconds(300));
   }
   void start(std::uint32_t node) {
     if (!world_.alive(node) || world_.over(node)) world_.start(node);

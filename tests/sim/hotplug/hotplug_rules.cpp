@@ -54,6 +54,20 @@ void HotplugWorld::installed(std::uint32_t node, const cluster::View& view) {
   if (!cluster::check(view)) fail("a view that is none");
 }
 
+// Voters that are being replaced are fewer than they should be: another death may be one too many.
+bool HotplugWorld::voters_change() const {
+  std::size_t online = 0;
+  for (const hotplug::Record& record : newest_.records) {
+    if (record.member.state == cluster::NodeState::leaving) return true;
+    online += record.member.state == cluster::NodeState::online;
+  }
+  const bool pair = online == 2 && options_.core.two_nodes == hotplug::TwoNodes::no_failover;
+  const std::size_t wanted = pair ? 2 : online >= 5 ? 5 : online >= 3 ? 3 : 1;
+  const std::uint32_t leader = coordinator();
+  return unfinished_leaves() != 0 || leader == size() ||
+         nodes_[leader].core->voters().size() != wanted;
+}
+
 bool HotplugWorld::quorum_without(std::uint32_t node) const {
   bool any = false;
   for (std::uint32_t i = 0; i < size(); ++i) {

@@ -61,6 +61,7 @@ class HotplugWorld {
   // Whether every configuration of voters that a running node knows keeps its majority without
   // `node`.
   bool quorum_without(std::uint32_t node) const;
+  bool voters_change() const;
   std::uint32_t coordinator() const;  // size(): none.
   // All that run serve, in one view that has them all.
   bool settled() const;

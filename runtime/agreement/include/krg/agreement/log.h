@@ -82,14 +82,13 @@ class Log {
   // Errors  would_block  not the leader, or a change is under way
   Status add_learner(ServerId server, TimePoint now);
   Status promote(ServerId server, TimePoint now);
-  // A leader that takes itself out must already have stopped relying on lease_until().
+  // Requires  `server` is not this one. A lone voter that is left makes itself the leader of the
+  //           term that had one already: libraft 0.15 does, so nobody may leave it alone.
   Status remove(ServerId server, TimePoint now);
-  // A leader that is to go falls silent until another leads: unlike a transfer of leadership, which
-  // may strike late, that keeps lease_until() true. Paused, a server neither speaks nor listens.
-  void pause(bool paused) noexcept;
-
-  // Asks to be elected at once, though a leader is known: because it is known to have ended. If it
-  // has not, its lease_until() may be wrong, for no longer than an election takes.
+  // A server that is paused neither speaks nor listens: the end of a life that still runs.
+  void pause() noexcept;
+  // Asks to be elected at once, though a leader is known: it has ended, or has asked for it. If it
+  // goes on, its lease_until() may be wrong, for no longer than `election` from then on.
   void take_over(TimePoint now);
 
   bool is_leader() const noexcept;
@@ -99,6 +98,8 @@ class Log {
   // Until when no other server can have become leader; in the past if unknown.
   TimePoint lease_until(TimePoint now) const;
   bool change_pending() const noexcept;
+  // As the leader: whether most of the voters but `without` have answered within `window`.
+  bool would_go_on(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
  private:
