@@ -118,8 +118,12 @@ void Core::Impl::on_message(wire::Bytes bytes, TimePoint now) {
   wire::Decoder in{bytes};
   Header header;
   wire::get(in, header);
-  if (!in.ok() || header.from.node.value >= cluster::kNodesMax || !acceptable(header)) return;
-  dispatch(header, in);
+  if (!in.ok() || header.from.node.value >= cluster::kNodesMax) return;
+  if (acceptable(header)) return dispatch(header, in);
+  // One that was excluded long ago may know nobody by its present life: it must learn of it.
+  if (header.kind == Kind::lease_request && !roster_.has_member(header.from)) {
+    send(Kind::update, header.from.node, header.from.incarnation, update_from(0));
+  }
 }
 
 namespace {

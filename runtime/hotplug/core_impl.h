@@ -109,6 +109,7 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
     TimePoint since;
     bool proven = false;
     bool replaced = false;  // A later life has knocked.
+    bool proposed = false;  // Its failure may be agreed at any moment: no way back.
   };
   void lead();
   void succeed();

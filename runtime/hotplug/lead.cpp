@@ -118,7 +118,8 @@ void Core::Impl::weigh() {
   }
   for (auto at = exclusions_.begin(); at != exclusions_.end();) {
     const Exclusion& exclusion = at->second;
-    const bool stands = exclusion.proven || exclusion.replaced || accused.count(at->first) != 0;
+    const bool stands = exclusion.proven || exclusion.replaced || exclusion.proposed ||
+                        accused.count(at->first) != 0;
     changed |= !stands;
     at = stands ? std::next(at) : exclusions_.erase(at);
   }
@@ -131,8 +132,9 @@ bool Core::Impl::propose_failures() {
   // A leader before us that was deposed, not silent, may have gone on for so long.
   const TimePoint sole = leading_since_ + options_.log.election;
   std::vector<Change> changes;
-  for (const auto& [peer, exclusion] : exclusions_) {
+  for (auto& [peer, exclusion] : exclusions_) {
     if (exclusion.proven || now_ >= std::max(exclusion.since, sole) + wait) {
+      exclusion.proposed = true;
       changes.push_back({ChangeKind::fail, peer, {}});
     }
   }

@@ -36,7 +36,7 @@ class Chaos {
   ChaosResult run() {
     const TimePoint end = world_.now() + seconds(40);
     while (world_.now() < end && good()) {
-      world_.run_for(milliseconds(random().between(10, 2500)));
+      world_.run_for(milliseconds(random().between(1, 1800)));
       if (good()) misfortune();
     }
     calm();
@@ -93,7 +93,7 @@ class Chaos {
   void kill(std::uint32_t node) {
     if (!world_.alive(node)) return;
     const bool counts = !world_.over(node);
-    if (counts && (!world_.quorum_without(node) || world_.voters_change())) return;
+    if (counts && !world_.may_lose(node)) return;
     world_.kill(node, random().chance(400));
     // Until the leader misses it, the leader may give up another voter.
     if (counts) world_.run_for(milliseconds(300));

@@ -68,6 +68,20 @@ bool HotplugWorld::voters_change() const {
          nodes_[leader].core->voters().size() != wanted;
 }
 
+// Whether the leader's voters keep a majority without `node` and without all that may be excluded:
+// the stopped, the cut off, those without a lease.
+bool HotplugWorld::may_lose(std::uint32_t node) const {
+  const std::uint32_t leader = coordinator();
+  if (leader == size() || voters_change() || !quorum_without(node)) return false;
+  const std::vector<NodeId> voters = nodes_[leader].core->voters();
+  std::size_t good = 0;
+  for (const NodeId voter : voters) {
+    const std::uint32_t i = voter.value;
+    good += i != node && serves(i) && groups_[i] == groups_[leader];
+  }
+  return good * 2 > voters.size();
+}
+
 bool HotplugWorld::quorum_without(std::uint32_t node) const {
   bool any = false;
   for (std::uint32_t i = 0; i < size(); ++i) {

@@ -62,6 +62,7 @@ class HotplugWorld {
   // `node`.
   bool quorum_without(std::uint32_t node) const;
   bool voters_change() const;
+  bool may_lose(std::uint32_t node) const;
   std::uint32_t coordinator() const;  // size(): none.
   // All that run serve, in one view that has them all.
   bool settled() const;
