@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "krg/log/log.h"
 #include "raft_io.h"
@@ -68,6 +70,14 @@ class Log::Impl {
 
  private:
   void install_callbacks() noexcept;
+  // In the configuration; nullptr if this server is not in it.
+  raft_server* own_record() noexcept {
+    for (unsigned i = 0; i < raft_.configuration.n; ++i) {
+      raft_server& server = raft_.configuration.servers[i];
+      if (server.id == self_.value) return &server;
+    }
+    return nullptr;
+  }
   void after() {
     io_.pump();
     // Echoes of an earlier leadership tell nothing about this one.
@@ -151,7 +161,13 @@ void Log::Impl::receive(ServerId from, wire::Bytes bytes, TimePoint now) {
   if (!received)
     return KRG_WARN("a malformed message of the log from node {}", node_of(from).value);
   io_.set_now(now);
+  // libraft 0.15 lets only a server that knows it is a voter give its vote. Raft asks for more: one
+  // that has been promoted may not have heard it, and the leader that did so, alone before, could
+  // never be elected again (Ongaro 4.2.2).
+  raft_server* const own = received->message.type == RAFT_IO_REQUEST_VOTE ? own_record() : nullptr;
+  const int role = own == nullptr ? 0 : std::exchange(own->role, RAFT_VOTER);
   io_.receive(from, std::move(*received));
+  if (own != nullptr) own->role = role;
   after();
 }
 
