@@ -70,6 +70,7 @@ class Log::Impl {
 
  private:
   void install_callbacks() noexcept;
+  void receive_vote_request(ServerId from, Received received);
   // In the configuration; nullptr if this server is not in it.
   raft_server* own_record() noexcept {
     for (unsigned i = 0; i < raft_.configuration.n; ++i) {
@@ -161,14 +162,27 @@ void Log::Impl::receive(ServerId from, wire::Bytes bytes, TimePoint now) {
   if (!received)
     return KRG_WARN("a malformed message of the log from node {}", node_of(from).value);
   io_.set_now(now);
-  // libraft 0.15 lets only a server that knows it is a voter give its vote. Raft asks for more: one
-  // that has been promoted may not have heard it, and the leader that did so, alone before, could
-  // never be elected again (Ongaro 4.2.2).
-  raft_server* const own = received->message.type == RAFT_IO_REQUEST_VOTE ? own_record() : nullptr;
-  const int role = own == nullptr ? 0 : std::exchange(own->role, RAFT_VOTER);
-  io_.receive(from, std::move(*received));
-  if (own != nullptr) own->role = role;
+  if (received->message.type == RAFT_IO_REQUEST_VOTE) {
+    receive_vote_request(from, std::move(*received));
+  } else {
+    io_.receive(from, std::move(*received));
+  }
   after();
+}
+
+// libraft 0.15 lets only a server that knows it is a voter give its vote, and only such a one ever
+// stops believing in a silent leader. Raft asks for more: one that has been promoted may not have
+// heard it, and the leader that did so, alone before, could never be elected again (Ongaro 4.2.2).
+void Log::Impl::receive_vote_request(ServerId from, Received received) {
+  raft_server* const own = own_record();
+  const bool learner = own != nullptr && own->role != RAFT_VOTER;
+  if (learner && raft_.state == RAFT_FOLLOWER &&
+      io_.io()->time(io_.io()) - raft_.election_timer_start >= raft_.election_timeout) {
+    raft_.follower_state.current_leader.id = 0;
+  }
+  const int role = learner ? std::exchange(own->role, RAFT_VOTER) : 0;
+  io_.receive(from, std::move(received));
+  if (learner) own->role = role;
 }
 
 void Log::Impl::tick(TimePoint now) {
