@@ -65,6 +65,7 @@ class Log::Impl {
   bool is_leader() const noexcept { return !paused_ && raft_.state == RAFT_LEADER; }
   raft_term term() const noexcept { return raft_.current_term; }
   bool change_pending() const noexcept;
+  bool caught_up(ServerId server) const noexcept;
   bool would_go_on(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
@@ -282,6 +283,15 @@ TimePoint Log::Impl::lease_until(TimePoint now) const {
   return heard + election - election * (2 * kDriftPerMille) / 1000 - kRounding;
 }
 
+bool Log::Impl::caught_up(ServerId server) const noexcept {
+  if (!is_leader()) return false;
+  for (unsigned i = 0; i < raft_.configuration.n; ++i) {
+    if (raft_.configuration.servers[i].id != server.value) continue;
+    return raft_.leader_state.progress[i].match_index == raft_last_index(const_cast<raft*>(&raft_));
+  }
+  return false;
+}
+
 bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) const {
   std::size_t voters = 0;
   std::size_t fresh = 0;
@@ -328,6 +338,7 @@ bool Log::is_leader() const noexcept { return impl_->is_leader(); }
 std::uint64_t Log::term() const noexcept { return impl_->term(); }
 TimePoint Log::lease_until(TimePoint now) const { return impl_->lease_until(now); }
 bool Log::change_pending() const noexcept { return impl_->change_pending(); }
+bool Log::caught_up(ServerId server) const noexcept { return impl_->caught_up(server); }
 bool Log::would_go_on(ServerId without, Duration window, TimePoint now) const {
   return impl_->would_go_on(without, window, now);
 }

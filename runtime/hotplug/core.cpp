@@ -192,7 +192,14 @@ void Core::Impl::apply(wire::Bytes bytes) {
     if (log_.is_leader()) confirmed_term_ = log_.term();
   }
   // Another may have told it first.
-  if (log_version_ == roster_.version + 1) take_command(*command);
+  if (log_version_ == roster_.version + 1) return take_command(*command);
+  if (log_version_ <= roster_.version || command->whole.empty()) return;
+  Result<Roster> whole = wire::decode<Roster>(command->whole);
+  if (!whole) return;
+  whole->version = log_version_;
+  Update update;
+  update.whole.push_back(*std::move(whole));
+  take(update);
 }
 
 std::vector<std::byte> Core::Impl::snapshot() {
@@ -240,6 +247,7 @@ void Core::Impl::take_command(const Command& command) {
   const cluster::View before = roster_.view();
   hotplug::apply(roster_, command);
   history_.push_back(command);
+  history_.back().whole.clear();  // Whoever needs it asks for the whole anyway.
   if (history_.size() > kHistory) history_.pop_front();
   roster_changed(&command, before);
 }

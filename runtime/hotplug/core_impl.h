@@ -176,7 +176,9 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   // As the coordinator.
   std::uint64_t leading_term_ = 0, confirmed_term_ = 0, serial_ = 0;
   bool in_flight_ = false;
-  TimePoint leading_since_{}, resigned_at_{Duration(std::int64_t{-1} << 40)};
+  std::uint64_t restated_term_ = 0;
+  std::vector<std::byte> restate_;  // Goes with the next command.
+  TimePoint leading_since_{}, resigned_at_{};
   detector::Verdicts verdicts_;
   std::map<Peer, Exclusion> exclusions_;
   std::uint64_t generation_ = 0;

@@ -67,7 +67,7 @@ void Core::Impl::succeed() {
 
 void Core::Impl::begin_leading() {
   leading_term_ = log_.term();
-  leading_since_ = now_;
+  leading_since_ = resigned_at_ = now_;
   in_flight_ = false;
   generation_ = 0;
   exclusions_.clear();
@@ -86,7 +86,8 @@ void Core::Impl::publish() {
 }
 
 bool Core::Impl::propose(std::vector<Change> changes, std::uint64_t round) {
-  const Command command{roster_.epoch, me_, ++serial_, round, std::move(changes)};
+  const Command command{
+      roster_.epoch, me_, ++serial_, round, std::move(changes), std::exchange(restate_, {})};
   in_flight_ = true;  // Before: a lone voter applies it at once.
   const std::vector<std::byte> bytes = wire::encode(command);
   if (log_.propose(bytes, now_)) return true;
@@ -229,7 +230,7 @@ void Core::Impl::start_round() {
   prepare.key = {log_.term(), generation_ + 1};
   prepare.version = roster_.version;
   prepare.limit_ns = limit.count();
-  prepare.command = Command{roster_.epoch, me_, 0, prepare.round, std::move(changes)};
+  prepare.command = Command{roster_.epoch, me_, 0, prepare.round, std::move(changes), {}};
   begin_round(prepare, kNoNode);
   publish();
 }
@@ -266,7 +267,8 @@ void Core::Impl::resign() {
   for (const agreement::Server& server : log_.servers()) {
     const Peer peer = peer_of(server.id);
     const bool fit = server.role == Role::voter && peer != me_ && roster_.has_member(peer) &&
-                     roster_.find(peer.node)->member.state == NodeState::online;
+                     roster_.find(peer.node)->member.state == NodeState::online &&
+                     log_.caught_up(server.id);
     if (!fit) continue;
     resigned_at_ = now_;
     return send(Kind::succeed, peer.node, peer.incarnation, Succeed{log_.term()});
@@ -330,6 +332,12 @@ void Core::Impl::tend_voters() {
     if (chosen == nullptr || (new_host && hosts.count(chosen->member.host) != 0)) chosen = &record;
   }
   if (chosen == nullptr) return;
+  if (restated_term_ != log_.term()) {
+    restated_term_ = log_.term();
+    restate_ = wire::encode(roster_);
+    propose({}, 0);
+    return;
+  }
   static_cast<void>(log_.add_learner(
       agreement::server_of(chosen->member.node, chosen->member.incarnation), now_));
 }

@@ -98,6 +98,8 @@ class Log {
   // Until when no other server can have become leader; in the past if unknown.
   TimePoint lease_until(TimePoint now) const;
   bool change_pending() const noexcept;
+  // As the leader: whether `server` has stored all that this one has.
+  bool caught_up(ServerId server) const noexcept;
   // As the leader: whether most of the voters but `without` have answered within `window`.
   bool would_go_on(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;

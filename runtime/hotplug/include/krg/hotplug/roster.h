@@ -53,8 +53,11 @@ struct Command {
   std::uint64_t serial = 0;  // Of this proposer.
   std::uint64_t round = 0;   // That prepared it; 0 = none.
   std::vector<Change> changes;
+  // The encoded Roster before this command, now and then: a voter that joined the log later knows
+  // its commands, but not what they began with.
+  std::vector<std::byte> whole;
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.base, m.proposer, m.serial, m.round, m.changes);
+    visit(m.base, m.proposer, m.serial, m.round, m.changes, m.whole);
   }
 };
 
