@@ -32,7 +32,7 @@ class Log::Impl {
     install_callbacks();
     const std::string address = std::to_string(self.value);
     usable_ = raft_init(&raft_, io_.io(), &fsm_, self.value, address.c_str()) == 0;
-    io_.is_present_term = [this](raft_term term) { return term == raft_.current_term; };
+    io_.server = &raft_;
     raft_set_election_timeout(&raft_, static_cast<unsigned>(options.election.count()));
     raft_set_heartbeat_timeout(&raft_, static_cast<unsigned>(options.heartbeat.count()));
     raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(options.election.count()));
@@ -71,6 +71,7 @@ class Log::Impl {
 
  private:
   void install_callbacks() noexcept;
+  bool learn_term(const Received& received) noexcept;
   void receive_vote_request(ServerId from, Received received);
   // In the configuration; nullptr if this server is not in it.
   raft_server* own_record() noexcept {
@@ -99,7 +100,7 @@ class Log::Impl {
   bool usable_ = false, closing_ = false, started_ = false;
   bool changing_ = false, paused_ = false;
   raft_term leader_term_ = 0;
-  TimePoint leader_since_{};
+  TimePoint leader_since_{}, took_over_at_{};
 };
 
 void Log::Impl::install_callbacks() noexcept {
@@ -163,12 +164,25 @@ void Log::Impl::receive(ServerId from, wire::Bytes bytes, TimePoint now) {
   if (!received)
     return KRG_WARN("a malformed message of the log from node {}", node_of(from).value);
   io_.set_now(now);
+  if (learn_term(*received)) return;
   if (received->message.type == RAFT_IO_REQUEST_VOTE) {
     receive_vote_request(from, std::move(*received));
   } else {
     io_.receive(from, std::move(*received));
   }
   after();
+}
+
+// libraft 0.15 refuses a request of an earlier term before the vote without saying its own term:
+// the candidate with the longer log would ask in vain for ever. True: there is nothing more to it.
+bool Log::Impl::learn_term(const Received& received) noexcept {
+  const bool refused = received.message.type == RAFT_IO_REQUEST_VOTE_RESULT &&
+                       !received.message.request_vote_result.vote_granted;
+  const bool asking = raft_.state == RAFT_CANDIDATE && raft_.candidate_state.in_pre_vote;
+  if (!refused || !asking || received.stamps.current_term <= raft_.current_term) return false;
+  raft_.current_term = received.stamps.current_term;
+  raft_.voted_for = 0;
+  return true;
 }
 
 // libraft 0.15 lets only a server that knows it is a voter give its vote, and only such a one ever
@@ -189,6 +203,13 @@ void Log::Impl::receive_vote_request(ServerId from, Received received) {
 void Log::Impl::tick(TimePoint now) {
   if (!started_ || paused_ || raft_.state == RAFT_UNAVAILABLE) return;
   io_.set_now(now);
+  // One that asked to succeed and was not elected asks again, but like all others: libraft would go
+  // on to depose every leader.
+  if (raft_.state == RAFT_CANDIDATE && raft_.candidate_state.disrupt_leader &&
+      now > took_over_at_ + options_.election / 2) {
+    raft_.candidate_state.disrupt_leader = false;
+    raft_.candidate_state.in_pre_vote = true;
+  }
   io_.tick();
   after();
 }
@@ -245,6 +266,7 @@ Status Log::Impl::change(ServerId server, TimePoint now, Role role) {
 void Log::Impl::take_over(TimePoint now) {
   if (!started_ || paused_ || leader() == ServerId{}) return;
   io_.set_now(now);
+  took_over_at_ = now;
   // libraft obeys only if its log ends exactly as the leader's is said to end.
   raft_timeout_now request{raft_.current_term, raft_last_index(&raft_), 0};
   const raft_log& log = raft_.log;

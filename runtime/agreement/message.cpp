@@ -11,8 +11,10 @@ using std::uint8_t;
 
 struct Head {
   uint8_t type = 0;
-  uint64_t sent = 0, echo = 0, term = 0;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.type, m.sent, m.echo, m.term); }
+  uint64_t sent = 0, echo = 0, current_term = 0, term = 0;
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.type, m.sent, m.echo, m.current_term, m.term);
+  }
 };
 struct Entry {
   uint64_t term = 0;
@@ -64,7 +66,8 @@ wire::Bytes bytes_of(const raft_buffer& buffer) {
 template <class Body>
 std::vector<std::byte> join(const raft_message& message, const Stamps& stamps, uint64_t term,
                             const Body& body) {
-  const Head head{static_cast<uint8_t>(message.type), stamps.sent, stamps.echo, term};
+  const Head head{static_cast<uint8_t>(message.type), stamps.sent, stamps.echo, stamps.current_term,
+                  term};
   std::vector<std::byte> bytes(wire::encoded_size(head) + wire::encoded_size(body));
   wire::Encoder out{bytes};
   wire::put(out, head);
@@ -232,7 +235,7 @@ std::optional<Received> decode(wire::Bytes bytes) {
   wire::get(in, head);
   if (!in.ok()) return std::nullopt;
   Received received;
-  received.stamps = {head.sent, head.echo};
+  received.stamps = {head.sent, head.echo, head.current_term};
   received.message.type = head.type;
   if (!decode_body(received.message, in, head.term)) return std::nullopt;
   return received;

@@ -15,6 +15,7 @@ namespace krg::agreement {
 struct Stamps {
   std::uint64_t sent = 0;
   std::uint64_t echo = 0;
+  std::uint64_t current_term = 0;  // The sender's; a message about a vote may speak of another.
 };
 
 std::vector<std::byte> encode(const raft_message& message, const Stamps& stamps);

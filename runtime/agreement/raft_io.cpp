@@ -94,7 +94,7 @@ void RaftIo::install_callbacks() noexcept {
 
 int RaftIo::send(raft_io_send* request, const raft_message* message, raft_io_send_cb done) {
   if (!closed_) {
-    Stamps stamps{count(now_), 0};
+    Stamps stamps{count(now_), 0, server->current_term};
     const auto heard = heard_.find(message->server_id);
     if (heard != heard_.end()) stamps.echo = heard->second;
     sink_.send(ServerId{message->server_id}, encode(*message, stamps));
@@ -161,7 +161,7 @@ void RaftIo::note_echo(ServerId from, const Received& received) {
     heard = std::max(heard, received.stamps.sent);
   }
   if (message.type == RAFT_IO_APPEND_ENTRIES_RESULT &&
-      is_present_term(message.append_entries_result.term)) {
+      message.append_entries_result.term == server->current_term) {
     std::uint64_t& echoed = echoed_[from.value];
     echoed = std::max(echoed, received.stamps.echo);
   }

@@ -36,8 +36,8 @@ class RaftIo {
   // The latest of our clocks that `server` has echoed.
   TimePoint echoed(ServerId server) const noexcept;
   void forget_echoes() noexcept { echoed_.clear(); }
-  // Only of answers that were given in this term.
-  std::function<bool(raft_term)> is_present_term;
+  // Whose interface this is.
+  const raft* server = nullptr;
 
  private:
   static RaftIo& of(const raft_io* io) noexcept { return *static_cast<RaftIo*>(io->impl); }
