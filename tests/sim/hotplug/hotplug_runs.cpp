@@ -1,16 +1,22 @@
-// sim_hotplug_runs [--seeds FIRST-LAST]: many runs of random misfortune; exit code 1
-// and the seed if one breaks a rule.
+// What takes longer than a test may:
+//   sim_hotplug_runs [--seeds FIRST-LAST]    runs of random misfortune; exit code 1 and the seed if
+//                                            one breaks a rule
+//   sim_hotplug_runs --loss NODES SECONDS    detectors under 1 % loss; exit code 1 if one is
+//   expelled
 #include <fmt/format.h>
 
 #include <charconv>
 #include <chrono>
 #include <string_view>
-#include <utility>
+#include <vector>
 
+#include "detector_world.h"
 #include "hotplug_chaos.h"
 #include "krg/log/log.h"
 
 namespace {
+
+using Seconds = std::chrono::duration<double>;
 
 bool number(std::string_view text, std::uint64_t& value) {
   const auto [end, bad] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -23,32 +29,51 @@ bool range(std::string_view text, std::uint64_t& first, std::uint64_t& last) {
   return number(text.substr(0, dash), first) && number(text.substr(dash + 1), last);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::uint64_t first = 1, last = 500;
-  for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) == "--seeds" && i + 1 < argc && range(argv[i + 1], first, last)) {
-      ++i;
-      continue;
-    }
-    fmt::print(stderr, "usage: sim_hotplug_runs [--seeds FIRST-LAST]\n");
-    return 2;
-  }
-  krg::log::set_level(krg::log::Level::error);
+int run_seeds(std::uint64_t first, std::uint64_t last) {
   const auto begun = std::chrono::steady_clock::now();
   std::uint64_t bad = 0, views = 0, trace = 0;
-  for (std::uint64_t seed = first; seed <= last; ++seed) {
+  for (std::uint64_t seed = first; seed <= last && bad < 10; ++seed) {
     const krg::testing::ChaosResult result = krg::testing::run_chaos(seed);
     views += result.views;
     trace = trace * 31 + result.trace;
     if (result.good) continue;
     ++bad;
     fmt::print("seed {}: {}\n  replay: sim_hotplug_runs --seeds {}\n", seed, result.text, seed);
-    if (bad >= 10) break;
   }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  const Seconds took = std::chrono::steady_clock::now() - begun;
   fmt::print("seeds {}-{}: {} bad, {} views, trace {:016x}, {:.1f} s\n", first, last, bad, views,
              trace, took.count());
   return bad == 0 ? 0 : 1;
+}
+
+int run_loss(std::uint64_t nodes, std::uint64_t seconds) {
+  const auto begun = std::chrono::steady_clock::now();
+  krg::testing::DetectorWorld world(static_cast<std::uint32_t>(nodes), 1);
+  world.set_loss(10);
+  world.run_for(std::chrono::seconds(seconds));
+  std::uint64_t sent = 0;
+  for (std::uint32_t node = 0; node < nodes; ++node) sent += world.sent(node);
+  const Seconds took = std::chrono::steady_clock::now() - begun;
+  fmt::print("{} nodes, {} s, 1 % loss: {} expelled, {:.1f} datagrams a node a second, {:.1f} s\n",
+             nodes, seconds, world.verdicts(),
+             static_cast<double>(sent) / static_cast<double>(nodes * seconds), took.count());
+  return world.verdicts() == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> args(argv + 1, argv + argc);
+  std::uint64_t first = 1, last = 500;
+  krg::log::set_level(krg::log::Level::error);
+  if (args.empty()) return run_seeds(first, last);
+  if (args.size() == 2 && args[0] == "--seeds" && range(args[1], first, last)) {
+    return run_seeds(first, last);
+  }
+  if (args.size() == 3 && args[0] == "--loss" && number(args[1], first) && number(args[2], last) &&
+      first > 1 && first <= 65535 && last > 0) {
+    return run_loss(first, last);
+  }
+  fmt::print(stderr, "usage: sim_hotplug_runs [--seeds FIRST-LAST | --loss NODES SECONDS]\n");
+  return 2;
 }
