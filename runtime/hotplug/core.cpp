@@ -325,7 +325,16 @@ void Core::Impl::end(Errc why) {
 
 void Core::Impl::accuse(const Peer& subject, detector::Evidence evidence) noexcept {
   if (!roster_.has_member(subject)) return;
-  if (evidence == detector::Evidence::ended) ended_.insert(subject);
+  const bool news = evidence == detector::Evidence::ended && ended_.insert(subject).second;
+  if (news && subject.node == roster_.coordinator) {
+    // Nobody is there to ask others to look: those that could take its place, and those who watch.
+    for (const agreement::Server& server : log_.servers()) {
+      send(Kind::probe, peer_of(server.id).node, peer_of(server.id).incarnation, Probe{subject});
+    }
+    for (const NodeId observer : rings_->observers_of(subject.node)) {
+      send_to(Kind::probe, observer, Probe{subject});
+    }
+  }
   const Report report{subject, evidence};
   if (leads()) return on_report(me_.node, report);
   if (roster_.coordinator != kNoNode) send_to(Kind::report, roster_.coordinator, report);

@@ -1,10 +1,12 @@
 // What takes longer than a test may:
 //   sim_hotplug_runs [--seeds FIRST-LAST]    runs of random misfortune; exit code 1 and the seed if
 //                                            one breaks a rule
+//   sim_hotplug_runs --times NODES           how long it takes until a node is out of the view
 //   sim_hotplug_runs --loss NODES SECONDS    detectors under 1 % loss; exit code 1 if one is
 //   expelled
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <string_view>
@@ -12,6 +14,7 @@
 
 #include "detector_world.h"
 #include "hotplug_chaos.h"
+#include "hotplug_world.h"
 #include "krg/log/log.h"
 
 namespace {
@@ -60,6 +63,48 @@ int run_loss(std::uint64_t nodes, std::uint64_t seconds) {
   return world.verdicts() == 0 ? 0 : 1;
 }
 
+// Of ten seeds; -1: it never was, within ten seconds.
+double longest(std::uint32_t nodes, bool coordinator, bool killed) {
+  using krg::testing::HotplugWorld;
+  double most = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    krg::testing::HotplugWorldOptions options;
+    options.seed = seed;
+    options.nodes = nodes;
+    HotplugWorld world(options);
+    world.run_until([&] { return world.settled(); }, std::chrono::seconds(10));
+    world.run_for(std::chrono::milliseconds(2000 + world.random().below(300)));
+    const std::uint32_t leader = world.coordinator();
+    if (leader >= nodes) return -1;
+    const std::uint32_t victim = coordinator ? leader : (leader + nodes / 2) % nodes;
+    const krg::TimePoint begun = world.now();
+    if (killed) {
+      world.kill(victim, false);
+    } else {
+      std::vector<unsigned> groups(nodes);
+      groups[victim] = 1;
+      world.partition(groups);
+    }
+    const krg::detector::Peer peer{krg::NodeId{victim}, krg::Incarnation{1}};
+    if (!world.run_until([&] { return !world.newest().has_member(peer); },
+                         std::chrono::seconds(10))) {
+      return -1;
+    }
+    most = std::max(most, static_cast<double>((world.now() - begun).count()) / 1e6);
+  }
+  return most;
+}
+
+int run_times(std::uint64_t nodes) {
+  const auto count = static_cast<std::uint32_t>(nodes);
+  fmt::print(
+      "{} nodes, longest of 10 seeds until out of the view: killed {:.1f} ms, coordinator "
+      "killed {:.1f} ms, cut off {:.0f} ms, coordinator cut off {:.0f} ms\n",
+      nodes, longest(count, false, true), longest(count, true, true), longest(count, false, false),
+      longest(count, true, false));
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,10 +115,16 @@ int main(int argc, char** argv) {
   if (args.size() == 2 && args[0] == "--seeds" && range(args[1], first, last)) {
     return run_seeds(first, last);
   }
+  if (args.size() == 2 && args[0] == "--times" && number(args[1], first) && first > 1 &&
+      first <= 65535) {
+    return run_times(first);
+  }
   if (args.size() == 3 && args[0] == "--loss" && number(args[1], first) && number(args[2], last) &&
       first > 1 && first <= 65535 && last > 0) {
     return run_loss(first, last);
   }
-  fmt::print(stderr, "usage: sim_hotplug_runs [--seeds FIRST-LAST | --loss NODES SECONDS]\n");
+  fmt::print(
+      stderr,
+      "usage: sim_hotplug_runs [--seeds FIRST-LAST | --times NODES | --loss NODES SECONDS]\n");
   return 2;
 }

@@ -1,5 +1,5 @@
 // Goal    what membership promises, one promise a test.
-// Method  cores in virtual time with drifting clocks; the rules of hotplug_rules.cpp hold throughout.
+// Method  cores in virtual time with drifting clocks; hotplug_rules.cpp holds throughout.
 #include <gtest/gtest.h>
 
 #include <algorithm>

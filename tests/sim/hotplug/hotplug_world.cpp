@@ -242,8 +242,14 @@ void HotplugWorld::kill(std::uint32_t node, bool with_host) {
   slot.stopped = false;
   slot.host_dead = with_host;
   if (with_host) return;
-  for (std::uint32_t i = 0; i < size(); ++i) {
-    if (!alive(i) || !reaches(i, node) || !random_.chance(600)) continue;
+  // Those that had a connection to it: at least one.
+  bool told = false;
+  const auto begin = static_cast<std::uint32_t>(random_.below(size()));
+  for (std::uint32_t n = 0; n < size(); ++n) {
+    const std::uint32_t i = (begin + n) % size();
+    if (!alive(i) || stopped(i) || over(i) || !reaches(i, node)) continue;
+    if (told && random_.chance(400)) continue;
+    told = true;
     const hotplug::Peer peer{NodeId{node}, Incarnation{slot.incarnation}};
     post(microseconds(random_.between(2000, 4000)), [this, i, life = nodes_[i].life, peer] {
       at_node(i, life, [this, i, peer] { nodes_[i].core->fabric_down(peer, local(nodes_[i])); });
