@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -35,9 +36,7 @@ class Log::Impl {
     io_.server = &raft_;
     raft_set_election_timeout(&raft_, static_cast<unsigned>(options.election.count()));
     raft_set_heartbeat_timeout(&raft_, static_cast<unsigned>(options.heartbeat.count()));
-    raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(options.election.count()));
-    raft_set_snapshot_threshold(&raft_, options.snapshot_every);
-    raft_set_snapshot_trailing(&raft_, options.snapshot_every);
+    raft_set_snapshot_threshold(&raft_, std::numeric_limits<unsigned>::max());
     raft_set_pre_vote(&raft_, true);
     raft_set_max_catch_up_rounds(&raft_, 5);
     raft_set_max_catch_up_round_duration(&raft_, 1000);
@@ -112,28 +111,8 @@ void Log::Impl::install_callbacks() noexcept {
     }
     return 0;
   };
-  fsm_.snapshot = [](raft_fsm* fsm, raft_buffer** buffers, unsigned* n) {
-    const std::vector<std::byte> bytes = static_cast<Impl*>(fsm->data)->sink_.snapshot();
-    *buffers = static_cast<raft_buffer*>(raft_malloc(sizeof(raft_buffer)));
-    void* const data = raft_malloc(bytes.size() + 1);
-    if (*buffers == nullptr || data == nullptr) {
-      raft_free(*buffers);
-      raft_free(data);
-      return RAFT_NOMEM;
-    }
-    std::copy(bytes.begin(), bytes.end(), static_cast<std::byte*>(data));
-    **buffers = {data, bytes.size()};
-    *n = 1;
-    return 0;
-  };
-  fsm_.restore = [](raft_fsm* fsm, raft_buffer* snapshot) {
-    auto& self = *static_cast<Impl*>(fsm->data);
-    if (!self.closing_) {
-      self.sink_.restore({static_cast<const std::byte*>(snapshot->base), snapshot->len});
-    }
-    raft_free(snapshot->base);
-    return 0;
-  };
+  fsm_.snapshot = [](raft_fsm*, raft_buffer**, unsigned*) -> int { return RAFT_INVALID; };
+  fsm_.restore = [](raft_fsm*, raft_buffer*) -> int { return RAFT_INVALID; };
 }
 
 Status Log::Impl::start(const std::vector<ServerId>& voters) {

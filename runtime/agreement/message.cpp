@@ -45,19 +45,6 @@ struct Voted {
   uint8_t pre = 0;
   static void wire_fields(auto& m, auto&& visit) { visit(m.granted, m.pre); }
 };
-struct ServerRecord {
-  uint64_t id = 0;
-  uint8_t role = 0;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.id, m.role); }
-};
-struct Install {
-  uint64_t last_index = 0, last_term = 0, conf_index = 0;
-  std::vector<ServerRecord> servers;
-  wire::Bytes data;
-  static void wire_fields(auto& m, auto&& visit) {
-    visit(m.last_index, m.last_term, m.conf_index, m.servers, m.data);
-  }
-};
 
 wire::Bytes bytes_of(const raft_buffer& buffer) {
   return {static_cast<const std::byte*>(buffer.base), buffer.len};
@@ -82,14 +69,6 @@ Append append_of(const raft_append_entries& m) {
         {m.entries[i].term, static_cast<uint8_t>(m.entries[i].type), bytes_of(m.entries[i].buf)});
   }
   return append;
-}
-
-Install install_of(const raft_install_snapshot& m) {
-  Install install{m.last_index, m.last_term, m.conf_index, {}, bytes_of(m.data)};
-  for (unsigned i = 0; i < m.conf.n; ++i) {
-    install.servers.push_back({m.conf.servers[i].id, static_cast<uint8_t>(m.conf.servers[i].role)});
-  }
-  return install;
 }
 
 // All entries' data in one piece of memory, each aligned: libraft frees the first one's batch.
@@ -123,28 +102,6 @@ bool fill(raft_append_entries& into, const Append& from) {
     into.entries[i].batch = batch;
     at += (entry.data.size() + kAlign - 1) / kAlign * kAlign;
   }
-  return true;
-}
-
-bool fill(raft_install_snapshot& into, const Install& from) {
-  into.last_index = from.last_index;
-  into.last_term = from.last_term;
-  into.conf_index = from.conf_index;
-  raft_configuration_init(&into.conf);
-  for (const ServerRecord& server : from.servers) {
-    const std::string address = std::to_string(server.id);
-    if (raft_configuration_add(&into.conf, server.id, address.c_str(), server.role) != 0) {
-      raft_configuration_close(&into.conf);
-      return false;
-    }
-  }
-  into.data.len = from.data.size();
-  into.data.base = raft_malloc(from.data.size() + 1);
-  if (into.data.base == nullptr) {
-    raft_configuration_close(&into.conf);
-    return false;
-  }
-  if (!from.data.empty()) std::memcpy(into.data.base, from.data.data(), from.data.size());
   return true;
 }
 
@@ -191,11 +148,7 @@ bool decode_body(raft_message& m, wire::Decoder& in, uint64_t term) {
       m.request_vote_result.pre_vote = static_cast<raft_tribool>(body.pre);
       return good;
     }
-    case RAFT_IO_INSTALL_SNAPSHOT: {
-      Install body;
-      m.install_snapshot.term = term;
-      return get_rest(in, body) && fill(m.install_snapshot, body);
-    }
+    // Nobody has a snapshot to send: see log.h.
     // Nobody asks another to take over: a late request would break the leader's lease.
     default:
       return false;
@@ -222,8 +175,6 @@ std::vector<std::byte> encode(const raft_message& m, const Stamps& stamps) {
       const raft_request_vote_result& r = m.request_vote_result;
       return join(m, stamps, r.term, Voted{r.vote_granted, static_cast<uint8_t>(r.pre_vote)});
     }
-    case RAFT_IO_INSTALL_SNAPSHOT:
-      return join(m, stamps, m.install_snapshot.term, install_of(m.install_snapshot));
     default:
       return {};
   }

@@ -11,10 +11,6 @@ std::uint64_t count(TimePoint t) noexcept {
   return static_cast<std::uint64_t>(t.since_origin.count());
 }
 
-bool from_leader(const raft_message& message) noexcept {
-  return message.type == RAFT_IO_APPEND_ENTRIES || message.type == RAFT_IO_INSTALL_SNAPSHOT;
-}
-
 }  // namespace
 
 RaftIo::RaftIo(ServerId self, LogSink& sink, TimePoint now) : self_(self), sink_(sink), now_(now) {
@@ -72,18 +68,11 @@ void RaftIo::install_callbacks() noexcept {
   };
   io_.send = [](raft_io* io, raft_io_send* request, const raft_message* message,
                 raft_io_send_cb done) { return of(io).send(request, message, done); };
-  io_.snapshot_put = [](raft_io* io, unsigned, raft_io_snapshot_put* request,
-                        const raft_snapshot* snapshot, raft_io_snapshot_put_cb done) {
-    const int status = of(io).put_snapshot(*snapshot);
-    of(io).waiting_.emplace_back([request, done, status] { done(request, status); });
-    return 0;
-  };
-  io_.snapshot_get = [](raft_io* io, raft_io_snapshot_get* request, raft_io_snapshot_get_cb done) {
-    of(io).waiting_.emplace_back([io, request, done] {
-      raft_snapshot* const snapshot = of(io).get_snapshot();
-      done(request, snapshot, snapshot == nullptr ? RAFT_NOTFOUND : 0);
-    });
-    return 0;
+  // Never asked for: see log.h.
+  io_.snapshot_put = [](raft_io*, unsigned, raft_io_snapshot_put*, const raft_snapshot*,
+                        raft_io_snapshot_put_cb) -> int { return RAFT_INVALID; };
+  io_.snapshot_get = [](raft_io*, raft_io_snapshot_get*, raft_io_snapshot_get_cb) -> int {
+    return RAFT_INVALID;
   };
   io_.time = [](raft_io* io) -> raft_time { return count(of(io).now_) / 1000000; };
   io_.random = [](raft_io* io, int min, int max) {
@@ -103,49 +92,6 @@ int RaftIo::send(raft_io_send* request, const raft_message* message, raft_io_sen
   return 0;
 }
 
-int RaftIo::put_snapshot(const raft_snapshot& snapshot) {
-  has_snapshot_ = true;
-  snapshot_index_ = snapshot.index;
-  snapshot_term_ = snapshot.term;
-  snapshot_configuration_index_ = snapshot.configuration_index;
-  snapshot_servers_.clear();
-  for (unsigned i = 0; i < snapshot.configuration.n; ++i) {
-    const raft_server& server = snapshot.configuration.servers[i];
-    snapshot_servers_.emplace_back(server.id, server.role);
-  }
-  snapshot_data_.clear();
-  for (unsigned i = 0; i < snapshot.n_bufs; ++i) {
-    const auto* const begin = static_cast<const std::byte*>(snapshot.bufs[i].base);
-    snapshot_data_.insert(snapshot_data_.end(), begin, begin + snapshot.bufs[i].len);
-  }
-  return 0;
-}
-
-raft_snapshot* RaftIo::get_snapshot() const {
-  if (!has_snapshot_) return nullptr;
-  auto* const snapshot = static_cast<raft_snapshot*>(raft_calloc(1, sizeof(raft_snapshot)));
-  auto* const buffer = static_cast<raft_buffer*>(raft_calloc(1, sizeof(raft_buffer)));
-  void* const data = raft_malloc(snapshot_data_.size() + 1);
-  if (snapshot == nullptr || buffer == nullptr || data == nullptr) {
-    raft_free(snapshot);
-    raft_free(buffer);
-    raft_free(data);
-    return nullptr;
-  }
-  std::copy(snapshot_data_.begin(), snapshot_data_.end(), static_cast<std::byte*>(data));
-  *buffer = {data, snapshot_data_.size()};
-  snapshot->index = snapshot_index_;
-  snapshot->term = snapshot_term_;
-  snapshot->configuration_index = snapshot_configuration_index_;
-  snapshot->bufs = buffer;
-  snapshot->n_bufs = 1;
-  raft_configuration_init(&snapshot->configuration);
-  for (const auto& [id, role] : snapshot_servers_) {
-    raft_configuration_add(&snapshot->configuration, id, std::to_string(id).c_str(), role);
-  }
-  return snapshot;
-}
-
 void RaftIo::pump() {
   while (!waiting_.empty()) {
     const std::function<void()> next = std::move(waiting_.front());
@@ -156,7 +102,7 @@ void RaftIo::pump() {
 
 void RaftIo::note_echo(ServerId from, const Received& received) {
   const raft_message& message = received.message;
-  if (from_leader(message)) {
+  if (message.type == RAFT_IO_APPEND_ENTRIES) {
     std::uint64_t& heard = heard_[from.value];
     heard = std::max(heard, received.stamps.sent);
   }

@@ -43,8 +43,6 @@ class RaftIo {
   static RaftIo& of(const raft_io* io) noexcept { return *static_cast<RaftIo*>(io->impl); }
   void install_callbacks() noexcept;
   int send(raft_io_send* request, const raft_message* message, raft_io_send_cb done);
-  int put_snapshot(const raft_snapshot& snapshot);
-  raft_snapshot* get_snapshot() const;
   void note_echo(ServerId from, const Received& received);
 
   const ServerId self_;
@@ -58,12 +56,6 @@ class RaftIo {
   std::map<raft_id, std::uint64_t> heard_;   // The stamp of the last message of each leader.
   std::map<raft_id, std::uint64_t> echoed_;  // Ours, as each follower gave it back.
   std::vector<std::byte> bootstrap_;         // The first entry; empty for one that joins.
-  // The last snapshot.
-  bool has_snapshot_ = false;
-  raft_index snapshot_index_ = 0, snapshot_configuration_index_ = 0;
-  raft_term snapshot_term_ = 0;
-  std::vector<std::pair<raft_id, int>> snapshot_servers_;
-  std::vector<std::byte> snapshot_data_;
 };
 
 }  // namespace krg::agreement

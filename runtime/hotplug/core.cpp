@@ -24,12 +24,6 @@ std::vector<agreement::ServerId> first_voters(const cluster::View& view, const O
   return voters;
 }
 
-struct LogSnapshot {
-  std::uint64_t log_version = 0;
-  Roster roster;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.log_version, m.roster); }
-};
-
 }  // namespace
 
 Core::Impl::Impl(const cluster::Member& self, const Options& options,
@@ -199,19 +193,6 @@ void Core::Impl::apply(wire::Bytes bytes) {
   whole->version = log_version_;
   Update update;
   update.whole.push_back(*std::move(whole));
-  take(update);
-}
-
-std::vector<std::byte> Core::Impl::snapshot() {
-  return wire::encode(LogSnapshot{log_version_, roster_});
-}
-
-void Core::Impl::restore(wire::Bytes bytes) {
-  const Result<LogSnapshot> snapshot = wire::decode<LogSnapshot>(bytes);
-  if (!snapshot || !check(snapshot->roster)) return KRG_WARN("a malformed snapshot of the roster");
-  log_version_ = snapshot->log_version;
-  Update update;
-  update.whole.push_back(snapshot->roster);
   take(update);
 }
 

@@ -62,8 +62,6 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   // agreement::LogSink
   void send(agreement::ServerId to, wire::Bytes message) override;
   void apply(wire::Bytes command) override;
-  std::vector<std::byte> snapshot() override;
-  void restore(wire::Bytes snapshot) override;
   std::uint64_t random() override { return sink_.random(); }
   // detector::AccusationSink
   void accuse(const Peer& subject, detector::Evidence evidence) noexcept override;

@@ -21,7 +21,6 @@ HotplugWorldOptions options_for(std::uint64_t seed) {
   options.core.prepare_limit = seconds(2);
   options.core.drain_limit = seconds(3);
   options.core.fan_out = static_cast<unsigned>(random.between(1, 8));
-  options.core.log.snapshot_every = random.chance(500) ? 8 : 64;
   if (random.chance(200)) options.core.two_nodes = hotplug::TwoNodes::no_failover;
   if (random.chance(500)) options.refuse_per_mille = static_cast<unsigned>(random.below(100));
   if (random.chance(500)) options.hang_per_mille = static_cast<unsigned>(random.below(50));

@@ -4,7 +4,9 @@
 //          back is another server, so a vote or an entry that was forgotten in a crash belongs to a
 //          server that never speaks again. Pure: messages and instants come in, messages and
 //          applied commands go out, never from within a call that was not made from outside. The
-//          leader also knows until when no other can have been elected (lease_until).
+//          leader also knows until when no other can have been elected (lease_until). The log is
+//          never cut: commands are small and rare, and libraft 0.15 crashes when it takes back a
+//          change of the voters whose predecessor is only in a snapshot.
 // Threads  the reactor's thread.
 // Blocks   never.
 // Source   Ongaro, "Consensus: bridging theory and practice", 2014 (4.2.3, 6.4.1, 9.6); libraft's
@@ -39,7 +41,6 @@ constexpr Incarnation incarnation_of(ServerId server) noexcept {
 struct LogOptions {
   std::chrono::milliseconds election{600};  // A follower waits once to twice as long.
   std::chrono::milliseconds heartbeat{100};
-  unsigned snapshot_every = 64;  // Commands.
 };
 
 class LogSink {
@@ -47,9 +48,6 @@ class LogSink {
   virtual void send(ServerId to, wire::Bytes message) = 0;
   // In the same order on every server.
   virtual void apply(wire::Bytes command) = 0;
-  // All that apply() has made, and its reverse.
-  virtual std::vector<std::byte> snapshot() = 0;
-  virtual void restore(wire::Bytes snapshot) = 0;
   virtual std::uint64_t random() = 0;
 
  protected:
