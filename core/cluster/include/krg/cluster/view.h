@@ -31,7 +31,7 @@ struct Member {
   Incarnation incarnation;
   std::string host;                     // As a person calls the machine.
   std::vector<std::byte> address;       // The fabric's blob; only the fabric reads it.
-  std::string datagrams;                // "ip:port" of its heartbeats; "" if it has none.
+  std::string datagrams = {};           // "ip:port" of its heartbeats; "" if it has none.
   NodeState state = NodeState::online;  // online or leaving.
 
   bool operator==(const Member&) const = default;
