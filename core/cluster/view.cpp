@@ -30,6 +30,10 @@ NodeSet View::nodes() const {
 Status check(const View& view) noexcept {
   for (std::size_t i = 0; i < view.members.size(); ++i) {
     const NodeId node = view.members[i].node;
+    const NodeState state = view.members[i].state;
+    if (state != NodeState::online && state != NodeState::leaving) {
+      return Error(Errc::protocol_error, "view: a member that is neither online nor leaving");
+    }
     if (node.value >= kNodesMax) return Error(Errc::protocol_error, "view: node id out of bounds");
     if (i > 0 && node <= view.members[i - 1].node) {
       return Error(Errc::protocol_error, "view: members out of order");

@@ -1,186 +1,182 @@
 #include "krg/detector/udp_port.h"
 
+#include <arpa/inet.h>
+#include <linux/errqueue.h>
 #include <sodium.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
-#include <string_view>
-
-#include "krg/base/assert.h"
+#include <utility>
 
 namespace krg::detector {
 namespace {
 
-constexpr std::uint32_t kMagic = 0x3144484bu;  // "KHD1"
-constexpr std::size_t kHeader = 4 + 4 * 4 + 8;
-constexpr std::size_t kDigest = 16;
-// What one turn takes from the socket, so that a flood can not hold the thread.
-constexpr int kDatagramsPerTurn = 256;
-constexpr std::uint64_t kWindow = 64;
+constexpr std::size_t kTag = 16;
+constexpr int kPerTurn = 64;
 
-struct Header {
-  std::uint32_t magic = kMagic;
-  NodeId from;
-  Incarnation from_life;
-  NodeId to;
-  Incarnation to_life;
-  std::uint64_t number = 0;
-  static void wire_fields(auto& m, auto&& visit) {
-    visit(m.magic, m.from, m.from_life, m.to, m.to_life, m.number);
+bool make_tag(std::span<std::byte, kTag> tag, wire::Bytes datagram, const DatagramKey& key) {
+  return crypto_generichash(reinterpret_cast<unsigned char*>(tag.data()), tag.size(),
+                            reinterpret_cast<const unsigned char*>(datagram.data()),
+                            datagram.size(), reinterpret_cast<const unsigned char*>(key.data()),
+                            key.size()) == 0;
+}
+
+socklen_t length(const sockaddr_storage& address) noexcept {
+  return address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+}
+
+Result<sockaddr_storage> parse(const std::string& text) {
+  const Error wrong(Errc::invalid_argument, "datagram address: want ip:port");
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return wrong;
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, bad] = std::from_chars(text.data() + colon + 1, end, port);
+  if (bad != std::errc() || at != end) return wrong;
+  std::string host = text.substr(0, colon);
+  sockaddr_storage result{};
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+    auto& six = reinterpret_cast<sockaddr_in6&>(result);
+    six.sin6_family = AF_INET6;
+    six.sin6_port = htons(port);
+    if (inet_pton(AF_INET6, host.c_str(), &six.sin6_addr) != 1) return wrong;
+    return result;
   }
-};
-
-unsigned char* raw(std::byte* bytes) noexcept { return reinterpret_cast<unsigned char*>(bytes); }
-const unsigned char* raw(const std::byte* bytes) noexcept {
-  return reinterpret_cast<const unsigned char*>(bytes);
+  auto& four = reinterpret_cast<sockaddr_in&>(result);
+  four.sin_family = AF_INET;
+  four.sin_port = htons(port);
+  if (inet_pton(AF_INET, host.c_str(), &four.sin_addr) != 1) return wrong;
+  return result;
 }
 
-// A key of the detector's own: a hash of a datagram is no hash of anything else made by the
-// cluster's key.
-fabric::Key derive(const fabric::Key& cluster) noexcept {
-  static const int ready = sodium_init();
-  KRG_ASSERT(ready >= 0);
-  constexpr std::string_view label = "krg detector datagram 1";
-  fabric::Key key{};
-  crypto_generichash(raw(key.data()), key.size(),
-                     reinterpret_cast<const unsigned char*>(label.data()), label.size(),
-                     raw(cluster.data()), cluster.size());
-  return key;
+std::string format(const sockaddr_storage& address) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (address.ss_family == AF_INET6) {
+    const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+    inet_ntop(AF_INET6, &six.sin6_addr, text.data(), text.size());
+    return std::string("[") + text.data() + "]:" + std::to_string(ntohs(six.sin6_port));
+  }
+  const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+  inet_ntop(AF_INET, &four.sin_addr, text.data(), text.size());
+  return std::string(text.data()) + ":" + std::to_string(ntohs(four.sin_port));
 }
 
-Error refused(const char* what) { return Error(Errc::system_error, what).with_native(errno); }
+// Whether the control messages of an error queue's entry say that a port is closed.
+bool tells_refused(msghdr& message) noexcept {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    const bool is_error = (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+                          (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
+    if (!is_error) continue;
+    sock_extended_err error{};
+    std::memcpy(&error, CMSG_DATA(c), sizeof error);
+    const bool from_wire =
+        error.ee_origin == SO_EE_ORIGIN_ICMP || error.ee_origin == SO_EE_ORIGIN_ICMP6;
+    if (from_wire && error.ee_errno == ECONNREFUSED) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
+UdpPort::UdpPort(reactor::Reactor& reactor, UniqueFd fd, const DatagramKey& key) noexcept
+    : reactor_(reactor), fd_(std::move(fd)), key_(key) {}
+
+UdpPort::~UdpPort() { reactor_.unwatch(fd_.get()); }
+
 Result<std::unique_ptr<UdpPort>> UdpPort::open(reactor::Reactor& reactor,
-                                               const link::Address& listen, const fabric::Key& key,
-                                               NodeId self, Incarnation incarnation) {
-  UniqueFd fd(::socket(listen.family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return refused("no socket for the detector's datagrams");
-  if (::bind(fd.get(), listen.get(), listen.size) != 0) {
-    return refused("the address for the detector's datagrams can not be bound");
+                                               const std::string& address, const DatagramKey& key) {
+  if (sodium_init() < 0) return Error(Errc::system_error, "libsodium: no source of randomness");
+  KRG_TRY_ASSIGN(const sockaddr_storage bound, parse(address));
+  UniqueFd fd(::socket(bound.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return errno_error(Errc::system_error, "datagrams: socket");
+  const bool six = bound.ss_family == AF_INET6;
+  const int on = 1;
+  if (::setsockopt(fd.get(), six ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
+                   six ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on) != 0) {
+    return errno_error(Errc::system_error, "datagrams: IP_RECVERR");
   }
-  std::unique_ptr<UdpPort> port(new UdpPort(reactor, std::move(fd), key, self, incarnation));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&bound), length(bound)) != 0) {
+    return errno_error(Errc::system_error, "datagrams: bind");
+  }
+  std::unique_ptr<UdpPort> port(new UdpPort(reactor, std::move(fd), key));
   KRG_TRY(reactor.watch(port->fd_.get(), EPOLLIN, *port));
   return port;
 }
 
-UdpPort::UdpPort(reactor::Reactor& reactor, UniqueFd fd, const fabric::Key& key, NodeId self,
-                 Incarnation incarnation)
-    : reactor_(reactor),
-      fd_(std::move(fd)),
-      key_(derive(key)),
-      self_(self),
-      incarnation_(incarnation) {}
-
-UdpPort::~UdpPort() {
-  reactor_.unwatch(fd_.get());
-  sodium_memzero(key_.data(), key_.size());
+std::string UdpPort::address() const {
+  sockaddr_storage bound{};
+  socklen_t size = sizeof bound;
+  if (::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return "";
+  return format(bound);
 }
 
-void UdpPort::set_peer(NodeId node, Incarnation incarnation, const link::Address& address) {
-  Peer& peer =
-      peers_.try_emplace(node, Peer{.incarnation = incarnation, .address = address}).first->second;
-  if (incarnation < peer.incarnation) return;
-  if (incarnation == peer.incarnation) {
-    peer.address = address;
-  } else {
-    peer = Peer{.incarnation = incarnation, .address = address};
+Status UdpPort::set_peer(NodeId node, const std::string& address) {
+  if (const auto before = peers_.find(node); before != peers_.end()) {
+    nodes_.erase(format(before->second));
+    peers_.erase(before);
   }
+  if (address.empty()) return {};
+  KRG_TRY_ASSIGN(const sockaddr_storage where, parse(address));
+  peers_[node] = where;
+  nodes_[format(where)] = node;
+  return {};
 }
 
-void UdpPort::remove_peer(NodeId node) { peers_.erase(node); }
-
-link::Address UdpPort::address() const {
-  link::Address address;
-  address.size = sizeof address.storage;
-  const int got =
-      ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&address.storage), &address.size);
-  KRG_ASSERT(got == 0);
-  return address;
-}
-
-UdpPort::Digest UdpPort::hash(Bytes bytes) const noexcept {
-  Digest digest{};
-  static_assert(sizeof digest == kDigest);
-  crypto_generichash(raw(digest.data()), digest.size(), raw(bytes.data()), bytes.size(),
-                     raw(key_.data()), key_.size());
-  return digest;
-}
-
-void UdpPort::send(NodeId to, Bytes bytes) noexcept {
-  KRG_ASSERT(bytes.size() <= kDatagramMax);
-  const auto found = peers_.find(to);
-  if (found == peers_.end()) {
-    ++counts_.unsent;
-    return;
-  }
-  Peer& peer = found->second;
-  std::array<std::byte, kHeader + kDatagramMax + kDigest> datagram;
-  wire::Encoder out{datagram};
-  wire::put(out, Header{.from = self_,
-                        .from_life = incarnation_,
-                        .to = to,
-                        .to_life = peer.incarnation,
-                        .number = ++peer.sent});
-  out.put_raw(bytes.data(), bytes.size());
-  const Digest digest = hash(Bytes(datagram).first(out.size()));
-  out.put_raw(digest.data(), digest.size());
-  const auto sent = ::sendto(fd_.get(), datagram.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                             peer.address.get(), peer.address.size);
-  ++(sent == static_cast<ssize_t>(out.size()) ? counts_.sent : counts_.unsent);
-}
-
-void UdpPort::on_fd(std::uint32_t) noexcept {
-  std::array<std::byte, kHeader + kDatagramMax + kDigest> datagram;
-  for (int i = 0; i < kDatagramsPerTurn; ++i) {
-    // MSG_TRUNC: the true size of one that does not fit, which is none of ours.
-    const auto got = ::recv(fd_.get(), datagram.data(), datagram.size(), MSG_DONTWAIT | MSG_TRUNC);
-    if (got < 0 && errno == EAGAIN) return;
-    if (got < 0) continue;  // A peer's port is closed; it says nothing about the next datagram.
-    const auto size = static_cast<std::size_t>(got);
-    if (size < kHeader + kDigest || size > datagram.size()) {
-      ++counts_.refused;
-    } else {
-      take(Bytes(datagram).first(size));
+void UdpPort::send(NodeId to, wire::Bytes datagram) noexcept {
+  const auto peer = peers_.find(to);
+  if (peer == peers_.end() || datagram.size() > kDatagramMax) return;
+  std::array<std::byte, kDatagramMax + kTag> bytes;
+  std::memcpy(bytes.data(), datagram.data(), datagram.size());
+  if (!make_tag(std::span(bytes).subspan(datagram.size()).first<kTag>(), datagram, key_)) return;
+  // A waiting error of an earlier datagram is reported, and cleared, instead of sending: once more.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    if (::sendto(fd_.get(), bytes.data(), datagram.size() + kTag, MSG_DONTWAIT | MSG_NOSIGNAL,
+                 reinterpret_cast<const sockaddr*>(&peer->second), length(peer->second)) >= 0) {
+      return;
     }
   }
 }
 
-void UdpPort::take(Bytes datagram) noexcept {
-  const Bytes proven = datagram.first(datagram.size() - kDigest);
-  wire::Decoder in{proven};
-  Header header;
-  wire::get(in, header);
-  const auto found = peers_.find(header.from);
-  const bool ours = header.magic == kMagic && header.to == self_ &&
-                    header.to_life == incarnation_ && found != peers_.end() &&
-                    header.from_life == found->second.incarnation;
-  const Digest digest = hash(proven);
-  if (!ours || sodium_memcmp(digest.data(), datagram.data() + proven.size(), digest.size()) != 0) {
-    ++counts_.refused;
-    return;
-  }
-  if (!fresh(found->second, header.number)) {
-    ++counts_.repeated;
-    return;
-  }
-  ++counts_.received;
-  if (sink_ != nullptr) sink_->on_datagram(header.from, proven.subspan(kHeader));
+void UdpPort::on_fd(std::uint32_t events) noexcept {
+  if ((events & EPOLLERR) != 0) read_errors();
+  if ((events & EPOLLIN) != 0) receive();
 }
 
-bool UdpPort::fresh(Peer& peer, std::uint64_t number) noexcept {
-  if (number > peer.newest) {
-    const std::uint64_t step = number - peer.newest;
-    peer.seen = step < kWindow ? peer.seen << step | 1 : 1;
-    peer.newest = number;
-    return true;
+void UdpPort::receive() noexcept {
+  std::array<std::byte, kDatagramMax + kTag + 1> bytes;
+  for (int i = 0; i < kPerTurn; ++i) {
+    const ssize_t size = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (size < static_cast<ssize_t>(kTag) || size == static_cast<ssize_t>(bytes.size())) continue;
+    const wire::Bytes datagram = wire::Bytes(bytes).first(static_cast<std::size_t>(size) - kTag);
+    std::array<std::byte, kTag> tag;
+    if (!make_tag(tag, datagram, key_)) continue;
+    if (sodium_memcmp(tag.data(), bytes.data() + datagram.size(), kTag) != 0) continue;
+    sink_->on_datagram(datagram);
   }
-  const std::uint64_t age = peer.newest - number;
-  if (number == 0 || age >= kWindow || (peer.seen >> age & 1) != 0) return false;
-  peer.seen |= std::uint64_t{1} << age;
-  return true;
+}
+
+void UdpPort::read_errors() noexcept {
+  for (int i = 0; i < kPerTurn; ++i) {
+    sockaddr_storage to{};
+    std::array<std::byte, kDatagramMax + kTag> bytes;
+    alignas(cmsghdr) std::array<std::byte, 512> control;
+    iovec part{bytes.data(), bytes.size()};
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    if (::recvmsg(fd_.get(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
+    if (!tells_refused(message)) continue;
+    const auto node = nodes_.find(format(to));
+    if (node != nodes_.end()) sink_->on_refused(node->second);
+  }
 }
 
 }  // namespace krg::detector

@@ -29,12 +29,14 @@ std::string_view name_of(NodeState state) noexcept;
 struct Member {
   NodeId node;
   Incarnation incarnation;
-  std::string host;                // As a person calls the machine.
-  std::vector<std::byte> address;  // The fabric's blob; only the fabric reads it.
+  std::string host;                     // As a person calls the machine.
+  std::vector<std::byte> address;       // The fabric's blob; only the fabric reads it.
+  std::string datagrams = {};           // "ip:port" of its heartbeats; "" if it has none.
+  NodeState state = NodeState::online;  // online or leaving.
 
   bool operator==(const Member&) const = default;
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.node, m.incarnation, m.host, m.address);
+    visit(m.node, m.incarnation, m.host, m.address, m.datagrams, m.state);
   }
 };
 

@@ -4,7 +4,7 @@
 //          highest node asks for (512 bytes for 4,096 nodes). 32 bytes in place.
 // Threads  owned by one thread.
 // Blocks   never. Cost: a few compares, or one bit.
-// Source   docs/design/kddm.md, "Memory"
+// Source   docs/design/kddm.md, "State"
 #pragma once
 
 #include <array>

@@ -1,114 +1,97 @@
-// detector/detector.h: one node's part in noticing failures.
+// detector/detector.h: one node's part in noticing that others have died.
 //
-// Model    a state machine without a thread, a clock or a socket; ticker.h gives it those. As an
-//          observer it probes its subjects once an interval and accuses one whose last answered
-//          probe is too old. Silence counts only while the observer itself ran: a tick that comes
-//          late voids the accusations of that turn and its lateness is no subject's silence. As a
-//          subject it answers probes. What it holds against others it reports to the judges, again
-//          with every interval while it holds anything. It decides nothing.
-// Threads  owned by one thread.
+// Model    pure: datagrams, instants and news of the fabric come in, datagrams and accusations go
+//          out. A node sends a heartbeat to each of its observers every period. An observer that
+//          has heard nothing for half the timeout also probes, and after the timeout accuses, again
+//          every period until it hears from the subject. An observer whose own timer was late
+//          trusts none of its clocks: every subject gets the delay back (Lifeguard). News that a
+//          connection ended, or a request of the coordinator, starts probes at once; if the machine
+//          answers that nobody holds the port, the node has ended.
+// Threads  the reactor's thread.
 // Blocks   never.
-// Source   Dadgar et al., "Lifeguard: local health awareness for more accurate failure detection",
-//          DSN 2018; docs/design/hotplug.md
+// Source   docs/design/hotplug.md, "Detection"; Dadgar et al., "Lifeguard", DSN-W 2018;
+//          Suresh et al., "Rapid", ATC 2018
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <vector>
 
-#include "krg/detector/aggregator.h"
-#include "krg/detector/messages.h"
-#include "krg/detector/options.h"
-#include "krg/detector/port.h"
-#include "krg/detector/rings.h"
+#include "krg/base/deadline.h"
+#include "krg/detector/datagram_port.h"
+#include "krg/detector/evidence.h"
 
 namespace krg::detector {
 
-// What one observer holds against one life of a node.
-struct Accusation {
-  NodeId subject;
-  Epoch epoch;
-  Incarnation incarnation;
-  Reason reason = Reason::silent;
-  bool operator==(const Accusation&) const = default;
+struct DetectorOptions {
+  Duration period = std::chrono::milliseconds(300);
+  Duration timeout = std::chrono::milliseconds(2000);
+  Duration probe_interval = std::chrono::milliseconds(10);
+  unsigned probes = 5;  // In a row, once asked for.
 };
 
-// Told in the turn in which it happens. May not call the detector back.
-class DetectorEvents {
+class AccusationSink {
  public:
-  virtual void on_accusation(const Accusation& accusation) noexcept = 0;
-  virtual void on_withdrawal(const Accusation& accusation) noexcept = 0;
-  // Somebody's fabric has lost `subject`: touch it over this node's own fabric, so that the fabric
-  // tells us, too, if it is gone. At most once an interval for each subject.
-  virtual void on_check_wanted(NodeId subject) noexcept = 0;
+  virtual void accuse(const Peer& subject, Evidence evidence) noexcept = 0;
 
  protected:
-  ~DetectorEvents() = default;
+  ~AccusationSink() = default;
 };
 
 class Detector {
  public:
-  // Requires  `port` and `events` outlive this.
-  Detector(const Options& options, NodeId self, DatagramPort& port, DetectorEvents& events);
+  // `phase` spreads the nodes' heartbeats over the period; any number.
+  Detector(Peer self, const DetectorOptions& options, DatagramPort& port, AccusationSink& sink,
+           std::uint64_t phase, TimePoint now);
 
-  // Starts with the members of `rings`, or goes on with those it watches already, whose
-  // accusations are told anew under the new epoch; those of nodes that it no longer watches end
-  // without a withdrawal. `own` is this node's judge, if it is one.
-  // Requires  `rings` outlives the next call; self is a member; own is set if self is in `judges`.
-  void set_view(TimePoint now, const Rings& rings, std::vector<NodeId> judges,
-                Aggregator* own = nullptr);
+  // The view: who watches us, and whom we watch. A subject that was watched before keeps its clock.
+  void watch(std::vector<Peer> observers, const std::vector<Peer>& subjects, TimePoint now);
+  void on_datagram(wire::Bytes datagram, TimePoint now);
+  void on_refused(NodeId node);
+  // Asks `peer` at once, a few times; whoever it is.
+  void probe(const Peer& peer, TimePoint now);
+  void on_timer(TimePoint now);
+  // When on_timer() is due.
+  TimePoint next() const noexcept;
 
-  // To be called at due(). Cost: a datagram to each subject; one to each judge if there are
-  // charges.
-  void tick(TimePoint now);
-  TimePoint due() const noexcept { return due_; }
-
-  void on_datagram(TimePoint now, NodeId from, Bytes bytes);
-  // The fabric says that `node` is gone. An observer accuses it at once; anybody tells the
-  // observers, so that they look. Strangers are ignored.
-  void on_fabric_error(TimePoint now, NodeId node);
-
-  // Datagrams that could not be read, or that were for another life.
-  std::uint64_t dropped() const noexcept { return dropped_; }
-  // Ticks that came late.
-  std::uint64_t late_ticks() const noexcept { return late_ticks_; }
-  std::size_t accused() const noexcept;
+  std::uint64_t datagrams_sent() const noexcept { return sent_; }
 
  private:
+  enum class Kind : std::uint8_t { beat = 1, probe = 2 };
+  struct Datagram {
+    Kind kind = Kind::beat;
+    Peer from, to;
+    std::uint64_t sequence = 0;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.kind, m.from, m.to, m.sequence); }
+  };
   struct Subject {
-    NodeId node;
-    Incarnation incarnation;
-    TimePoint alive;     // It certainly lived at this instant, or was given the benefit of doubt.
-    TimePoint lost;      // When the fabric lost it; of an accusation by the fabric only.
-    TimePoint hinted{};  // No further check is wanted before this.
+    Peer peer;
+    TimePoint heard;
+    std::uint64_t sequence = 0;
     bool accused = false;
-    Reason reason = Reason::silent;
+  };
+  struct Probing {
+    Peer peer;
+    unsigned left = 0;
+    TimePoint next;
   };
 
+  void send(Kind kind, const Peer& to);
+  void beat(TimePoint now);
+  void check_subjects(TimePoint now);
+  void forgive(Duration late, TimePoint now) noexcept;
+  void run_probes(TimePoint now);
   Subject* find(NodeId node) noexcept;
-  Accusation accusation_of(const Subject& subject) const noexcept;
-  bool excuse_lateness(TimePoint now);
-  void accuse(Subject& subject, Reason reason);
-  void withdraw(Subject& subject);
-  void report(TimePoint now);
-  void send(NodeId to, const Message& message);
-  void answer(NodeId from, const Probe& probe);
-  void on_ack(TimePoint now, NodeId from, const Ack& ack);
-  void on_report(TimePoint now, NodeId from, const Report& report);
-  void on_hint(TimePoint now, NodeId from, const Hint& hint);
 
-  const Options options_;
-  const NodeId self_;
+  const Peer self_;
+  const DetectorOptions options_;
   DatagramPort& port_;
-  DetectorEvents& events_;
-  const Rings* rings_ = nullptr;
-  Aggregator* judge_ = nullptr;
-  Incarnation incarnation_;
-  std::vector<NodeId> judges_;
-  std::vector<Subject> subjects_;
-  TimePoint due_{};
-  std::uint64_t report_number_ = 0;
-  unsigned empty_reports_left_ = 0;
-  std::uint64_t dropped_ = 0;
-  std::uint64_t late_ticks_ = 0;
+  AccusationSink& sink_;
+  std::vector<Peer> observers_;
+  std::vector<Subject> subjects_;  // By ascending node.
+  std::vector<Probing> probing_;
+  TimePoint next_beat_;
+  std::uint64_t sequence_ = 0, sent_ = 0;
 };
 
 }  // namespace krg::detector

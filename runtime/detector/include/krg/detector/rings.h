@@ -1,56 +1,42 @@
 // detector/rings.h: who watches whom.
 //
-// Model    k rings; on ring r the members stand in the order of hash(node, r). A node is watched by
-//          its k predecessors and watches its k successors, so both are at most k whatever the size
-//          of the cluster. A pair that meets on several rings counts once. In a cluster of up to
-//          k+1 members everybody watches everybody. A node that comes or goes changes only the
-//          pairs beside it on each ring.
+// Model    k rings, each the members in another order by a hash of (ring, node); a node is watched
+//          by its predecessor on each ring. The order of two members never depends on a third, so a
+//          change of the view moves only about k edges per node that comes or goes. With at most
+//          k + 1 members everybody watches everybody.
 // Threads  immutable.
-// Blocks   never.
-// Source   Suresh et al., "Stable and consistent membership at scale with Rapid", USENIX ATC 2018
+// Blocks   never. Cost: O(k n log n) to make, once per view; memory 8 k n bytes.
+// Source   Suresh et al., "Stable and consistent membership at scale with Rapid", ATC 2018, 4.1
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
 #include "krg/base/ids.h"
-#include "krg/cluster/view.h"
 
 namespace krg::detector {
 
-inline constexpr std::size_t kRings = 10;
+inline constexpr unsigned kRingsMax = 10;
 
 class Rings {
  public:
-  // Cost  rings * n log n: 10 ms for 10,000 members, once per view.
-  explicit Rings(const cluster::View& view, std::size_t rings = kRings);
+  Rings() = default;
+  // Requires  `members` ascending, without repetition; rings <= kRingsMax.
+  explicit Rings(std::vector<NodeId> members, unsigned rings = kRingsMax);
 
-  Epoch epoch() const noexcept { return epoch_; }
-  std::size_t size() const noexcept { return nodes_.size(); }
-  bool contains(NodeId node) const noexcept { return index_of(node) != kNone; }
-  // Requires  contains(node).
-  Incarnation incarnation(NodeId node) const noexcept;
-
-  // Distinct, ascending, without `node`; at most the number of rings, or none for a stranger.
-  // Cost      O(rings).
-  std::vector<NodeId> observers(NodeId node) const { return neighbours(node, false); }
-  std::vector<NodeId> subjects(NodeId node) const { return neighbours(node, true); }
+  // Distinct, ascending; empty if `node` is no member. At most kRingsMax.
+  std::vector<NodeId> observers_of(NodeId node) const;
+  std::vector<NodeId> subjects_of(NodeId node) const;
+  const std::vector<NodeId>& members() const noexcept { return members_; }
 
  private:
-  static constexpr std::uint32_t kNone = 0xffffffffu;
+  std::vector<NodeId> around(NodeId node, const std::vector<std::uint32_t>& next) const;
+  bool everybody() const noexcept { return members_.size() <= rings_ + 1; }
 
-  struct Ring {
-    std::vector<std::uint32_t> order;     // Indices of nodes_, in the order of their hashes.
-    std::vector<std::uint32_t> position;  // Where each index stands in `order`.
-  };
-
-  std::uint32_t index_of(NodeId node) const noexcept;
-  std::vector<NodeId> neighbours(NodeId node, bool successors) const;
-
-  Epoch epoch_;
-  std::vector<NodeId> nodes_;  // Ascending.
-  std::vector<Incarnation> incarnations_;
-  std::vector<Ring> rings_;
+  std::vector<NodeId> members_;
+  std::size_t rings_ = 0;
+  // By ring, then by index of member: the index of its neighbour on that ring.
+  std::vector<std::uint32_t> observer_, subject_;
 };
 
 }  // namespace krg::detector

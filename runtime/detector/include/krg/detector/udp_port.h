@@ -1,84 +1,59 @@
-// detector/udp_port.h: the detector's datagrams over UDP, proven by the cluster's key.
+// detector/udp_port.h: datagrams by UDP.
 //
-// Model    a datagram carries sender and receiver with their lives, a number and a keyed hash over
-//          all of it. One that is too short, too long, not for this life of this node, of an
-//          unknown peer or life, wrongly hashed, or whose number was seen before or is 64 behind
-//          the newest, is dropped and counted; nothing is answered. Sends never wait: a full socket
-//          drops.
-// Threads  owned by the reactor's thread.
-// Blocks   never.
-// Source   docs/design/hotplug.md, "Datagrams"; RFC 4303, 3.4.3 (the window of numbers)
+// Model    one socket. Each datagram carries a keyed hash; those without a right one are dropped
+//          unread. The kernel's error queue tells which peer's port is closed (IP_RECVERR): the
+//          machine lives and the process does not. A port chosen by the kernel is not used again
+//          soon, so a late answer about an earlier life finds no peer and is dropped.
+// Threads  the reactor's thread.
+// Blocks   never: what the socket does not take at once is dropped.
+// Source   ip(7), IP_RECVERR; RFC 792; BLAKE2b (RFC 7693) by libsodium
 #pragma once
 
+#include <netinet/in.h>
+
 #include <array>
-#include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
 
 #include "krg/base/unique_fd.h"
-#include "krg/detector/messages.h"
-#include "krg/detector/port.h"
+#include "krg/detector/datagram_port.h"
 #include "krg/error/result.h"
-#include "krg/fabric/fabric.h"
-#include "krg/link/address.h"
 #include "krg/reactor/reactor.h"
 
 namespace krg::detector {
 
+using DatagramKey = std::array<std::byte, 32>;
+
 class UdpPort final : public DatagramPort, private reactor::FdHandler {
  public:
-  struct Counts {
-    std::uint64_t sent = 0;
-    std::uint64_t received = 0;  // And delivered.
-    std::uint64_t unsent = 0;    // The kernel would not take it, or no such peer.
-    std::uint64_t refused = 0;   // Malformed, for somebody else, from a stranger, wrongly hashed.
-    std::uint64_t repeated = 0;  // Proven, but seen before or too old.
-  };
-
-  // Binds to `listen`, port 0 for any.
-  // Errors  system_error  no socket, or the address is in use.
+  // `address` is "1.2.3.4:port" or "[v6]:port"; port 0 lets the kernel choose.
+  // Errors  invalid_argument  no such address; system_error  it can not be bound.
   static Result<std::unique_ptr<UdpPort>> open(reactor::Reactor& reactor,
-                                               const link::Address& listen, const fabric::Key& key,
-                                               NodeId self, Incarnation incarnation);
+                                               const std::string& address, const DatagramKey& key);
   ~UdpPort() override;
 
-  // Where this life of a node is reached. A higher incarnation replaces the one before; the same
-  // one only moves; a lower one is ignored.
-  void set_peer(NodeId node, Incarnation incarnation, const link::Address& address);
-  void remove_peer(NodeId node);
+  // What it is bound to, for the Member that others get.
+  std::string address() const;
+  // Requires  once, before the first turn.
+  void set_sink(DatagramSink& sink) noexcept { sink_ = &sink; }
+  // Where `node` is; "" forgets it. Errors  invalid_argument
+  Status set_peer(NodeId node, const std::string& address);
 
-  link::Address address() const;
-  const Counts& counts() const noexcept { return counts_; }
-
-  void send(NodeId to, Bytes bytes) noexcept override;
-  void deliver_to(DatagramSink* sink) noexcept override { sink_ = sink; }
+  void send(NodeId to, wire::Bytes datagram) noexcept override;
 
  private:
-  using Digest = std::array<std::byte, 16>;
-
-  struct Peer {
-    Incarnation incarnation;
-    link::Address address;
-    std::uint64_t sent = 0;    // Number of the last datagram sent.
-    std::uint64_t newest = 0;  // Highest number received.
-    std::uint64_t seen = 0;    // Bit i: newest - i was received.
-  };
-
-  UdpPort(reactor::Reactor& reactor, UniqueFd fd, const fabric::Key& key, NodeId self,
-          Incarnation incarnation);
-  Digest hash(Bytes bytes) const noexcept;
+  UdpPort(reactor::Reactor& reactor, UniqueFd fd, const DatagramKey& key) noexcept;
   void on_fd(std::uint32_t events) noexcept override;
-  void take(Bytes datagram) noexcept;
-  static bool fresh(Peer& peer, std::uint64_t number) noexcept;
+  void receive() noexcept;
+  void read_errors() noexcept;
 
   reactor::Reactor& reactor_;
   const UniqueFd fd_;
-  fabric::Key key_;
-  const NodeId self_;
-  const Incarnation incarnation_;
+  const DatagramKey key_;
   DatagramSink* sink_ = nullptr;
-  std::unordered_map<NodeId, Peer> peers_;
-  Counts counts_;
+  std::unordered_map<NodeId, sockaddr_storage> peers_;
+  std::unordered_map<std::string, NodeId> nodes_;  // By address as text.
 };
 
 }  // namespace krg::detector
