@@ -1,4 +1,4 @@
-#include "block.h"
+#include "krg/kddm/block.h"
 
 #include <cstdlib>
 #include <cstring>
