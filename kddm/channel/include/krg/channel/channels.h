@@ -38,7 +38,7 @@ class Channels {
   // Heads and data that are not longer together travel as small messages, many in a batch of rpc.
   static constexpr std::size_t kSmallMax = 8000;
 
-  // Serves three services of `rpc`, whose reactor it polls with. Empty until the first set_view().
+  // Serves two services of `rpc`, whose reactor it polls with. Empty until the first set_view().
   // Requires  one for each Rpc, made after it; lives until that makes no more turns, and is then
   //           destroyed before or after it.
   Channels(rpc::Rpc& rpc, ChannelSink& sink, ChannelOptions options = {});
@@ -63,8 +63,9 @@ class Channels {
   std::size_t unacknowledged() const noexcept;
   const ChannelStats& stats() const noexcept;
 
- private:
   class Impl;
+
+ private:
   const std::unique_ptr<Impl> impl_;
 };
 
