@@ -69,7 +69,10 @@ void Service::bury(SetId id) {
 // --- Operations ---------------------------------------------------------------------------------
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
-  if (ops_.size() == 1) reactor().add_timer(*this, reactor().after(kServeCheck));
+  if (!watching_) {
+    watching_ = true;
+    reactor().add_timer(*this, reactor().after(kServeCheck));
+  }
   feed(set, object, op);
 }
 
@@ -105,9 +108,11 @@ void Service::complete(std::uint32_t number, Status how, bool leased, bool write
 }
 
 void Service::on_timer() noexcept {
-  if (ops_.size() == 0) return;
+  watching_ = false;
   if (const Status may = may_serve(); !may && !draining_) ops_.give_up_all(may.error());
-  if (ops_.size() > 0) reactor().add_timer(*this, reactor().after(kServeCheck));
+  if (ops_.size() == 0) return;
+  watching_ = true;
+  reactor().add_timer(*this, reactor().after(kServeCheck));
 }
 
 // --- One input ----------------------------------------------------------------------------------
@@ -255,8 +260,8 @@ void Service::begin_fill(Set& set, ObjectId object) noexcept {
   counters_.first_touches->add();
   entry->block = Block::make(size);
   if (!entry->block || set.linker == nullptr) {
-    notes_.push_back({&set, object,
-                      {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
+    notes_.push_back(
+        {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
     return;
   }
   reactor().spawn(fill(set, object, entry->block, epoch_));
@@ -269,9 +274,10 @@ Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
              how.error().message());
   }
   if (epoch != epoch_ || set.gone) co_return;
-  feed(set, object, {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
-                     .from = options_.self,
-                     .epoch = epoch});
+  feed(set, object,
+       {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
+        .from = options_.self,
+        .epoch = epoch});
 }
 
 // --- What comes in ------------------------------------------------------------------------------
