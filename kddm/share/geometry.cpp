@@ -1,0 +1,48 @@
+#include "krg/share/geometry.h"
+
+#include <bit>
+
+#include "krg/base/assert.h"
+#include "krg/share/layout.h"
+
+namespace krg::kddm {
+namespace {
+
+constexpr std::uint64_t whole_pages(std::uint64_t bytes) {
+  return (bytes + kStorePage - 1) / kStorePage * kStorePage;
+}
+
+// What an object costs beside its bytes: at a full table; chains are one slot long on average.
+constexpr std::size_t kBytesPerObject = sizeof(Slot) + sizeof(Record) + sizeof(Bucket);
+static_assert(kBytesPerObject <= 128);
+
+}  // namespace
+
+bool is_sound(const Geometry& g) noexcept {
+  return g.slots > 0 && g.slots <= Geometry::kSlotsMax && g.tasks > 0 &&
+         g.tasks <= Geometry::kTasksMax && g.data_bytes <= Geometry::kDataBytesMax &&
+         g.data_bytes % kStorePage == 0;
+}
+
+DirectoryMap directory_map(const Geometry& geometry) noexcept {
+  KRG_ASSERT(is_sound(geometry));
+  DirectoryMap map;
+  map.buckets = whole_pages(sizeof(DirectoryHeader));
+  // The index grows to as many buckets as slots; it is split up to the next power of two.
+  const std::uint64_t buckets = std::bit_ceil(std::uint64_t{geometry.slots});
+  map.records = whole_pages(map.buckets + buckets * sizeof(Bucket));
+  map.bytes = whole_pages(map.records + geometry.slots * sizeof(Record));
+  return map;
+}
+
+SharedMap shared_map(const Geometry& geometry) noexcept {
+  KRG_ASSERT(is_sound(geometry));
+  SharedMap map;
+  map.tables = whole_pages(geometry.tasks * sizeof(LeaseCounts));
+  map.slots = whole_pages(map.tables + geometry.tasks * sizeof(LeaseTable));
+  map.data = whole_pages(map.slots + geometry.slots * sizeof(Slot));
+  map.bytes = map.data + geometry.data_bytes;
+  return map;
+}
+
+}  // namespace krg::kddm
