@@ -1,7 +1,5 @@
 #include "krg/share/geometry.h"
 
-#include <bit>
-
 #include "krg/base/assert.h"
 #include "krg/share/layout.h"
 
@@ -12,7 +10,8 @@ constexpr std::uint64_t whole_pages(std::uint64_t bytes) {
   return (bytes + kStorePage - 1) / kStorePage * kStorePage;
 }
 
-// What an object costs beside its bytes: at a full table; chains are one slot long on average.
+// What an object costs beside its bytes in the segments. The index has no more buckets than
+// objects.
 constexpr std::size_t kBytesPerObject = sizeof(Slot) + sizeof(Record) + sizeof(Bucket);
 static_assert(kBytesPerObject <= 128);
 
@@ -28,9 +27,7 @@ DirectoryMap directory_map(const Geometry& geometry) noexcept {
   KRG_ASSERT(is_sound(geometry));
   DirectoryMap map;
   map.buckets = whole_pages(sizeof(DirectoryHeader));
-  // The index grows to as many buckets as slots; it is split up to the next power of two.
-  const std::uint64_t buckets = std::bit_ceil(std::uint64_t{geometry.slots});
-  map.records = whole_pages(map.buckets + buckets * sizeof(Bucket));
+  map.records = whole_pages(map.buckets + geometry.slots * sizeof(Bucket));
   map.bytes = whole_pages(map.records + geometry.slots * sizeof(Record));
   return map;
 }

@@ -40,13 +40,21 @@ class Lease {
 
  protected:
   Lease() = default;
-  Lease(Lease&& other) noexcept
-      : store_(std::exchange(other.store_, nullptr)),
-        bytes_(other.bytes_),
-        slot_(other.slot_),
-        entry_(other.entry_),
-        miss_(other.miss_) {}
+  Lease(Lease&& other) noexcept { take(other); }
   ~Lease() = default;
+  // Requires  this is over.
+  void take(Lease& other) noexcept {
+    store_ = std::exchange(other.store_, nullptr);
+    bytes_ = other.bytes_;
+    slot_ = other.slot_;
+    entry_ = other.entry_;
+    miss_ = other.miss_;
+  }
+
+ private:
+  friend class LocalStore;
+  friend class ReadLease;
+  friend class WriteLease;
 
   LocalStore* store_ = nullptr;
   std::span<std::byte> bytes_;
@@ -60,6 +68,12 @@ class [[nodiscard]] ReadLease : public Lease {
  public:
   ReadLease() = default;
   ReadLease(ReadLease&&) noexcept = default;
+  ReadLease& operator=(ReadLease&& other) noexcept {
+    if (this == &other) return *this;
+    end();
+    take(other);
+    return *this;
+  }
   ~ReadLease() { end(); }
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
@@ -75,6 +89,12 @@ class [[nodiscard]] WriteLease : public Lease {
  public:
   WriteLease() = default;
   WriteLease(WriteLease&&) noexcept = default;
+  WriteLease& operator=(WriteLease&& other) noexcept {
+    if (this == &other) return *this;
+    end();
+    take(other);
+    return *this;
+  }
   ~WriteLease() { end(); }
 
   std::span<std::byte> bytes() const noexcept { return bytes_; }
@@ -141,13 +161,15 @@ class LocalStore {
 
   LocalStore() = default;
 
+  Status map(Pass pass);
   bool serving() const noexcept;
+  bool here() const noexcept { return here_->load(std::memory_order_relaxed) != 0; }
+  void adopt(Lease& lease, const Grant& grant, LeaseKind kind) noexcept;
   std::uint32_t claim(std::uint32_t value) noexcept;
   std::uint32_t claim_in(std::uint32_t line, std::uint32_t value) noexcept;
   std::uint32_t claim_anywhere(std::uint32_t value) noexcept;
   std::uint32_t line_of_thread() noexcept;
   void note_line(std::uint32_t line) noexcept;
-  std::span<std::byte> bytes_of(SlotId slot) const noexcept;
   void fill(Lease& lease, SlotId slot, std::uint32_t entry) noexcept;
 
   shm::Segment directory_;
@@ -165,7 +187,7 @@ class LocalStore {
   LeaseEntry* mine_ = nullptr;  // The task's own table.
   // 1 in the process that opened the store; the kernel clears the page in a child.
   std::atomic<std::uint32_t>* here_ = nullptr;
-  std::unique_ptr<Seat[]> seats_;
+  std::unique_ptr<Seat[]> seats_;  // Which line of the table is which thread's.
   std::atomic<std::uint32_t> lines_given_{0};
 };
 

@@ -112,7 +112,7 @@ class NodeStore {
   // once. To be called when a task has rung, and now and then, since a stopped task can not ring.
   // Cost: one look at all tables.
   void sweep(std::vector<SlotId>& idle);
-  // Frozen objects that somebody used when last looked at.
+  // Objects that sweep() is to look at; 0: nothing to wait for.
   std::size_t waiting() const noexcept;
 
   // --- memory and time
