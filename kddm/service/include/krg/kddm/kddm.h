@@ -20,6 +20,7 @@
 #include "krg/protocol/part.h"
 #include "krg/reactor/co.h"
 #include "krg/rpc/rpc.h"
+#include "krg/share/node_store.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
 
@@ -83,6 +84,16 @@ class Kddm final : public cluster::ViewListener {
   Co<Status> sync(SetId set, ObjectId object, OpOptions options);
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);
+
+  // --- Tasks that share KddmOptions::store
+  // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
+  // Errors  limit_reached  the task holds too many; not_supported  there is no store
+  Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
+                              OpOptions options);
+  // A task has rung: it has ended a lease that somebody may wait for.
+  void on_ring() noexcept;
+  // A task is gone; what NodeStore::release_all() has said of it.
+  void on_released(const NodeStore::Released& released) noexcept;
 
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;
