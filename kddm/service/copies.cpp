@@ -40,7 +40,9 @@ void Copies::look(HolderEntry& entry) noexcept {
 void Copies::let(HolderEntry& entry) noexcept {
   if (entry.slot == kNoSlot || !store_->is_frozen(entry.slot)) return;
   if (entry.block && entry.block.unique()) entry.block = {};
-  if (!entry.holder.in_use()) store_->set_version(entry.slot, entry.holder.version);
+  const Holder& holder = entry.holder;
+  const bool tasks = holder.readers != entry.readers || holder.writer != entry.writer;
+  if (!tasks) store_->set_version(entry.slot, holder.version);
   const Access access = access_of(entry);
   // Refused while a task still uses it: then a sweep tells of the end.
   if (access != Access::none) static_cast<void>(store_->thaw(entry.slot, access));

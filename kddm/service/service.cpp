@@ -17,11 +17,14 @@ bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 }  // namespace
 
 Service::Service(rpc::Rpc& rpc, KddmOptions options)
-    : rpc_(rpc), options_(std::move(options)),
+    : rpc_(rpc),
+      options_(std::move(options)),
       counters_(options_.stats),
       copies_(options_.store),
       channels_(rpc, *this) {
   add_linker(memory_linker_);
+  // Without leases of the node there is no end to them.
+  if (store() != nullptr && !options_.serving) store()->serve_until(Deadline::never().at());
 }
 
 Service::~Service() = default;
@@ -311,8 +314,8 @@ void Service::begin_fill(Set& set, ObjectId object) noexcept {
   const Status room = copies_.allocate(set, *entry, size);
   if (!room || set.linker == nullptr) {
     if (!room) KRG_WARN("kddm set {}: {}", set.id.value, room.error().message());
-    notes_.push_back({&set, object,
-                      {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
+    notes_.push_back(
+        {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
     return;
   }
   reactor().spawn(fill(set, object, copies_.pin(*entry), epoch_));

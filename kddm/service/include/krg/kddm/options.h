@@ -19,7 +19,8 @@ namespace krg::kddm {
 
 struct KddmOptions {
   NodeId self;
-  // Whether this node may serve shared state now: membership's lease. None: it always may.
+  // Whether this node may serve shared state now: membership's lease, of which NodeStore's
+  // serve_until() must know too. None: it always may.
   std::function<Status()> serving;
   // The memory that this node's tasks share; it outlives the Kddm. nullptr: no task looks.
   NodeStore* store = nullptr;
