@@ -55,7 +55,8 @@ void Channels::Impl::transmit(ChannelPeer& peer, std::uint64_t seq) {
   }
   ++stats_.large;
   message.on_its_way = true;
-  auto* const transfer = new Transfer(rpc_, peer, header, message);
+  auto* const transfer =
+      new Transfer(rpc_, peer, header, message, reactor_.after(options_.large_limit));
   peer.transfers.push_back(*transfer);
   transfer->begin();
 }
@@ -99,7 +100,8 @@ void Channels::Impl::look_after(ChannelPeer& peer) {
 // of the messages, so what the answer does not tell of those before it is lost.
 void Channels::Impl::ask(ChannelPeer& peer) {
   ++stats_.probes;
-  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent);
+  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent,
+                               reactor_.after(options_.question_limit));
   peer.transfers.push_back(*peer.question);
   peer.question->begin();
 }

@@ -30,6 +30,10 @@ class ChannelCluster {
       options_.ack_messages = static_cast<std::uint32_t>(world_.random().between(1, 10));
       options_.later_messages = static_cast<std::uint32_t>(world_.random().between(0, 10));
     }
+    if (world_.random().chance(200)) {  // Calls that are given up, and arrive nevertheless.
+      options_.question_limit = std::chrono::milliseconds(world_.random().between(3, 50));
+      options_.large_limit = std::chrono::milliseconds(world_.random().between(3, 50));
+    }
     lives_.resize(world_.size(), Incarnation{1});
     nodes_.resize(world_.size());
     for (std::uint32_t i = 0; i < world_.size(); ++i) begin_life(NodeId{i});
