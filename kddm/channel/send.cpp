@@ -75,9 +75,20 @@ bool Channels::Impl::acknowledged(ChannelPeer& peer, std::uint64_t ack) {
     peer.in_flight -= peer.out.at(peer.out.first()).size();
     peer.out.pop();
   }
-  peer.patience = options_.probe_after;
+  lose_patience(peer);
   fill_window(peer);
   return true;
+}
+
+// The peer is there, in this view: what it does not acknowledge is to be asked for soon.
+void Channels::Impl::lose_patience(ChannelPeer& peer) {
+  if (peer.patience == options_.probe_after) [[likely]] {
+    return;
+  }
+  peer.patience = options_.probe_after;
+  if (!peer.ListNode<reactor::TimerTag>::linked()) return;
+  peer.ListNode<reactor::TimerTag>::unlink();
+  if (!peer.out.empty()) expect_ack(peer);
 }
 
 // The timer runs as long as anything is not acknowledged; it is not set anew with each message, but
