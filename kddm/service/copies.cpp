@@ -74,6 +74,7 @@ Status Copies::install(const Set& set, HolderEntry& entry, const Block& data) no
     return {};
   }
   if (entry.slot == kNoSlot) {
+    entry.block = {};
     KRG_TRY(allocate(set, entry, data.size()));
   } else if (store_->bytes(entry.slot).size() != data.size()) {
     KRG_TRY(resize(entry, data.size()));
@@ -144,10 +145,25 @@ void Copies::unused(std::uint64_t key) noexcept {
   if (dropped) free(slot);
 }
 
-Result<Grant> Copies::hand_over(HolderEntry& entry, TaskIndex task, LeaseKind kind) noexcept {
-  if (entry.slot == kNoSlot) {
+Status Copies::move_to_store(const Set& set, HolderEntry& entry) noexcept {
+  if (store_ == nullptr) {
     return Error(Errc::not_supported, "this krgd shares no memory with its tasks");
   }
+  // Who reads the heap's bytes now keeps them; they are the same.
+  const Block heap = std::move(entry.block);
+  if (const Status room = allocate(set, entry, heap.size()); !room) {
+    entry.block = heap;
+    return room;
+  }
+  if (heap.size() > 0) {
+    std::memcpy(store_->bytes(entry.slot).data(), heap.bytes().data(), heap.size());
+  }
+  return {};
+}
+
+Result<Grant> Copies::hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
+                                LeaseKind kind) noexcept {
+  if (entry.slot == kNoSlot) KRG_TRY(move_to_store(set, entry));
   const Result<Grant> grant = store_->grant(entry.slot, task, kind);
   if (!grant) return grant;
   if (kind == LeaseKind::write) {

@@ -20,14 +20,16 @@ namespace krg::kddm {
 
 class Copies final : private BlockKeeper {
  public:
-  // `store`: nullptr for the heap; else it outlives this.
-  explicit Copies(NodeStore* store) noexcept : store_(store) {}
+  Copies() = default;
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
   // Requires  no block of it is used.
   ~Copies() = default;
 
   NodeStore* store() const noexcept { return store_; }
+  // From now on copies come to lie in `store`; those on the heap do when a task wants them.
+  // Requires  there is none yet; it outlives this.
+  void use(NodeStore& store) noexcept { store_ = &store; }
 
   // Tasks lease nothing of it from now on; the holder is brought up to date.
   void look(HolderEntry& entry) noexcept;
@@ -52,8 +54,8 @@ class Copies final : private BlockKeeper {
   void forget(SlotId slot) noexcept;
 
   // A lease of this process becomes the task's. Requires  looked at, and leased so.
-  // Errors  limit_reached  the task has too many; not_supported  the bytes are not in a store
-  Result<Grant> hand_over(HolderEntry& entry, TaskIndex task, LeaseKind kind) noexcept;
+  // Errors  limit_reached  the task has too many; not_supported  there is no store; no_memory
+  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task, LeaseKind kind) noexcept;
 
  private:
   // How the bytes of a slot are used beside its copy.
@@ -63,11 +65,13 @@ class Copies final : private BlockKeeper {
   };
 
   void unused(std::uint64_t key) noexcept override;
+  // From the heap. Requires  nobody writes it but the caller. Errors  no_memory
+  Status move_to_store(const Set& set, HolderEntry& entry) noexcept;
   // A slot, frozen: a new one, or the one that the object had when it was dropped.
   Result<SlotId> slot_for(const Set& set, ObjectId object, std::size_t size) noexcept;
   void free(SlotId slot) noexcept;
 
-  NodeStore* const store_;
+  NodeStore* store_ = nullptr;
   std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.
 };
 

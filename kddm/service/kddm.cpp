@@ -78,12 +78,18 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 // --- Tasks --------------------------------------------------------------------------------------
 
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                                  OpOptions options) {
+                                  OpOptions options, std::optional<std::size_t> size) {
+  if (size && kind != LeaseKind::write) {
+    co_return Error(Errc::invalid_argument, "a size for a lease that does not write");
+  }
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
   Result<Lease> leased = co_await lease(op, set, object, options);
   if (!leased) co_return leased.error();
+  if (size) KRG_CO_TRY(leased->resize(*size));
   co_return service_->hand_over(std::move(*leased), task);
 }
+
+void Kddm::use_store(NodeStore& store) noexcept { service_->use_store(store); }
 
 void Kddm::on_ring() noexcept { service_->sweep(); }
 

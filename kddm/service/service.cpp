@@ -20,11 +20,8 @@ Service::Service(rpc::Rpc& rpc, KddmOptions options)
     : rpc_(rpc),
       options_(std::move(options)),
       counters_(options_.stats),
-      copies_(options_.store),
       channels_(rpc, *this) {
   add_linker(memory_linker_);
-  // Without leases of the node there is no end to them.
-  if (store() != nullptr && !options_.serving) store()->serve_until(Deadline::never().at());
 }
 
 Service::~Service() = default;
@@ -136,7 +133,7 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
   if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
   copies_.look(*entry);
   const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
-  const Result<Grant> grant = copies_.hand_over(*entry, task, kind);
+  const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
   if (grant) {
     lease.service_ = nullptr;
     lease.block_ = {};

@@ -84,6 +84,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   // They have, of these slots: as NodeStore::sweep() says.
   void tasks_ended(const std::vector<SlotId>& idle) noexcept;
   NodeStore* store() const noexcept { return copies_.store(); }
+  void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views
   void enter(const cluster::View& view);

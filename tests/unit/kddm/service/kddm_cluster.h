@@ -84,7 +84,8 @@ class KddmCluster {
         : store(shared ? make_store() : nullptr),
           reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
-          kddm(rpc, {.self = options.self.node, .serving = {}, .store = store.get()}) {
+          kddm(rpc, {.self = options.self.node, .serving = {}}) {
+      if (store) kddm.use_store(*store);
       fabric::Options fabric_options;
       fabric_options.self = options.self;
       fabric = std::move(*world.open(reactor, rpc, fabric_options));
@@ -107,6 +108,7 @@ class KddmCluster {
       options.ticks = Ticks::monotonic;
       auto made = NodeStore::create(options);
       KRG_ASSERT(made);
+      made->serve_until(Deadline::never().at());
       return std::make_unique<NodeStore>(std::move(*made));
     }
 

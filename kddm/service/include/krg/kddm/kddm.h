@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -85,11 +86,16 @@ class Kddm final : public cluster::ViewListener {
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);
 
-  // --- Tasks that share KddmOptions::store
+  // --- Tasks
+  // The memory that this node's tasks share: copies lie in it from now on.
+  // Requires  once; it outlives this.
+  void use_store(NodeStore& store) noexcept;
   // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
-  // Errors  limit_reached  the task holds too many; not_supported  there is no store
+  // `size`: of an object of variable size that is leased for writing, from now on.
+  // Errors  limit_reached  the task holds too many; not_supported  there is no store;
+  //         invalid_argument  a size that can not be
   Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                              OpOptions options);
+                              OpOptions options, std::optional<std::size_t> size = {});
   // A task has rung: it has ended a lease that somebody may wait for.
   void on_ring() noexcept;
   // A task is gone; what NodeStore::release_all() has said of it.

@@ -12,7 +12,6 @@
 #include "krg/base/deadline.h"
 #include "krg/base/ids.h"
 #include "krg/error/result.h"
-#include "krg/share/node_store.h"
 #include "krg/stats/registry.h"
 
 namespace krg::kddm {
@@ -22,8 +21,6 @@ struct KddmOptions {
   // Whether this node may serve shared state now: membership's lease, of which NodeStore's
   // serve_until() must know too. None: it always may.
   std::function<Status()> serving;
-  // The memory that this node's tasks share; it outlives the Kddm. nullptr: no task looks.
-  NodeStore* store = nullptr;
   // Where operations are counted, as "kddm.*"; it outlives the Kddm.
   stats::Registry* stats = nullptr;
 };
