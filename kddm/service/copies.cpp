@@ -174,4 +174,20 @@ Result<Grant> Copies::hand_over(const Set& set, HolderEntry& entry, TaskIndex ta
   return grant;
 }
 
+Result<Grant> Copies::resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                                 std::size_t size, bool possible, Errc& how) noexcept {
+  const SlotId slot = entry.slot;
+  if (store_->look(slot).writer == task) {
+    store_->withdraw(task, Grant{store_->handle(slot), lease, LeaseKind::write});
+  }
+  if (!store_->look(slot).idle()) {
+    return Error(Errc::invalid_argument, "the task has no such lease for writing");
+  }
+  const Status resized =
+      possible ? resize(entry, size)
+               : Status(Error(Errc::invalid_argument, "no object of the set has this size"));
+  how = resized ? Errc::ok : resized.error().code();
+  return store_->grant(slot, task, LeaseKind::write);
+}
+
 }  // namespace krg::kddm

@@ -55,7 +55,13 @@ class Copies final : private BlockKeeper {
 
   // A lease of this process becomes the task's. Requires  looked at, and leased so.
   // Errors  limit_reached  the task has too many; not_supported  there is no store; no_memory
-  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task, LeaseKind kind) noexcept;
+  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
+                          LeaseKind kind) noexcept;
+  // The task's lease for writing at `lease` of its table ends, and begins anew with another size,
+  // if that is `possible`. `how`: why not.
+  // Requires  looked at. Errors  invalid_argument  there is no such lease
+  Result<Grant> resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                           std::size_t size, bool possible, Errc& how) noexcept;
 
  private:
   // How the bytes of a slot are used beside its copy.

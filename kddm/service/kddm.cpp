@@ -78,15 +78,16 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 // --- Tasks --------------------------------------------------------------------------------------
 
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                                  OpOptions options, std::optional<std::size_t> size) {
-  if (size && kind != LeaseKind::write) {
-    co_return Error(Errc::invalid_argument, "a size for a lease that does not write");
-  }
+                                  OpOptions options) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
   Result<Lease> leased = co_await lease(op, set, object, options);
   if (!leased) co_return leased.error();
-  if (size) KRG_CO_TRY(leased->resize(*size));
   co_return service_->hand_over(std::move(*leased), task);
+}
+
+Result<Grant> Kddm::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                               Errc& how) {
+  return service_->resize_for(task, slot, lease, size, how);
 }
 
 void Kddm::use_store(NodeStore& store) noexcept { service_->use_store(store); }

@@ -17,10 +17,7 @@ bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 }  // namespace
 
 Service::Service(rpc::Rpc& rpc, KddmOptions options)
-    : rpc_(rpc),
-      options_(std::move(options)),
-      counters_(options_.stats),
-      channels_(rpc, *this) {
+    : rpc_(rpc), options_(std::move(options)), counters_(options_.stats), channels_(rpc, *this) {
   add_linker(memory_linker_);
 }
 
@@ -138,6 +135,22 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
     lease.service_ = nullptr;
     lease.block_ = {};
   }
+  copies_.let(*entry);
+  return grant;
+}
+
+Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease,
+                                  std::size_t size, Errc& how) {
+  const Error wrong(Errc::invalid_argument, "the task has no such lease for writing");
+  if (store() == nullptr || !store()->in_use(slot)) return wrong;
+  Set* const set = find_set(store()->set_of(slot));
+  HolderEntry* const entry =
+      set == nullptr || set->gone ? nullptr : set->holders.find(store()->object_of(slot));
+  if (entry == nullptr || entry->slot != slot) return wrong;
+  const SetOptions& options = set->options;
+  const bool possible = options.variable_size && size <= options.object_bytes;
+  copies_.look(*entry);
+  Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
   copies_.let(*entry);
   return grant;
 }

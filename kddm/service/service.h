@@ -79,6 +79,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   static Lease lease(Service& service, Set& set, ObjectId object, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
   Result<Grant> hand_over(Lease lease, TaskIndex task);
+  // As Kddm::resize_for().
+  Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                           Errc& how);
   // Tasks may have ended leases that somebody waits for: looks.
   void sweep() noexcept;
   // They have, of these slots: as NodeStore::sweep() says.

@@ -101,6 +101,13 @@ class [[nodiscard]] WriteLease : public LocalLease {
   // Puts the object back, with its version one higher.
   void end() noexcept;
 
+  // Gives the lease up to krgd, which ends it in the task's name: its place in the task's table.
+  // Requires  there is a lease.
+  std::uint32_t surrender() noexcept {
+    store_ = nullptr;
+    return entry_;
+  }
+
  private:
   friend class LocalStore;
 };

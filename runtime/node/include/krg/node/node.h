@@ -22,6 +22,7 @@
 #include "krg/hotplug/membership.h"
 #include "krg/node/status.h"
 #include "krg/node/watch.h"
+#include "krg/objects/objects.h"
 #include "krg/rpc/rpc.h"
 #include "krg/stats/registry.h"
 
@@ -59,7 +60,7 @@ class Node final : private cluster::ViewListener {
   // This node as others are to know it; without addresses before open_fabric().
   cluster::Member member() const;
   // Lets the tasks of this node in by the gate: a socket at `path`, in a folder that is ours alone.
-  // Its first services are Ping, Status and Stats.
+  // Its first services are Ping, Status and Stats, and those of shared objects.
   // Errors  those of gate::Server::listen().
   krg::Status open_gate(std::string path);
   // Where tasks find it; "" before open_gate().
@@ -98,6 +99,7 @@ class Node final : private cluster::ViewListener {
   reactor::Reactor& reactor() noexcept { return reactor_; }
   rpc::Rpc& rpc() noexcept { return rpc_; }
   Watch& watch() noexcept { return watch_; }
+  kddm::Kddm& kddm() noexcept { return objects_.kddm(); }
   // What this node counts: rpc and the gate do, the layers above may.
   stats::Registry& registry() noexcept { return registry_; }
   void on_lost(OnLost told) { lost_.push_back(std::move(told)); }
@@ -115,6 +117,7 @@ class Node final : private cluster::ViewListener {
   void commit(const cluster::ViewChange& change) noexcept override;
   hotplug::Membership& begin_membership();
   void serve();
+  objects::Objects::Options objects_options();
 
   reactor::Reactor& reactor_;
   const Options options_;
@@ -122,6 +125,7 @@ class Node final : private cluster::ViewListener {
   cluster::View view_;
   stats::Registry registry_;  // Outlives those that count in it.
   rpc::Rpc rpc_;
+  objects::Objects objects_;
   std::unique_ptr<fabric::Fabric> fabric_;
   std::string gate_path_;
   std::unique_ptr<gate::Server> gate_;
