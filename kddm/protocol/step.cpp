@@ -16,6 +16,10 @@ void change_view(const Place& place, Part& part, Actions& out) {
   Protocol<NoMutants>::change_view(place, part, out);
 }
 
+void recheck(const Place& place, Part& part, Actions& out) {
+  Protocol<NoMutants>::recheck(place, part, out);
+}
+
 bool cancel(Part& part, std::uint32_t op) noexcept {
   if (!part.waiting) return false;
   const auto at = std::find_if(part.waiting->begin(), part.waiting->end(),

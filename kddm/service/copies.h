@@ -31,8 +31,9 @@ class Copies final : private BlockKeeper {
   // Requires  there is none yet; it outlives this.
   void use(NodeStore& store) noexcept { store_ = &store; }
 
-  // Tasks lease nothing of it from now on; the holder is brought up to date.
-  void look(HolderEntry& entry) noexcept;
+  // Tasks lease nothing of it from now on; the holder is brought up to date. Whether tasks used it
+  // at the last look and have all ended: whoever waits for that is to be told.
+  bool look(HolderEntry& entry) noexcept;
   // Tasks may do what the holder may.
   void let(HolderEntry& entry) noexcept;
 

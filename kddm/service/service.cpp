@@ -124,11 +124,18 @@ void Service::on_timer() noexcept {
 
 // --- Tasks --------------------------------------------------------------------------------------
 
+void Service::recheck_object(Set& set, ObjectId object) noexcept {
+  const Place place = place_of(set, object);
+  with_part(set, object, place, {},
+            [&](Part& part, Actions& actions) { recheck(place, part, actions); });
+  drain();
+}
+
 Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
   Set& set = *lease.set_;
   HolderEntry* const entry = set.gone ? nullptr : set.holders.find(lease.object_);
   if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
-  copies_.look(*entry);
+  const bool tasks_ended = copies_.look(*entry);
   const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
   const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
   if (grant) {
@@ -136,6 +143,7 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
     lease.block_ = {};
   }
   copies_.let(*entry);
+  if (tasks_ended) recheck_object(set, lease.object_);
   return grant;
 }
 
@@ -149,9 +157,10 @@ Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lea
   if (entry == nullptr || entry->slot != slot) return wrong;
   const SetOptions& options = set->options;
   const bool possible = options.variable_size && size <= options.object_bytes;
-  copies_.look(*entry);
+  const bool tasks_ended = copies_.look(*entry);
   Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
   copies_.let(*entry);
+  if (tasks_ended || !grant) recheck_object(*set, store()->object_of(slot));
   return grant;
 }
 
@@ -172,7 +181,7 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
     if (entry == nullptr || entry->slot != slot) {
       copies_.forget(slot);
     } else {
-      feed(*set, object, {.kind = Kind::op_put_read, .op = kTasksEnded});
+      recheck_object(*set, object);
     }
   }
 }
@@ -225,7 +234,6 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
   }
   if (in.kind == Kind::report) set.reporters[object].insert(in.from);
   with_part(set, object, place, data, [&](Part& part, Actions& actions) {
-    if (in.op == kTasksEnded) ++part.holder.readers;
     const StepResult result = step(place, part, in, actions);
     if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);

@@ -106,12 +106,11 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
-  // Leases of tasks have ended: the op number of a put that is nobody's.
-  static constexpr std::uint32_t kTasksEnded = ~std::uint32_t{0};
-
   Place place_of(const Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // Leases of tasks on the object have ended.
+  void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
   template <class Step>
   void with_part(Set& set, ObjectId object, const Place& place, const Block& data, Step&& step);

@@ -10,11 +10,13 @@ namespace krg::kddm {
 template <class Step>
 void Service::with_part(Set& set, ObjectId object, const Place& place, const Block& data,
                         Step&& step) {
-  if (HolderEntry* entry = set.holders.find(object)) copies_.look(*entry);
+  HolderEntry* const before = set.holders.find(object);
+  const bool tasks_ended = before != nullptr && copies_.look(*before);
   Part part = set.take(object, place);
   const std::uint32_t readers = part.holder.readers;
   const bool writer = part.holder.writer;
   Actions actions = std::exchange(actions_, {});
+  if (tasks_ended) recheck(place, part, actions);
   step(part, actions);
   // What the step changed are leases of this process.
   const std::uint32_t more = part.holder.readers - readers;
