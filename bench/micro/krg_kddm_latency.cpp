@@ -53,7 +53,9 @@ bool touch(std::span<std::byte> bytes) {
   return true;
 }
 
-enum class How { get, grab, get_by_handle, grab_by_handle };
+enum class How { get, grab, get_by_handle, grab_by_handle, both_by_handle, freeze };
+
+constexpr std::size_t kManyTasks = 128;
 
 // A store of this process, with one task: this process.
 class Local final : public harness::Contestant {
@@ -86,14 +88,40 @@ class Local final : public harness::Contestant {
           const kddm::WriteLease lease = store.try_write(handles_[i]);
           return lease && touch(lease.bytes());
         });
+      case How::both_by_handle:
+        return time_batches(job, [&](std::size_t i) {
+          {
+            const kddm::ReadLease lease = store.try_read(handles_[i]);
+            if (!lease || !touch(lease.bytes())) return false;
+          }
+          const kddm::WriteLease lease = store.try_write(handles_[i]);
+          return lease && touch(lease.bytes());
+        });
+      case How::freeze:
+        KRG_TRY(make_many());
+        return time_batches(job, [&](std::size_t i) {
+          if (!store.try_read(handles_[i])) return false;
+          const kddm::SlotId slot = handles_[i].slot;
+          return node_->freeze(slot).idle() && node_->thaw(slot, kddm::Access::write);
+        });
     }
     return Error(Errc::invalid_argument);
   }
 
  private:
+  // Tasks that have used their tables, so that krgd has to look at them.
+  Status make_many() {
+    while (node_->tasks() < kManyTasks) {
+      KRG_TRY_ASSIGN(const kddm::TaskIndex index, node_->attach());
+      KRG_TRY_ASSIGN(auto task, kddm::LocalStore::open_in_krgd(*node_, index, {}));
+      if (!task->try_read(handles_[0])) return Error(Errc::corrupt, "a local hit was none");
+    }
+    return {};
+  }
+
   Status make(std::size_t size) {
     kddm::StoreOptions options;
-    options.geometry = {.slots = 2 * kObjects, .tasks = 8, .data_bytes = 256u << 20};
+    options.geometry = {.slots = 2 * kObjects, .tasks = kManyTasks, .data_bytes = 256u << 20};
     options.budget_bytes = options.geometry.data_bytes;
     KRG_TRY_ASSIGN(kddm::NodeStore node, kddm::NodeStore::create(options));
     node_ = std::make_unique<kddm::NodeStore>(std::move(node));
@@ -150,6 +178,14 @@ struct alignas(64) ReadLock {
   pthread_rwlock_t lock;
 };
 
+struct alignas(64) ReadThenWriteLock : ReadLock {
+  bool use(auto write, std::span<const std::byte> bytes) {
+    if (!ReadLock::use(write, bytes) || ::pthread_rwlock_wrlock(&lock) != 0) return false;
+    const bool done = write();
+    return ::pthread_rwlock_unlock(&lock) == 0 && done;
+  }
+};
+
 struct alignas(64) Mutex {
   Mutex() {
     pthread_mutexattr_t shared;
@@ -186,6 +222,21 @@ struct alignas(64) Flag {
   std::atomic<std::uint32_t> taken{0};
 };
 
+// A line of memory for each task, looked at in turn.
+class Lines final : public harness::Contestant {
+ public:
+  Result<harness::Sample> measure(const harness::Job& job) override {
+    return time_batches(job, [&](std::size_t) {
+      bool found = false;
+      for (const Flag& line : lines_) found = found || line.taken.load() != 0;
+      return !found;
+    });
+  }
+
+ private:
+  std::vector<Flag> lines_{kManyTasks};
+};
+
 template <class T, class... Arguments>
 harness::MakeContestant make(Arguments... arguments) {
   return [=] { return std::make_unique<T>(arguments...); };
@@ -198,30 +249,32 @@ int main(int argc, char** argv) {
       "krg_kddm_latency",
       "bare locks of shared memory, one for each object: pthread rwlock or mutex, and a single "
       "atomic word; krg is a lease of an object that this node has, there and back, with the "
-      "lookup of the object or by a handle; targets: get 60 ns, grab 80 ns");
+      "lookup of the object or by a handle; targets: get 60 ns, grab 80 ns; in the last row krgd "
+      "freezes what was read, beside a look at a line for each task");
   program.only_over({harness::Transport::shm}, "a local hit does not leave the node");
   program.sizes_are("bytes of an object (default 64)", 1, 65536);
   program.parse(argc, argv);
-  const auto match = [&](const std::string& row, How how, std::size_t size) {
-    const bool read = how == How::get || how == How::get_by_handle;
+  const auto match = [&](const std::string& row, How how, std::size_t size,
+                         std::vector<harness::Entrant> peers) {
     harness::Match m;
     m.server = false;
-    m.entrants = {{"krg", make<Local>(how)}};
-    if (read) {
-      m.entrants.push_back({"pthread rwlock", make<Locks<ReadLock>>()});
-      m.entrants.push_back({"std::atomic", make<Locks<Count>>()});
-    } else {
-      m.entrants.push_back({"pthread mutex", make<Locks<Mutex>>()});
-      m.entrants.push_back({"std::atomic", make<Locks<Flag>>()});
-    }
+    m.entrants = std::move(peers);
+    m.entrants.insert(m.entrants.begin(), {"krg", make<Local>(how)});
     m.rows = {{row, "ns", {.size = size}}};
     program.add(std::move(m));
   };
+  const std::vector<harness::Entrant> readers = {{"pthread rwlock", make<Locks<ReadLock>>()},
+                                                 {"std::atomic", make<Locks<Count>>()}};
+  const std::vector<harness::Entrant> writers = {{"pthread mutex", make<Locks<Mutex>>()},
+                                                 {"std::atomic", make<Locks<Flag>>()}};
   for (const std::size_t size : program.sizes_or({64})) {
-    match("local_get_put_ns", How::get, size);
-    match("local_get_put_ns, handle", How::get_by_handle, size);
-    match("local_grab_put_ns", How::grab, size);
-    match("local_grab_put_ns, handle", How::grab_by_handle, size);
+    match("local_get_put_ns", How::get, size, readers);
+    match("local_get_put_ns, handle", How::get_by_handle, size, readers);
+    match("local_grab_put_ns", How::grab, size, writers);
+    match("local_grab_put_ns, handle", How::grab_by_handle, size, writers);
+    match("local_get_grab_ns, handle", How::both_by_handle, size,
+          {{"pthread rwlock", make<Locks<ReadThenWriteLock>>()}});
+    match("get_freeze_thaw_ns, 128 tasks", How::freeze, size, {{"128 lines", make<Lines>()}});
   }
   return program.run();
 }
