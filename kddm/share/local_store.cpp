@@ -17,10 +17,7 @@ constexpr std::uint32_t kNoEntry = 0xffffffffu;
 constexpr std::size_t kSeats = 512;  // A power of two.
 constexpr std::size_t kSeatProbes = 8;
 
-std::uint64_t thread_number() noexcept {
-  return static_cast<std::uint64_t>(
-      reinterpret_cast<std::uintptr_t>(reinterpret_cast<void*>(::pthread_self())));
-}
+std::uint64_t thread_number() noexcept { return ::pthread_self(); }
 
 template <class T>
 T* at(std::span<std::byte> segment, std::uint64_t offset) noexcept {
