@@ -10,48 +10,16 @@
 #include <memory>
 #include <vector>
 
+#include "kddm_readers.h"
+#include "kddm_timing.h"
 #include "krg/harness/program.h"
 #include "krg/share/local_store.h"
 #include "krg/share/node_store.h"
 
 using namespace krg;
+using namespace krg::bench;
 
 namespace {
-
-constexpr std::size_t kObjects = 1024;  // A power of two.
-constexpr std::size_t kBatch = 256;     // Operations between two looks at the clock.
-constexpr kddm::SetId kSet{4711};
-
-// One operation on the object or lock of this number, whose bytes it touches.
-template <class Once>
-Result<harness::Sample> time_batches(const harness::Job& job, Once once) {
-  using Clock = std::chrono::steady_clock;
-  harness::Latencies times;
-  std::uint32_t at = 1;
-  const auto end = Clock::now() + job.length;
-  for (auto begin = Clock::now(); begin < end;) {
-    for (std::size_t i = 0; i < kBatch; ++i) {
-      at = at * 1664525 + 1013904223;  // Numerical Recipes' generator: no order that helps.
-      if (!once(at / 65536 % kObjects)) return Error(Errc::corrupt, "a local hit was none");
-    }
-    const auto now = Clock::now();
-    times.add(std::chrono::duration<double, std::nano>(now - begin).count() / kBatch);
-    begin = now;
-  }
-  return times.summary();
-}
-
-// Reads or writes the first word, for the lease to be of some use.
-bool touch(std::span<const std::byte> bytes) {
-  const volatile std::byte* const first = bytes.data();
-  (void)*first;
-  return true;
-}
-bool touch(std::span<std::byte> bytes) {
-  volatile std::byte* const first = bytes.data();
-  *first = std::byte{1};
-  return true;
-}
 
 enum class How { get, grab, get_by_handle, grab_by_handle, both_by_handle, freeze };
 
@@ -274,6 +242,12 @@ int main(int argc, char** argv) {
     match("local_grab_put_ns, handle", How::grab_by_handle, size, writers);
     match("local_get_grab_ns, handle", How::both_by_handle, size,
           {{"pthread rwlock", make<Locks<ReadThenWriteLock>>()}});
+    harness::Match shared;
+    shared.entrants = {{"krg", shared_object()},
+                       {"pthread rwlock", shared_rwlock()},
+                       {"std::atomic", shared_count()}};
+    shared.rows = {{"local_get_put_ns, 2 readers of one", "ns", {.size = size}}};
+    program.add(std::move(shared));
     match("get_freeze_thaw_ns, 128 tasks", How::freeze, size, {{"128 lines", make<Lines>()}});
   }
   return program.run();
