@@ -54,6 +54,7 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   void send_ack(ChannelPeer& peer);
   FrameHeader header_for(ChannelPeer& peer, std::uint64_t seq, std::size_t head) noexcept;
   void expect_ack(ChannelPeer& peer);
+  void lose_patience(ChannelPeer& peer);
   void ask(ChannelPeer& peer);
   void end(Transfer& transfer);
   void send_again(ChannelPeer& peer, const Receipt& receipt, std::uint64_t upto);

@@ -33,12 +33,7 @@ bool Channels::Impl::take_of_member(ChannelPeer& peer, const FrameBytes& frame, 
   if (bulk != nullptr && (!frame.data.empty() || (seq == 0) != bulk->empty())) return false;
   if (seq == 0) {
     if (!frame.head.empty() || !frame.data.empty()) return false;
-    // It is there, in this view: no need to wait long before it is asked.
-    if (peer.patience > options_.probe_after && !peer.out.empty() && bulk == nullptr) {
-      peer.patience = options_.probe_after;
-      peer.ListNode<reactor::TimerTag>::unlink();
-      expect_ack(peer);
-    }
+    if (bulk == nullptr) lose_patience(peer);
     return true;
   }
   if (seq <= peer.received) {

@@ -55,7 +55,8 @@ void Channels::Impl::transmit(ChannelPeer& peer, std::uint64_t seq) {
   }
   ++stats_.large;
   message.on_its_way = true;
-  auto* const transfer = new Transfer(rpc_, peer, header, message);
+  auto* const transfer =
+      new Transfer(rpc_, peer, header, message, reactor_.after(options_.large_limit));
   peer.transfers.push_back(*transfer);
   transfer->begin();
 }
@@ -74,9 +75,20 @@ bool Channels::Impl::acknowledged(ChannelPeer& peer, std::uint64_t ack) {
     peer.in_flight -= peer.out.at(peer.out.first()).size();
     peer.out.pop();
   }
-  peer.patience = options_.probe_after;
+  lose_patience(peer);
   fill_window(peer);
   return true;
+}
+
+// The peer is there, in this view: what it does not acknowledge is to be asked for soon.
+void Channels::Impl::lose_patience(ChannelPeer& peer) {
+  if (peer.patience == options_.probe_after) [[likely]] {
+    return;
+  }
+  peer.patience = options_.probe_after;
+  if (!peer.ListNode<reactor::TimerTag>::linked()) return;
+  peer.ListNode<reactor::TimerTag>::unlink();
+  if (!peer.out.empty()) expect_ack(peer);
 }
 
 // The timer runs as long as anything is not acknowledged; it is not set anew with each message, but
@@ -99,7 +111,8 @@ void Channels::Impl::look_after(ChannelPeer& peer) {
 // of the messages, so what the answer does not tell of those before it is lost.
 void Channels::Impl::ask(ChannelPeer& peer) {
   ++stats_.probes;
-  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent);
+  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent,
+                               reactor_.after(options_.question_limit));
   peer.transfers.push_back(*peer.question);
   peer.question->begin();
 }

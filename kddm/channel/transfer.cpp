@@ -1,16 +1,9 @@
 #include "transfer.h"
 
-#include <chrono>
-
 #include "channels_impl.h"
 
 namespace krg::kddm {
 namespace {
-
-// rpc ends a call when its connection ends, which is what tells that a message may be lost. These
-// are only for a peer that has forgotten to answer.
-constexpr std::chrono::seconds kLargeLimit{60};
-constexpr std::chrono::seconds kQuestionLimit{10};
 
 void release_owner(void* owner, std::span<std::byte>) noexcept {
   delete static_cast<std::shared_ptr<const void>*>(owner);
@@ -25,16 +18,18 @@ rpc::Buffer lend(const OutMessage& message) {
 
 }  // namespace
 
-Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message)
-    : CallBase(rpc, peer.node, AskService::kId, {.deadline = rpc.reactor().after(kLargeLimit)}),
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message,
+                   Deadline deadline)
+    : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
       head_(message.head.begin(), message.head.end()),
       frame_{{header, head_, {}, true}} {
   set_bulk(rpc::Bulk(lend(message)));
 }
 
-Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto)
-    : CallBase(rpc, peer.node, AskService::kId, {.deadline = rpc.reactor().after(kQuestionLimit)}),
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,
+                   Deadline deadline)
+    : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
       frame_{{header, {}, {}, true}},
       upto_(upto) {}

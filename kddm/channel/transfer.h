@@ -22,9 +22,11 @@ class Transfer final : public rpc::CallBase,
  public:
   // A large message. The head is copied: the message may be acknowledged while rpc still keeps the
   // call waiting.
-  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message);
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message,
+           Deadline deadline);
   // A question about the messages up to `upto`.
-  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto);
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,
+           Deadline deadline);
 
   void begin() noexcept { start(); }
 

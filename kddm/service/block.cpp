@@ -5,19 +5,13 @@
 #include <new>
 
 namespace krg::kddm {
-namespace {
-
-// The bytes follow their head, on a cache line of their own.
-constexpr std::size_t kHeadRoom = 64;
-
-}  // namespace
 
 Block Block::make(std::size_t size) noexcept {
-  static_assert(sizeof(Head) <= kHeadRoom);
-  void* memory =
-      std::aligned_alloc(kHeadRoom, (kHeadRoom + size + kHeadRoom - 1) & ~(kHeadRoom - 1));
+  constexpr std::size_t kLine = 64;
+  static_assert(sizeof(Head) <= kHeadRoom && kHeadRoom % kLine == 0);
+  void* const memory = std::aligned_alloc(kLine, (kHeadRoom + size + kLine - 1) & ~(kLine - 1));
   if (memory == nullptr) return {};
-  Head* head = new (memory) Head;
+  Head* const head = new (memory) Head;
   head->size = size;
   head->begin = static_cast<std::byte*>(memory) + kHeadRoom;
   return Block(head);
@@ -32,16 +26,27 @@ Block Block::copy(std::span<const std::byte> bytes) noexcept {
 Block Block::adopt(rpc::Buffer buffer) noexcept {
   Block block = make(0);
   if (!block) return block;
-  block.head_->size = buffer.size();
-  block.head_->begin = buffer.bytes().data();
+  block.move_to(buffer.bytes());
   block.head_->adopted = std::move(buffer);
+  return block;
+}
+
+Block Block::lend(std::span<std::byte> bytes, BlockKeeper& keeper, std::uint64_t key) noexcept {
+  Block block = make(0);
+  if (!block) return block;
+  block.move_to(bytes);
+  block.head_->keeper = &keeper;
+  block.head_->key = key;
   return block;
 }
 
 void Block::release() noexcept {
   if (head_ == nullptr || --head_->users > 0) return;
+  BlockKeeper* const keeper = head_->keeper;
+  const std::uint64_t key = head_->key;
   head_->~Head();
   std::free(head_);
+  if (keeper != nullptr) keeper->unused(key);
 }
 
 }  // namespace krg::kddm

@@ -75,6 +75,28 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
   return entry->holder.copy == Copy::read || entry->holder.copy == Copy::write;
 }
 
+// --- Tasks --------------------------------------------------------------------------------------
+
+Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
+                                  OpOptions options, std::optional<std::size_t> size) {
+  if (size && kind != LeaseKind::write) {
+    co_return Error(Errc::invalid_argument, "a size for a lease that does not write");
+  }
+  const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
+  Result<Lease> leased = co_await lease(op, set, object, options);
+  if (!leased) co_return leased.error();
+  if (size) KRG_CO_TRY(leased->resize(*size));
+  co_return service_->hand_over(std::move(*leased), task);
+}
+
+void Kddm::use_store(NodeStore& store) noexcept { service_->use_store(store); }
+
+void Kddm::on_ring() noexcept { service_->sweep(); }
+
+void Kddm::on_released(const NodeStore::Released& released) noexcept {
+  service_->tasks_ended(released.idle);
+}
+
 // --- Views --------------------------------------------------------------------------------------
 
 Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
@@ -115,7 +137,7 @@ std::vector<ObjectState> Kddm::dump() const {
       ObjectState state{.set = set.id, .object = object, .holder = {}, .home = {}};
       if (const HolderEntry* entry = set.holders.find(object)) {
         state.holder = entry->holder;
-        state.size = entry->block.size();
+        state.size = service_->size_of(*entry);
       }
       if (const HomeEntry* entry = set.homes.find(object)) state.home = entry->home;
       all.push_back(std::move(state));

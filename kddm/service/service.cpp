@@ -3,19 +3,24 @@
 #include <utility>
 
 #include "krg/log/log.h"
+#include "with_part.h"
 
 namespace krg::kddm {
 namespace {
 
-// How often ops that wait look whether this node may still serve.
-constexpr Duration kServeCheck = std::chrono::milliseconds(50);
+// How often ops that wait look whether this node may still serve, and tasks are looked at that can
+// not ring: stopped ones.
+constexpr Duration kLook = std::chrono::milliseconds(20);
 
 bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 
 }  // namespace
 
 Service::Service(rpc::Rpc& rpc, KddmOptions options)
-    : rpc_(rpc), options_(std::move(options)), counters_(options_.stats), channels_(rpc, *this) {
+    : rpc_(rpc),
+      options_(std::move(options)),
+      counters_(options_.stats),
+      channels_(rpc, *this) {
   add_linker(memory_linker_);
 }
 
@@ -57,11 +62,12 @@ Set& Service::add_set(SetId id, SetOptions options) {
 void Service::bury(SetId id) {
   Set& set = add_set(id, SetOptions{});
   if (set.gone) return;
-  if (set.linker != nullptr) {
-    set.holders.for_each([&](const HolderEntry& entry) {
-      if (entry.block) set.linker->removed(set.id, entry.id);
-    });
-  }
+  set.holders.for_each([&](HolderEntry& entry) {
+    if (set.linker != nullptr && entry.holder.copy != Copy::none) {
+      set.linker->removed(set.id, entry.id);
+    }
+    copies_.drop(entry);
+  });
   set.bury();
   ops_.give_up_of(set, Error(Errc::not_found, "the set was destroyed"));
 }
@@ -69,10 +75,7 @@ void Service::bury(SetId id) {
 // --- Operations ---------------------------------------------------------------------------------
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
-  if (!watching_) {
-    watching_ = true;
-    reactor().add_timer(*this, reactor().after(kServeCheck));
-  }
+  watch();
   feed(set, object, op);
 }
 
@@ -90,12 +93,14 @@ void Service::end_lease(Set& set, ObjectId object, bool writes) noexcept {
 }
 
 Block Service::block_of(Set& set, ObjectId object) noexcept {
-  const HolderEntry* entry = set.holders.find(object);
-  return entry == nullptr ? Block() : entry->block;
+  HolderEntry* const entry = set.holders.find(object);
+  return entry == nullptr ? Block() : copies_.pin(*entry);
 }
 
-void Service::replace_block(Set& set, ObjectId object, Block block) noexcept {
-  if (HolderEntry* entry = set.holders.find(object)) entry->block = std::move(block);
+Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
+  HolderEntry* const entry = set.holders.find(object);
+  KRG_ASSERT(entry != nullptr && entry->writer);
+  return copies_.resize(*entry, size);
 }
 
 Lease Service::lease(Service& service, Set& set, ObjectId object, bool writes) {
@@ -107,12 +112,56 @@ void Service::complete(std::uint32_t number, Status how, bool leased, bool write
   if (Op* op = ops_.find(number)) op->complete(how, leased, writes);
 }
 
+void Service::watch() noexcept {
+  if (watching_) return;
+  watching_ = true;
+  reactor().add_timer(*this, reactor().after(kLook));
+}
+
 void Service::on_timer() noexcept {
   watching_ = false;
   if (const Status may = may_serve(); !may && !draining_) ops_.give_up_all(may.error());
-  if (ops_.size() == 0) return;
-  watching_ = true;
-  reactor().add_timer(*this, reactor().after(kServeCheck));
+  sweep();
+  if (ops_.size() > 0 || (store() != nullptr && store()->waiting() > 0)) watch();
+}
+
+// --- Tasks --------------------------------------------------------------------------------------
+
+Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
+  Set& set = *lease.set_;
+  HolderEntry* const entry = set.gone ? nullptr : set.holders.find(lease.object_);
+  if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
+  copies_.look(*entry);
+  const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
+  const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
+  if (grant) {
+    lease.service_ = nullptr;
+    lease.block_ = {};
+  }
+  copies_.let(*entry);
+  return grant;
+}
+
+void Service::sweep() noexcept {
+  if (store() == nullptr || store()->waiting() == 0) return;
+  std::vector<SlotId> idle;
+  store()->sweep(idle);
+  tasks_ended(idle);
+}
+
+void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
+  for (const SlotId slot : idle) {
+    if (!store()->in_use(slot)) continue;
+    Set* const set = find_set(store()->set_of(slot));
+    const ObjectId object = store()->object_of(slot);
+    const HolderEntry* const entry =
+        set == nullptr || set->gone ? nullptr : set->holders.find(object);
+    if (entry == nullptr || entry->slot != slot) {
+      copies_.forget(slot);
+    } else {
+      feed(*set, object, {.kind = Kind::op_put_read, .op = kTasksEnded});
+    }
+  }
 }
 
 // --- One input ----------------------------------------------------------------------------------
@@ -162,15 +211,12 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
     begin_rebuild(set, object);
   }
   if (in.kind == Kind::report) set.reporters[object].insert(in.from);
-  Part part = set.take(object, place);
-  Actions actions = std::exchange(actions_, {});
-  const StepResult result = step(place, part, in, actions);
-  if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
-  set.give(object, place, std::move(part));
-  if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
-  perform(set, object, actions, data);
-  actions.clear();
-  actions_ = std::move(actions);
+  with_part(set, object, place, data, [&](Part& part, Actions& actions) {
+    if (in.op == kTasksEnded) ++part.holder.readers;
+    const StepResult result = step(place, part, in, actions);
+    if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
+    if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
+  });
 }
 
 void Service::report_impossible(const Set& set, ObjectId object, const Message& in,
@@ -237,16 +283,20 @@ void Service::send(Set& set, ObjectId object, NodeId to, const Message& message)
 void Service::install(Set& set, ObjectId object, const Block& data) noexcept {
   HolderEntry* const entry = set.holders.find(object);
   if (entry == nullptr) return;  // It went in the same step.
-  entry->block = data;
-  if (set.linker != nullptr) set.linker->arrived(set.id, object, entry->block.bytes());
+  if (const Status how = copies_.install(set, *entry, data); !how) {
+    // Without memory there is no copy to be had; the node can not go on as a member.
+    KRG_ERROR("kddm set {} object {}: {}", set.id.value, object.value, how.error().message());
+    KRG_ASSERT(how);
+  }
+  if (set.linker != nullptr) set.linker->arrived(set.id, object, copies_.bytes(*entry));
 }
 
 void Service::drop(Set& set, ObjectId object) noexcept {
   HolderEntry* const entry = set.holders.find(object);
   if (entry == nullptr) return;
   counters_.invalidated->add();
-  if (set.linker != nullptr) set.linker->given_up(set.id, object, entry->block.bytes());
-  entry->block = {};
+  if (set.linker != nullptr) set.linker->given_up(set.id, object, copies_.bytes(*entry));
+  copies_.drop(*entry);
   const Holder& holder = entry->holder;
   if (holder.copy == Copy::none && holder.asks == Asks::nothing && !holder.in_use()) {
     set.holders.erase(object);
@@ -258,13 +308,14 @@ void Service::begin_fill(Set& set, ObjectId object) noexcept {
   if (entry == nullptr) return;
   const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
   counters_.first_touches->add();
-  entry->block = Block::make(size);
-  if (!entry->block || set.linker == nullptr) {
+  const Status room = copies_.allocate(set, *entry, size);
+  if (!room || set.linker == nullptr) {
+    if (!room) KRG_WARN("kddm set {}: {}", set.id.value, room.error().message());
     notes_.push_back(
         {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
     return;
   }
-  reactor().spawn(fill(set, object, entry->block, epoch_));
+  reactor().spawn(fill(set, object, copies_.pin(*entry), epoch_));
 }
 
 Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {

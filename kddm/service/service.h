@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "copies.h"
 #include "counters.h"
 #include "envelope.h"
 #include "krg/base/ring_queue.h"
@@ -68,10 +69,22 @@ class Service final : public ChannelSink, private reactor::Timer {
   // Its caller has given up.
   void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
-  // The bytes here, of an object on which there is a lease.
+  // The bytes here, of an object on which there is a lease; kept while the block lives.
   Block block_of(Set& set, ObjectId object) noexcept;
-  void replace_block(Set& set, ObjectId object, Block block) noexcept;
+  // Of an object that is leased for writing here. Errors  no_memory
+  Status resize(Set& set, ObjectId object, std::size_t size) noexcept;
+  std::size_t size_of(const HolderEntry& entry) const noexcept {
+    return copies_.bytes(entry).size();
+  }
   static Lease lease(Service& service, Set& set, ObjectId object, bool writes);
+  // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
+  Result<Grant> hand_over(Lease lease, TaskIndex task);
+  // Tasks may have ended leases that somebody waits for: looks.
+  void sweep() noexcept;
+  // They have, of these slots: as NodeStore::sweep() says.
+  void tasks_ended(const std::vector<SlotId>& idle) noexcept;
+  NodeStore* store() const noexcept { return copies_.store(); }
+  void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views
   void enter(const cluster::View& view);
@@ -90,9 +103,15 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
+  // Leases of tasks have ended: the op number of a put that is nobody's.
+  static constexpr std::uint32_t kTasksEnded = ~std::uint32_t{0};
+
   Place place_of(const Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // One step, or a change of view, of an object's part; then what comes out of it.
+  template <class Step>
+  void with_part(Set& set, ObjectId object, const Place& place, const Block& data, Step&& step);
   void drain() noexcept;
   void perform(Set& set, ObjectId object, const Actions& actions, const Block& data) noexcept;
   void send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept;
@@ -114,11 +133,14 @@ class Service final : public ChannelSink, private reactor::Timer {
   void begin_rebuild(Set& set, ObjectId object) noexcept;
   void report_nothing(Set& set, ObjectId object, NodeId from) noexcept;
 
+  // Looks now and then whether ops may go on, and whether tasks have ended what they had.
+  void watch() noexcept;
   void on_timer() noexcept override;
 
   rpc::Rpc& rpc_;
   const KddmOptions options_;
   Counters counters_;
+  Copies copies_;
   Channels channels_;
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
@@ -132,7 +154,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   Actions actions_;
   bool draining_ = false;
   bool busy_ = false;      // drain() runs.
-  bool watching_ = false;  // The timer runs: ops wait, and may_serve() is looked at.
+  bool watching_ = false;  // The timer runs.
 };
 
 }  // namespace krg::kddm

@@ -32,7 +32,7 @@ void Set::give(ObjectId object, const Place&, Part&& part) {
   if (!is_blank(part.holder)) {
     (holder != nullptr ? *holder : holders.insert(object)).holder = part.holder;
   } else if (holder != nullptr) {
-    if (holder->block) {
+    if (holder->block || holder->slot != kNoSlot) {
       holder->holder = part.holder;  // The action that frees the bytes is still to come.
     } else {
       holders.erase(object);

@@ -15,6 +15,7 @@
 
 #include "krg/kddm/block.h"
 #include "krg/protocol/step.h"
+#include "krg/share/types.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
 #include "table.h"
@@ -24,8 +25,12 @@ namespace krg::kddm {
 struct HolderEntry {
   ObjectId id;
   std::uint32_t next = 0;
+  SlotId slot = kNoSlot;  // Of the node-shared store; none: the block has the bytes.
   Holder holder;
   Block block;
+  // Leases of this process; the holder's may be more: those of tasks.
+  std::uint32_t readers = 0;
+  bool writer = false;
 };
 static_assert(sizeof(HolderEntry) + sizeof(std::uint32_t) <= 128);
 

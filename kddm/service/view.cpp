@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service.h"
+#include "with_part.h"
 
 namespace krg::kddm {
 
@@ -43,13 +44,8 @@ void Service::change_view_of(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
   // Its own report goes to itself, by a note.
   if (place.home == place.self) set.reporters[object].insert(place.self);
-  Part part = set.take(object, place);
-  Actions actions = std::exchange(actions_, {});
-  change_view(place, part, actions);
-  set.give(object, place, std::move(part));
-  perform(set, object, actions, {});
-  actions.clear();
-  actions_ = std::move(actions);
+  with_part(set, object, place, {},
+            [&](Part& part, Actions& actions) { change_view(place, part, actions); });
 }
 
 // The first that this home hears of an object in this view, while not all have reported.

@@ -129,7 +129,7 @@ std::shared_ptr<HeadJob> Service::add(JobSpec spec, control::Connection* client,
 Result<std::shared_ptr<HeadJob>> Service::lead(JobSpec spec, control::Connection& client) {
   KRG_TRY(check(spec));
   for (const NodeId node : spec.nodes) {
-    if (!node_.view().contains(node) || node_.watch().lost(node)) {
+    if (!node_.view().contains(node)) {
       return Error(Errc::invalid_argument, "the job names a node that is not here").with_peer(node);
     }
   }

@@ -1,6 +1,7 @@
 #include "krg/jobs/session.h"
 
 #include "head_job.h"
+#include "krg/hotplug/roster.h"
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
 
@@ -70,10 +71,11 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
   node::Node& node = service_.node();
   Nodes answer{node.options().cluster, node.view().epoch.value, {}};
   std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) {
-    const bool lost = node.watch().lost(member.node);
-    answer.nodes.push_back({member.node, member.host, lost ? "failed" : "online", {}});
-    if (!lost) asked.push_back(member.node);
+  for (const hotplug::Record& record : node.roster().records) {
+    const cluster::Member& member = record.member;
+    answer.nodes.push_back(
+        {member.node, member.host, std::string(cluster::name_of(member.state)), {}});
+    if (record.is_member()) asked.push_back(member.node);
   }
   const auto replies = co_await rpc::call_all<node::Status>(node.rpc(), std::move(asked), {},
                                                             node.reactor().after(kStatusTime));
@@ -94,9 +96,7 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
 Co<void> Session::tell_stats(std::weak_ptr<char> alive) {
   node::Node& node = service_.node();
   std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) {
-    if (!node.watch().lost(member.node)) asked.push_back(member.node);
-  }
+  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
   const auto replies = co_await rpc::call_all<node::Stats>(node.rpc(), std::move(asked), {},
                                                            node.reactor().after(kStatusTime));
   if (alive.expired()) co_return;

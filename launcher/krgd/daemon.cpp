@@ -11,6 +11,7 @@
 
 #include "fabric.h"
 #include "krg/control/clusters.h"
+#include "krg/hotplug/options.h"
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
 #include "krg/topo/topology.h"
@@ -25,6 +26,13 @@ std::vector<std::string> entries(const config::Environment& environment) {
   std::vector<std::string> all;
   for (const auto& [name, value] : environment.all()) all.push_back(name + "=" + value);
   return all;
+}
+
+hotplug::Options hotplug_options() {
+  hotplug::Options options;
+  // An idle node wakes for each renewal; one that is lost is repeated three times as fast.
+  options.renew = options.lease * 2 / 5;
+  return options;
 }
 
 // What a frame of a control connection is called in statistics.
@@ -43,11 +51,6 @@ std::string frame_name(std::uint16_t type) {
     default:
       return jobs::frame_name(type);
   }
-}
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
@@ -70,8 +73,8 @@ Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Envir
                        .host = init_.embedded ? node::host_name() : init_.hosts[0],
                        .key = init_.key,
                        .listen = "",
-                       .watch = {.interval = settings_.node.heartbeat_interval,
-                                 .patience = settings_.node.heartbeat_patience}}),
+                       .watch = {},
+                       .hotplug = hotplug_options()}),
       traffic_(node_.registry(), frame_name) {
   parent_.count_in(traffic_);
   sigset_t ends;
@@ -107,15 +110,17 @@ Co<void> Daemon::start() {
     }
   }
   boot::Hello hello;
-  hello.member = {node_.self(), node_.options().self.incarnation, node_.options().host,
-                  bytes_of(node_.address())};
+  hello.member = node_.member();
   hello.pid = static_cast<std::uint32_t>(getpid());
   if (init_.want_topology) hello.topology = read_topology();
   parent_.send(hello);
   // EOF on the channel ends a wait for a launcher that is gone.
   (void)co_await view_arrived_.wait(Deadline::never());
   if (!view_->contains(node_.self())) co_return give_up("the cluster was made without this node");
-  node_.set_view(std::move(*view_));
+  node_.on_over([this](Errc why) { on_over(why); });
+  if (const Status founded = node_.found(std::move(*view_)); !founded) {
+    co_return give_up("the cluster can not be founded: " + founded.error().message());
+  }
   if (const Status opened = node_.open_gate(folders_.own + "/gate"); !opened) {
     co_return give_up("the gate can not be opened: " + opened.error().message());
   }
@@ -150,13 +155,18 @@ Co<void> Daemon::leave() {
   end(0);
 }
 
+// This life is no member any more: what it holds may be somebody else's by now.
+void Daemon::on_over(Errc why) {
+  if (why == Errc::ok) return end(0);
+  KRG_ERROR("this node was excluded from the cluster, and ends");
+  end(1);
+}
+
 // A tool ends the standing cluster: the others first, then this one.
 Co<void> Daemon::end_cluster() {
   std::vector<NodeId> others;
   for (const cluster::Member& member : node_.view().members) {
-    if (member.node != node_.self() && !node_.watch().lost(member.node)) {
-      others.push_back(member.node);
-    }
+    if (member.node != node_.self()) others.push_back(member.node);
   }
   // Who does not answer is gone or ends by the loss of the others.
   (void)co_await rpc::call_all<node::Leave>(node_.rpc(), std::move(others), {},
@@ -185,6 +195,7 @@ void Daemon::end(int code) {
   if (ending_) return;
   ending_ = true;
   exit_code_ = code;
+  node_.stop();
   reactor_.spawn(shut_down());
 }
 

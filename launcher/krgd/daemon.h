@@ -54,6 +54,7 @@ class Daemon final : private control::ConnectionHandler,
   Co<void> shut_down();
   Co<void> leave();
   Co<void> end_cluster();
+  void on_over(Errc why);
   void forget(control::Connection& connection);
 
   void on_frame(control::Connection& from, std::uint16_t type, wire::Bytes body) override;

@@ -100,6 +100,7 @@ bool Core::Impl::propose(std::vector<Change> changes, std::uint64_t round) {
 
 void Core::Impl::on_report(NodeId from, const Report& report) {
   if (!leads()) return;
+  next_tick_ = std::min(next_tick_, now_);  // To weigh it.
   if (!verdicts_.report(from, report.subject, report.evidence, now_)) return;
   for (const NodeId observer : rings_->observers_of(report.subject.node)) {
     send_to(Kind::probe, observer, Probe{report.subject});

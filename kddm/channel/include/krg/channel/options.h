@@ -26,6 +26,10 @@ struct ChannelOptions {
   // How long acknowledgements may be missing until the peer is asked; doubles up to the maximum.
   Duration probe_after = std::chrono::milliseconds(5);
   Duration probe_max = std::chrono::milliseconds(500);
+  // rpc ends a call when its connection ends, which tells that a message may be lost. These are for
+  // a peer that keeps its connection and does not answer: a question, and a large message.
+  Duration question_limit = std::chrono::seconds(10);
+  Duration large_limit = std::chrono::seconds(60);
   // Of all peers together, messages of views that are still to come.
   std::uint32_t later_messages = 16384;
   std::size_t later_bytes = std::size_t{64} << 20;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "krg/protocol/part.h"
 #include "krg/reactor/co.h"
 #include "krg/rpc/rpc.h"
+#include "krg/share/node_store.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
 
@@ -83,6 +85,21 @@ class Kddm final : public cluster::ViewListener {
   Co<Status> sync(SetId set, ObjectId object, OpOptions options);
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);
+
+  // --- Tasks
+  // The memory that this node's tasks share: copies lie in it from now on.
+  // Requires  once; it outlives this.
+  void use_store(NodeStore& store) noexcept;
+  // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
+  // `size`: of an object of variable size that is leased for writing, from now on.
+  // Errors  limit_reached  the task holds too many; not_supported  there is no store;
+  //         invalid_argument  a size that can not be
+  Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
+                              OpOptions options, std::optional<std::size_t> size = {});
+  // A task has rung: it has ended a lease that somebody may wait for.
+  void on_ring() noexcept;
+  // A task is gone; what NodeStore::release_all() has said of it.
+  void on_released(const NodeStore::Released& released) noexcept;
 
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;

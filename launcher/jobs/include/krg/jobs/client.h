@@ -115,7 +115,7 @@ struct RankStarted {
 struct NodeReport {
   NodeId node;
   std::string host;
-  std::string state;  // "online", "failed"
+  std::string state;  // As cluster::name_of(), or "no answer".
   node::Status::Reply status;
   static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.host, m.state, m.status); }
 };

@@ -57,6 +57,9 @@ class Core {
   // Begins as a member of the first view, the same everywhere.
   // Requires  self is in `view`; once, and not join().
   Status found(const cluster::View& view, TimePoint now);
+  // Asks to be elected at once, not after an election timeout.
+  // Requires  found() was just called, and on one node only: the coordinator that the view names.
+  void stand(TimePoint now);
   // Begins outside: asks `contacts`, members, to be let in, until it is, or until over().
   Status join(const std::vector<cluster::Member>& contacts, TimePoint now);
   // Asks that `peer`, or this node, leave; leave_ended() tells how that went.
