@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -18,6 +19,7 @@ using harness::Transport;
 
 constexpr unsigned kRequest = 1;
 constexpr unsigned kReply = 2;
+constexpr std::size_t kShort = 8;
 
 class UcxActiveMessage final : public harness::Contestant {
  public:
@@ -42,16 +44,18 @@ class UcxActiveMessage final : public harness::Contestant {
     return measure_echo(*this, job);
   }
 
-  void post(const Job& job) { send(kRequest, job.size); }
+  void post(const Job& job) { send(kRequest, job.reply != 0 ? kShort : job.size); }
   std::uint64_t replies() const { return replies_; }
   void progress() { ucx_.progress(); }
 
  private:
   void prepare(const Job& job) {
-    reply_size_ = job.kind == Kind::bandwidth ? 8 : job.size;
-    if (out_.size() < job.size + 8) {
-      out_.assign(job.size + 8, std::byte{1});
-      in_.assign(job.size + 8, std::byte{0});
+    reply_size_ = job.kind == Kind::bandwidth ? kShort : job.size;
+    if (job.reply != 0) reply_size_ = job.reply;
+    const std::size_t longest = std::max(job.size, job.reply) + kShort;
+    if (out_.size() < longest) {
+      out_.assign(longest, std::byte{1});
+      in_.assign(longest, std::byte{0});
     }
   }
 
