@@ -3,11 +3,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "krg/calls/calls.h"
+#include "krg/config/environment.h"
 #include "krg/gate/client.h"
 #include "krg/gate/control.h"
 #include "krg/reactor/block_on.h"
@@ -91,12 +91,12 @@ Space::~Space() = default;
 Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
   std::string path = gate;
   if (path.empty()) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): read once, before the program changes it.
-    const char* const given = std::getenv("KRG_GATE");
-    if (given == nullptr) {
+    const auto environment = config::Environment::of_process();
+    const auto given = environment.get("KRG_GATE");
+    if (!given) {
       return Error(Errc::not_found, "this process was not started by krgrun: no KRG_GATE");
     }
-    path = given;
+    path = *given;
   }
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock);
