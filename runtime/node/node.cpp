@@ -101,8 +101,23 @@ krg::Status Node::open_gate(std::string path) {
   return {};
 }
 
-void Node::on_event(std::function<void(const hotplug::NodeEvent&)> told) {
-  events_.push_back(std::move(told));
+void Node::add_listener(cluster::ViewListener& listener) {
+  listeners_.push_back(&listener);
+  if (member_) members_->membership().add_listener(listener);
+}
+
+std::shared_ptr<const Node::OnEvent> Node::on_event(OnEvent told) {
+  // Shared with whoever is told, who may go while others are.
+  auto kept = std::make_shared<const OnEvent>(std::move(told));
+  events_.push_back(kept);
+  return kept;
+}
+
+void Node::tell(const hotplug::NodeEvent& event) {
+  std::erase_if(events_, [](const auto& weak) { return weak.expired(); });
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    if (const auto told = events_[i].lock()) (*told)(event);
+  }
 }
 
 // The services from below: this node's view first.
@@ -112,7 +127,7 @@ hotplug::Membership& Node::begin_membership() {
   membership.add_listener(*this);
   membership.add_listener(objects_.kddm());
   for (cluster::ViewListener* const listener : listeners_) membership.add_listener(*listener);
-  for (const auto& told : events_) membership.on_event(told);
+  membership.on_event([this](const hotplug::NodeEvent& event) { tell(event); });
   membership.on_over([this](Errc why) {
     if (over_) over_(why);
   });

@@ -46,6 +46,7 @@ class Node final : private cluster::ViewListener {
       reactor::Reactor&, fabric::EventSink&, const fabric::Options&)>;
   // Told of each node that is lost, in the order of registration; see Watch.
   using OnLost = std::function<void(NodeId, Error)>;
+  using OnEvent = std::function<void(const hotplug::NodeEvent&)>;
   // What the layers above add to this node's status.
   using Describe = std::function<void(Status::Reply&)>;
 
@@ -69,9 +70,10 @@ class Node final : private cluster::ViewListener {
   gate::Server& gate() noexcept { return *gate_; }
 
   // Takes part in every change of the view, above those that were added before.
-  // Requires  before found() and join().
-  void add_listener(cluster::ViewListener& listener) { listeners_.push_back(&listener); }
-  void on_event(std::function<void(const hotplug::NodeEvent&)> told);
+  // Requires  before join(); before found() or in its turn.
+  void add_listener(cluster::ViewListener& listener);
+  // Tells `told` of whatever becomes of a node, for as long as the caller keeps what is returned.
+  [[nodiscard]] std::shared_ptr<const OnEvent> on_event(OnEvent told);
   // Told once that this node is no member any more: it has left (ok), or was excluded (stale).
   void on_over(std::function<void(Errc)> told) { over_ = std::move(told); }
   // As a member of the first view, the same everywhere.
@@ -116,6 +118,7 @@ class Node final : private cluster::ViewListener {
   }
   void commit(const cluster::ViewChange& change) noexcept override;
   hotplug::Membership& begin_membership();
+  void tell(const hotplug::NodeEvent& event);
   void serve();
   objects::Objects::Options objects_options();
 
@@ -131,7 +134,7 @@ class Node final : private cluster::ViewListener {
   std::unique_ptr<gate::Server> gate_;
   std::vector<OnLost> lost_;
   std::vector<cluster::ViewListener*> listeners_;
-  std::vector<std::function<void(const hotplug::NodeEvent&)>> events_;
+  std::vector<std::weak_ptr<const OnEvent>> events_;
   std::function<void(Errc)> over_;
   Describe describe_;
   std::unique_ptr<Members> members_;  // None of a lone node.
