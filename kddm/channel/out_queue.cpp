@@ -39,7 +39,7 @@ void OutQueue::push(wire::Bytes head, Data data) {
   OutMessage& message = at(last_);
   message.large = head.size() + data.size() > Channels::kSmallMax;
   message.on_its_way = false;
-  const bool copied = data.owner() == nullptr && !message.large;
+  const bool copied = !data.owner() && !message.large;
   std::byte* const into = room(head.size() + (copied ? data.size() : 0));
   if (!head.empty()) std::memcpy(into, head.data(), head.size());
   message.head = {into, head.size()};
@@ -47,13 +47,14 @@ void OutQueue::push(wire::Bytes head, Data data) {
   if (copied) {
     if (data.size() != 0) std::memcpy(into + head.size(), data.bytes().data(), data.size());
     message.data = {into + head.size(), data.size()};
-  } else if (data.owner() != nullptr) {
-    message.owner = std::move(data.owner());
   } else {
-    const auto copy =
-        std::make_shared<std::vector<std::byte>>(data.bytes().begin(), data.bytes().end());
-    message.data = *copy;
-    message.owner = copy;
+    if (!data.owner()) {
+      const auto copy =
+          std::make_shared<std::vector<std::byte>>(data.bytes().begin(), data.bytes().end());
+      data = Data::shared(copy, *copy);
+      message.data = data.bytes();
+    }
+    message.owner = std::move(data.owner());
   }
 }
 

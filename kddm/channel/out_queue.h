@@ -37,9 +37,9 @@ class ChunkPool {
 struct OutMessage {
   wire::Bytes head;
   wire::Bytes data;
-  std::shared_ptr<const void> owner;  // Of the data; nullptr if they lie in a chunk.
-  bool large = false;                 // Goes by itself, as bulk data.
-  bool on_its_way = false;            // A call that carries it has not ended.
+  DataRef owner;            // Of the data; none if they lie in a chunk.
+  bool large = false;       // Goes by itself, as bulk data.
+  bool on_its_way = false;  // A call that carries it has not ended.
 
   std::size_t size() const noexcept { return head.size() + data.size(); }
 };

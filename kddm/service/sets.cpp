@@ -66,19 +66,22 @@ void Kddm::serve() {
       });
 }
 
-// The set, if this node may serve and the object can be one of its.
-Co<Result<Set*>> Kddm::know(SetId id, ObjectId object, Deadline deadline) {
-  KRG_CO_TRY(service_->may_serve());
-  Set* set = service_->find_set(id);
-  if (set == nullptr) {
-    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
-    set = &service_->add_set(id, options);
-  }
-  if (set->gone) co_return Error(Errc::not_found, "no such set");
+// The set, if this node may serve and the object can be one of its; nullptr if it is not known yet.
+Result<Set*> Kddm::know(SetId id, ObjectId object) {
+  KRG_TRY(service_->may_serve());
+  Set* const set = service_->find_set(id);
+  if (set == nullptr) return set;
+  if (set->gone) return Error(Errc::not_found, "no such set");
   if (object.value >= set->options.object_count) {
-    co_return Error(Errc::invalid_argument, "an object id that is not in the set");
+    return Error(Errc::invalid_argument, "an object id that is not in the set");
   }
-  co_return set;
+  return set;
+}
+
+Co<Result<Set*>> Kddm::learn(SetId id, ObjectId object, Deadline deadline) {
+  KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
+  service_->add_set(id, options);
+  co_return know(id, object);
 }
 
 Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {
