@@ -30,6 +30,7 @@ class KddmBench {
 
  private:
   unsigned nodes_ = 4;
+  unsigned peers_ = 2;
   harness::Settings settings_;
 };
 

@@ -43,7 +43,7 @@ OutMessage& OutQueue::push(wire::Bytes head, Data& data) {
   message.large = head.size() + bytes.size() > Channels::kSmallMax;
   message.on_its_way = false;
   message.shared = {};
-  const bool copied = data.owner() == nullptr && !message.large;
+  const bool copied = !data.owner() && !message.large;
   message.head_size = static_cast<std::uint32_t>(head.size());
   message.copied_size = copied ? static_cast<std::uint32_t>(bytes.size()) : 0;
   message.record = room(sizeof(FrameHeader) + head.size() + message.copied_size);
@@ -51,20 +51,20 @@ OutMessage& OutQueue::push(wire::Bytes head, Data& data) {
   if (!head.empty()) std::memcpy(into, head.data(), head.size());
   if (copied) {
     if (!bytes.empty()) std::memcpy(into + head.size(), bytes.data(), bytes.size());
-  } else if (data.owner() != nullptr) {
-    message.owner = std::move(data.owner());
-    message.shared = bytes;
   } else {
-    const auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
-    message.shared = *copy;
-    message.owner = copy;
+    if (!data.owner()) {
+      const auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+      data = Data::shared(copy, *copy);
+    }
+    message.shared = data.bytes();
+    message.owner = std::move(data.owner());
   }
   return message;
 }
 
 void OutQueue::pop() noexcept {
   KRG_DASSERT(!empty());
-  if (OutMessage& gone = at(first_); gone.owner != nullptr) gone.owner.reset();
+  if (OutMessage& gone = at(first_); gone.owner) gone.owner.reset();
   ++first_;
   std::unique_ptr<Chunk>& oldest = chunks_.empty() ? newest_ : chunks_.front();
   if (--oldest->messages > 0) return;

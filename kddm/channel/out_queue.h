@@ -40,15 +40,15 @@ struct OutMessage {
   std::byte* record = nullptr;  // Room for the header, then the head, then copied data.
   std::uint32_t head_size = 0;
   std::uint32_t copied_size = 0;
-  wire::Bytes shared;                 // Data that have an owner.
-  std::shared_ptr<const void> owner;  // nullptr: the data are in the record.
-  bool large = false;                 // Goes by itself, as bulk data.
-  bool on_its_way = false;            // A call that carries it has not ended.
+  wire::Bytes shared;       // Data that have an owner.
+  DataRef owner;            // None: the data are in the record.
+  bool large = false;       // Goes by itself, as bulk data.
+  bool on_its_way = false;  // A call that carries it has not ended.
 
   std::size_t size() const noexcept { return std::size_t{head_size} + copied_size + shared.size(); }
   wire::Bytes head() const noexcept { return {record + sizeof(FrameHeader), head_size}; }
   wire::Bytes data() const noexcept {
-    if (owner != nullptr) return shared;
+    if (owner) return shared;
     return {record + sizeof(FrameHeader) + head_size, copied_size};
   }
   // The record with `header` in it.

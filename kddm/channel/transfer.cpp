@@ -8,14 +8,14 @@ namespace krg::kddm {
 namespace {
 
 void release_owner(void* owner, std::span<std::byte>) noexcept {
-  delete static_cast<std::shared_ptr<const void>*>(owner);
+  static_cast<DataOwner*>(owner)->let_go();
 }
 
 // Lends the message's data to rpc, which only reads them.
 rpc::Buffer lend(const OutMessage& message) {
   auto* const memory = const_cast<std::byte*>(message.shared.data());
-  return rpc::Buffer({memory, message.shared.size()}, release_owner,
-                     new std::shared_ptr<const void>(message.owner));
+  message.owner.get()->keep();
+  return rpc::Buffer({memory, message.shared.size()}, release_owner, message.owner.get());
 }
 
 }  // namespace

@@ -17,6 +17,15 @@ Block Block::make(std::size_t size) noexcept {
   return Block(head);
 }
 
+Block Block::around(std::span<std::byte> bytes) noexcept {
+  Head* const head = new (std::nothrow) Head;
+  if (head == nullptr) return {};
+  head->alone = true;
+  head->size = bytes.size();
+  head->begin = bytes.data();
+  return Block(head);
+}
+
 Block Block::copy(std::span<const std::byte> bytes) noexcept {
   Block block = make(bytes.size());
   if (block && !bytes.empty()) std::memcpy(block.head_->begin, bytes.data(), bytes.size());
@@ -24,29 +33,30 @@ Block Block::copy(std::span<const std::byte> bytes) noexcept {
 }
 
 Block Block::adopt(rpc::Buffer buffer) noexcept {
-  Block block = make(0);
-  if (!block) return block;
-  block.move_to(buffer.bytes());
-  block.head_->adopted = std::move(buffer);
+  Block block = around(buffer.bytes());
+  if (block) block.head_->adopted = std::move(buffer);
   return block;
 }
 
 Block Block::lend(std::span<std::byte> bytes, BlockKeeper& keeper, std::uint64_t key) noexcept {
-  Block block = make(0);
+  Block block = around(bytes);
   if (!block) return block;
-  block.move_to(bytes);
   block.head_->keeper = &keeper;
   block.head_->key = key;
   return block;
 }
 
-void Block::release() noexcept {
-  if (head_ == nullptr || --head_->users > 0) return;
-  BlockKeeper* const keeper = head_->keeper;
-  const std::uint64_t key = head_->key;
-  head_->~Head();
-  std::free(head_);
-  if (keeper != nullptr) keeper->unused(key);
+void Block::Head::let_go() noexcept {
+  if (--users > 0) return;
+  BlockKeeper* const lender = keeper;
+  const std::uint64_t name = key;
+  if (alone) {
+    delete this;
+  } else {
+    this->~Head();
+    std::free(this);
+  }
+  if (lender != nullptr) lender->unused(name);
 }
 
 }  // namespace krg::kddm

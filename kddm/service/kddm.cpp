@@ -20,21 +20,28 @@ void Kddm::enter(const cluster::View& view) { service_->enter(view); }
 // --- Objects ------------------------------------------------------------------------------------
 
 Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions options) {
-  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  Result<Set*> known = know(id, object);
+  if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
+  if (!known) co_return known.error();
+  Set* const set = *known;
   Counters& counters = service_->counters();
   (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
   const std::uint64_t sent = counters.sent->value();
   const auto flags =
       static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
   const Message message{.kind = kind, .flags = flags};
-  KRG_CO_TRY(co_await Op(*service_, *set, object, message, options.deadline));
+  Op op(*service_, *set, object, message, options.deadline);
+  KRG_CO_TRY(co_await op);
   if (counters.sent->value() == sent) counters.hits->add();
-  co_return Service::lease(*service_, *set, object, kind == Kind::op_grab);
+  co_return Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab);
 }
 
 Co<Status> Kddm::simple(Kind kind, SetId id, ObjectId object, OpOptions options, NodeId to,
                         std::uint16_t flags) {
-  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  Result<Set*> known = know(id, object);
+  if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
+  if (!known) co_return known.error();
+  Set* const set = *known;
   const auto all = static_cast<std::uint16_t>(flags | (options.try_only ? kTry : 0) |
                                               (options.no_touch ? kNoTouch : 0));
   const Message message{.kind = kind, .flags = all, .node = to};

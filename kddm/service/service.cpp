@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "krg/log/log.h"
+#include "krg/protocol/table.h"
 #include "with_part.h"
 
 namespace krg::kddm {
@@ -11,6 +12,10 @@ namespace {
 // How often ops that wait look whether this node may still serve, and tasks are looked at that can
 // not ring: stopped ones.
 constexpr Duration kLook = std::chrono::milliseconds(20);
+
+// Shorter data are copied into the channel; it keeps longer ones where they are until the receiver
+// has them.
+constexpr std::size_t kCopiedMax = 256;
 
 bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 
@@ -39,8 +44,10 @@ Linker* Service::linker(const std::string& name) const noexcept {
 }
 
 Set* Service::find_set(SetId id) noexcept {
+  if (last_ != nullptr && last_->id == id) return last_;
   const auto at = sets_.find(id);
-  return at == sets_.end() ? nullptr : at->second.get();
+  if (at == sets_.end()) return nullptr;
+  return last_ = at->second.get();
 }
 
 Set& Service::add_set(SetId id, SetOptions options) {
@@ -79,9 +86,10 @@ void Service::start(Set& set, ObjectId object, Message op) noexcept {
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   ops_.remove(op);
   const Place place = place_of(set, object);
-  Part part = set.take(object, place);
+  Set::Halves at = set.look(object, place.home == place.self);
+  Part part = set.take(at, object, place);
   cancel(part, op);
-  set.give(object, place, std::move(part));
+  set.give(at, object, std::move(part));
 }
 
 void Service::end_lease(Set& set, ObjectId object, bool writes) noexcept {
@@ -100,13 +108,16 @@ Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
   return copies_.resize(*entry, size);
 }
 
-Lease Service::lease(Service& service, Set& set, ObjectId object, bool writes) {
-  return Lease(service, set, object, service.block_of(set, object), writes);
+Lease Service::lease(Service& service, Set& set, ObjectId object, Block block, bool writes) {
+  return Lease(service, set, object, std::move(block), writes);
 }
 
-void Service::complete(std::uint32_t number, Status how, bool leased, bool writes) noexcept {
-  if (!how && how.error().code() == Errc::lost) counters_.lost->add();
-  if (Op* op = ops_.find(number)) op->complete(how, leased, writes);
+void Service::finish(std::uint32_t number, Answer answer) noexcept {
+  const Errc how = to_errc(answer);
+  if (how == Errc::lost) counters_.lost->add();
+  if (Op* op = ops_.find(number)) {
+    op->complete(how == Errc::ok ? Status() : Status(Error(how)), false, false, {});
+  }
 }
 
 void Service::watch() noexcept {
@@ -126,7 +137,7 @@ void Service::on_timer() noexcept {
 
 void Service::recheck_object(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
-  with_part(set, object, place, {},
+  with_part(set, set.look(object, place.home == place.self), object, place, {},
             [&](Part& part, Actions& actions) { recheck(place, part, actions); });
   drain();
 }
@@ -188,15 +199,29 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
 
 // --- One input ----------------------------------------------------------------------------------
 
-Place Service::place_of(const Set& set, ObjectId object) const noexcept {
-  Homes homes;
-  if (set.options.policy == HomePolicy::linker) {
-    const NodeId preferred =
-        set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
-    homes = preferred == kNoNode ? ring_.homes(set.id, object) : homes_near(preferred, members_);
-  } else {
-    homes = homes_of(set.options, set.id, object, ring_, members_);
+Homes Service::homes_for(Set& set, ObjectId object) const noexcept {
+  switch (set.options.policy) {
+    case HomePolicy::linker: {
+      const NodeId preferred =
+          set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
+      if (preferred == kNoNode) return ring_.homes(set.id, object);
+      return homes_near(preferred, members_);
+    }
+    case HomePolicy::fixed:
+      if (set.homes_epoch != epoch_) {
+        set.homes_of_all = homes_of(set.options, set.id, object, ring_, members_);
+        set.homes_epoch = epoch_;
+      }
+      return set.homes_of_all;
+    case HomePolicy::hash:
+    case HomePolicy::round_robin:
+      break;
   }
+  return homes_of(set.options, set.id, object, ring_, members_);
+}
+
+Place Service::place_of(Set& set, ObjectId object) const noexcept {
+  const Homes homes = homes_for(set, object);
   return {.epoch = epoch_,
           .self = options_.self,
           .home = homes.home,
@@ -229,11 +254,14 @@ void Service::drain() noexcept {
 
 void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
   const Place place = place_of(set, object);
-  if (!settled() && place.home == place.self && set.homes.find(object) == nullptr) {
+  // An heir's note is of no concern to its holder.
+  Set::Halves at = set.look(object, place.home == place.self || role_of(in.kind) == Role::home);
+  if (!settled() && place.home == place.self && at.home == nullptr) {
     begin_rebuild(set, object);
+    at = set.look(object, true);
   }
   if (in.kind == Kind::report) set.reporters[object].insert(in.from);
-  with_part(set, object, place, data, [&](Part& part, Actions& actions) {
+  with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
     const StepResult result = step(place, part, in, actions);
     if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
@@ -250,35 +278,36 @@ void Service::report_impossible(const Set& set, ObjectId object, const Message& 
 
 // --- What comes out -----------------------------------------------------------------------------
 
-void Service::perform(Set& set, ObjectId object, const Actions& actions,
+void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
                       const Block& data) noexcept {
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
-        send(set, object, action.to, action.message);
+        send(set, object, entry, action.to, action.message);
         break;
       case Action::Do::install:
-        install(set, object, data);
+        install(set, entry, data);
         break;
       case Action::Do::drop:
-        drop(set, object);
+        drop(set, entry);
         break;
       case Action::Do::fill:
-        begin_fill(set, object);
+        begin_fill(set, entry);
         break;
       case Action::Do::lease:
-        complete(action.message.op, {}, true, action.message.has(kForWrite));
+        if (Op* const op = ops_.find(action.message.op)) {
+          op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
+        }
         break;
-      case Action::Do::finish: {
-        const Errc how = to_errc(action.message.status);
-        complete(action.message.op, how == Errc::ok ? Status() : Status(Error(how)), false, false);
+      case Action::Do::finish:
+        finish(action.message.op, action.message.status);
         break;
-      }
     }
   }
 }
 
-void Service::send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept {
+void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
+                   const Message& message) noexcept {
   if (to == options_.self) {
     notes_.push_back({&set, object, message});
     return;
@@ -289,44 +318,39 @@ void Service::send(Set& set, ObjectId object, NodeId to, const Message& message)
   }
   Data data;
   if (message.kind == Kind::data) {
-    const Block block = block_of(set, object);
+    const Block block = entry == nullptr ? Block() : copies_.pin(*entry);
     counters_.data_bytes_sent->add(block.size());
-    if (block.size() <= Channels::kSmallMax - kEnvelopeBytes) {
-      data = Data::copied(block.bytes());
-    } else {
-      data = Data::shared(std::make_shared<Block>(block), block.bytes());
-    }
+    data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }
   counters_.sent->add();
   channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
 }
 
-void Service::install(Set& set, ObjectId object, const Block& data) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
   if (const Status how = copies_.install(set, *entry, data); !how) {
     // Without memory there is no copy to be had; the node can not go on as a member.
-    KRG_ERROR("kddm set {} object {}: {}", set.id.value, object.value, how.error().message());
+    KRG_ERROR("kddm set {} object {}: {}", set.id.value, entry->id.value, how.error().message());
     KRG_ASSERT(how);
   }
-  if (set.linker != nullptr) set.linker->arrived(set.id, object, copies_.bytes(*entry));
+  if (set.linker != nullptr) set.linker->arrived(set.id, entry->id, copies_.bytes(*entry));
 }
 
-void Service::drop(Set& set, ObjectId object) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::drop(Set& set, HolderEntry*& entry) noexcept {
   if (entry == nullptr) return;
   counters_.invalidated->add();
-  if (set.linker != nullptr) set.linker->given_up(set.id, object, copies_.bytes(*entry));
+  if (set.linker != nullptr) set.linker->given_up(set.id, entry->id, copies_.bytes(*entry));
   copies_.drop(*entry);
   const Holder& holder = entry->holder;
   if (holder.copy == Copy::none && holder.asks == Asks::nothing && !holder.in_use()) {
-    set.holders.erase(object);
+    set.holders.erase(entry->id);
+    entry = nullptr;
   }
 }
 
-void Service::begin_fill(Set& set, ObjectId object) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::begin_fill(Set& set, HolderEntry* entry) noexcept {
   if (entry == nullptr) return;
+  const ObjectId object = entry->id;
   const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
   counters_.first_touches->add();
   const Status room = copies_.allocate(set, *entry, size);
@@ -381,7 +405,7 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
   counters_.received->add();
   if (set->gone) {
     if (is_request(message.kind)) {
-      send(*set, envelope->object, from,
+      send(*set, envelope->object, nullptr, from,
            {.kind = Kind::answer, .status = Answer::absent, .from = options_.self});
     }
     return;

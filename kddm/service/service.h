@@ -76,7 +76,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   std::size_t size_of(const HolderEntry& entry) const noexcept {
     return copies_.bytes(entry).size();
   }
-  static Lease lease(Service& service, Set& set, ObjectId object, bool writes);
+  static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
   Result<Grant> hand_over(Lease lease, TaskIndex task);
   // As Kddm::resize_for().
@@ -93,7 +93,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   void enter(const cluster::View& view);
   Epoch epoch() const noexcept { return epoch_; }
   // Whether all members have said what they held when this view began.
-  bool settled() const noexcept { return reported_.size() == members_.size(); }
+  bool settled() const noexcept { return settled_; }
 
   // ChannelSink
   void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
@@ -106,22 +106,27 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
-  Place place_of(const Set& set, ObjectId object) const noexcept;
+  Homes homes_for(Set& set, ObjectId object) const noexcept;
+  Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
   template <class Step>
-  void with_part(Set& set, ObjectId object, const Place& place, const Block& data, Step&& step);
+  void with_part(Set& set, Set::Halves at, ObjectId object, const Place& place, const Block& data,
+                 Step&& step);
   void drain() noexcept;
-  void perform(Set& set, ObjectId object, const Actions& actions, const Block& data) noexcept;
-  void send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept;
-  void install(Set& set, ObjectId object, const Block& data) noexcept;
-  void drop(Set& set, ObjectId object) noexcept;
-  void begin_fill(Set& set, ObjectId object) noexcept;
+  // `entry` is the object's, if it has one; when it goes it is nullptr.
+  void perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
+               const Block& data) noexcept;
+  void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
+            const Message& message) noexcept;
+  void install(Set& set, HolderEntry* entry, const Block& data) noexcept;
+  void drop(Set& set, HolderEntry*& entry) noexcept;
+  void begin_fill(Set& set, HolderEntry* entry) noexcept;
   Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
-  void complete(std::uint32_t op, Status how, bool leased, bool writes) noexcept;
+  void finish(std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
 
@@ -147,6 +152,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
   std::unordered_map<SetId, std::unique_ptr<Set>> sets_;
+  Set* last_ = nullptr;  // That was asked for: the next one mostly is the same.
   OpTable ops_;
   Epoch epoch_{0};
   cluster::NodeSet members_;
@@ -154,6 +160,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   CopySet reported_;  // Members that have told everything they held when this view began.
   RingQueue<Note> notes_;
   Actions actions_;
+  bool settled_ = true;
   bool draining_ = false;
   bool busy_ = false;      // drain() runs.
   bool watching_ = false;  // The timer runs.

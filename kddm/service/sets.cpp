@@ -80,19 +80,30 @@ Co<Status> Kddm::may_serve(Deadline deadline) {
   }
 }
 
-// The set, if this node may serve and the object can be one of its.
-Co<Result<Set*>> Kddm::know(SetId id, ObjectId object, Deadline deadline) {
-  KRG_CO_TRY(co_await may_serve(deadline));
-  Set* set = service_->find_set(id);
-  if (set == nullptr) {
-    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
-    set = &service_->add_set(id, options);
+// The set, if this node may serve and the object can be one of its; nullptr if it is not known yet,
+// or if the node has still to become a member.
+Result<Set*> Kddm::know(SetId id, ObjectId object) {
+  if (const Status may = service_->may_serve(); !may) {
+    if (has_served_ || may.error().code() == Errc::shutting_down) return may.error();
+    return static_cast<Set*>(nullptr);
   }
-  if (set->gone) co_return Error(Errc::not_found, "no such set");
+  has_served_ = true;
+  Set* const set = service_->find_set(id);
+  if (set == nullptr) return set;
+  if (set->gone) return Error(Errc::not_found, "no such set");
   if (object.value >= set->options.object_count) {
-    co_return Error(Errc::invalid_argument, "an object id that is not in the set");
+    return Error(Errc::invalid_argument, "an object id that is not in the set");
   }
-  co_return set;
+  return set;
+}
+
+Co<Result<Set*>> Kddm::learn(SetId id, ObjectId object, Deadline deadline) {
+  KRG_CO_TRY(co_await may_serve(deadline));
+  if (service_->find_set(id) == nullptr) {
+    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
+    service_->add_set(id, options);
+  }
+  co_return know(id, object);
 }
 
 Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {

@@ -8,11 +8,10 @@
 namespace krg::kddm {
 
 template <class Step>
-void Service::with_part(Set& set, ObjectId object, const Place& place, const Block& data,
-                        Step&& step) {
-  HolderEntry* const before = set.holders.find(object);
-  const bool tasks_ended = before != nullptr && copies_.look(*before);
-  Part part = set.take(object, place);
+void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& place,
+                        const Block& data, Step&& step) {
+  const bool tasks_ended = at.holder != nullptr && copies_.look(*at.holder);
+  Part part = set.take(at, object, place);
   const std::uint32_t readers = part.holder.readers;
   const bool writer = part.holder.writer;
   Actions actions = std::exchange(actions_, {});
@@ -22,15 +21,15 @@ void Service::with_part(Set& set, ObjectId object, const Place& place, const Blo
   const std::uint32_t more = part.holder.readers - readers;
   const bool begins = part.holder.writer && !writer;
   const bool ends = writer && !part.holder.writer;
-  set.give(object, place, std::move(part));
-  if (HolderEntry* entry = set.holders.find(object)) {
-    entry->readers += more;
-    entry->writer = begins || (entry->writer && !ends);
+  set.give(at, object, std::move(part));
+  if (at.holder != nullptr) {
+    at.holder->readers += more;
+    at.holder->writer = begins || (at.holder->writer && !ends);
   }
-  perform(set, object, actions, data);
+  perform(set, object, at.holder, actions, data);
   actions.clear();
   actions_ = std::move(actions);
-  if (HolderEntry* entry = set.holders.find(object)) copies_.let(*entry);
+  if (at.holder != nullptr) copies_.let(*at.holder);
   if (store() != nullptr && store()->waiting() > 0) watch();
 }
 

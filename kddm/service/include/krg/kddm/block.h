@@ -14,6 +14,7 @@
 #include <span>
 #include <utility>
 
+#include "krg/channel/data.h"
 #include "krg/rpc/buffer.h"
 
 namespace krg::kddm {
@@ -54,6 +55,8 @@ class Block {
     return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+  // The bytes for a message, which uses them until they have arrived.
+  Data share() const noexcept { return head_ == nullptr ? Data() : Data::shared(*head_, bytes()); }
   // Whether this is the only user. Requires  not empty.
   bool unique() const noexcept { return head_->users == 1; }
   // The keeper has moved the bytes, for all users. Requires  lent.
@@ -63,8 +66,12 @@ class Block {
   }
 
  private:
-  struct Head {
+  struct Head final : DataOwner {
+    void keep() noexcept override { ++users; }
+    void let_go() noexcept override;
+
     std::uint32_t users = 1;
+    bool alone = false;  // The bytes do not follow it.
     std::size_t size = 0;
     std::byte* begin = nullptr;
     BlockKeeper* keeper = nullptr;
@@ -74,7 +81,11 @@ class Block {
   static constexpr std::size_t kHeadRoom = 128;  // The bytes follow, on a cache line of their own.
 
   explicit Block(Head* head) noexcept : head_(head) {}
-  void release() noexcept;
+  // For bytes that are elsewhere.
+  static Block around(std::span<std::byte> bytes) noexcept;
+  void release() noexcept {
+    if (head_ != nullptr) head_->let_go();
+  }
 
   Head* head_ = nullptr;
 };

@@ -121,7 +121,8 @@ class Kddm final : public cluster::ViewListener {
 
  private:
   Co<Status> may_serve(Deadline deadline);
-  Co<Result<Set*>> know(SetId set, ObjectId object, Deadline deadline);
+  Result<Set*> know(SetId set, ObjectId object);
+  Co<Result<Set*>> learn(SetId set, ObjectId object, Deadline deadline);
   Co<Result<Lease>> lease(Kind kind, SetId set, ObjectId object, OpOptions options);
   Co<Status> simple(Kind kind, SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode,
                     std::uint16_t flags = 0);
