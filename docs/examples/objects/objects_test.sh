@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Goal    tasks on several nodes share objects: hash table, work queue, parameter table.
+# Goal    tasks on several nodes share objects: hash table, work queue, parameter table, counter.
 # usage: objects_test.sh KRGRUN FOLDER_OF_EXAMPLES
 # shellcheck disable=SC2317  # check calls functions.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -25,6 +25,7 @@ all_right() {
 for nodes in 1 2 3; do
   check "hash table on $nodes nodes" all_right "$nodes" hash_table
   check "parameter table on $nodes nodes" all_right "$nodes" parameter_table
+  check "counter in C on $nodes nodes" all_right "$nodes" counter
   check_text 'the sum of 400 squares is 21413400: right' "work queue on $nodes nodes" \
     run "$nodes" work_queue
 done
