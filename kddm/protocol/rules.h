@@ -202,7 +202,7 @@ void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) 
   part.home = Home{};
   if (place.self == place.home) {
     part.home.state = HomeState::rebuilding;
-    part.home.missing = static_cast<std::uint32_t>(place.members->size());
+    part.home.missing = static_cast<std::uint16_t>(place.members->size());
   } else {
     part.home.noted = known && place.self == place.heir;
   }

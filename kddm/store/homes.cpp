@@ -1,15 +1,11 @@
 #include "krg/store/homes.h"
 
 #include <algorithm>
-#include <bit>
 
 #include "krg/base/assert.h"
 
 namespace krg::kddm {
 namespace {
-
-constexpr std::size_t kSlotsMin = 1024;
-constexpr std::size_t kSlotsPerNode = 16;
 
 // The finaliser of SplitMix64: every bit of the input moves every bit of the output.
 constexpr std::uint64_t mix(std::uint64_t x) noexcept {
@@ -48,12 +44,7 @@ Homes homes_near(NodeId preferred, const cluster::NodeSet& members) noexcept {
   return {members.nth(at), count > 1 ? members.nth((at + 1) % count) : kNoNode};
 }
 
-// The number of slots is of the first view: were it to follow the cluster, every object would move.
-HashRing::HashRing(const cluster::NodeSet& members)
-    : members_(members),
-      slots_(std::max(kSlotsMin, std::bit_ceil(kSlotsPerNode * members.size()))) {
-  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) slots_[slot] = best_of(slot);
-}
+HashRing::HashRing(const cluster::NodeSet& members) : members_(members), slots_(kSlots) {}
 
 Homes HashRing::best_of(std::uint32_t slot) const noexcept {
   Homes homes;
@@ -65,19 +56,26 @@ void HashRing::update(const cluster::NodeSet& members) {
   const cluster::NodeSet gone = members_ - members;
   const cluster::NodeSet come = members - members_;
   members_ = members;
-  for (std::uint32_t slot = 0; slot < slots_.size(); ++slot) {
+  for (std::uint32_t slot = 0; slot < kSlots; ++slot) {
     Homes& homes = slots_[slot];
-    if (gone.contains(homes.home) || gone.contains(homes.heir)) {
-      homes = best_of(slot);
+    if (homes.home == kNoNode) continue;
+    if (gone.contains(homes.home) || gone.contains(homes.heir) || homes.heir == kNoNode) {
+      homes = {};
       continue;
     }
     for (const NodeId node : come) offer(slot, node, homes);
   }
 }
 
+Homes HashRing::slot(std::size_t index) const noexcept {
+  Homes& homes = slots_[index];
+  if (homes.home == kNoNode) homes = best_of(static_cast<std::uint32_t>(index));
+  return homes;
+}
+
 Homes HashRing::homes(SetId set, ObjectId object) const noexcept {
   const std::uint64_t hash = mix(mix(set.value + 0x9e3779b97f4a7c15u) ^ object.value);
-  return slots_[hash & (slots_.size() - 1)];
+  return slot(hash & (kSlots - 1));
 }
 
 Homes homes_of(const SetOptions& options, SetId set, ObjectId object, const HashRing& ring,

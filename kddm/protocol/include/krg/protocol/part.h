@@ -80,8 +80,8 @@ struct Home {
   bool noted = false;         // At the heir: the object exists. At the home: the heir knows it.
   bool known = false;         // While rebuilding: somebody says that the object exists.
   bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
-  std::uint32_t pending = 0;  // Steps under way whose `done` is to come.
-  std::uint32_t missing = 0;  // Reports to come.
+  std::uint16_t pending = 0;  // Steps under way whose `done` is to come.
+  std::uint16_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.
   NodeId source = kNoNode;    // Whose data went to the last writer: the freshest spare.
   Request request;
@@ -91,7 +91,7 @@ struct Home {
 
   bool operator==(const Home&) const = default;
 };
-static_assert(sizeof(Home) <= 128);
+static_assert(sizeof(Home) == 104);
 
 // What the caller is to do, in this order.
 struct Action {

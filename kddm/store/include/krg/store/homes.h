@@ -3,8 +3,9 @@
 // Model    for one set and one view. The heir is who becomes home when the home leaves the view:
 //          homes over the members without the home gives the heir, whatever the policy. Hashed
 //          objects go by slots, each with its two nodes, so a lookup does not grow with the
-//          cluster; a new view moves only the slots of nodes that came or went.
-// Threads  immutable but for update(): owned by one thread.
+//          cluster; a new view moves only the slots of nodes that came or went. A slot is a
+//          function of the members alone: whoever joins late computes the same.
+// Threads  owned by one thread; a lookup may fill its slot.
 // Blocks   never.
 // Source   Thaler and Ravishankar, Using name-based mappings to increase hit rates, 1998
 //          (rendezvous hashing); docs/design/kddm.md
@@ -30,25 +31,26 @@ struct Homes {
 // Requires  !members.empty().
 Homes homes_near(NodeId preferred, const cluster::NodeSet& members) noexcept;
 
-// The two best nodes of each slot.
+// The two best nodes of each slot, computed when a slot is first used.
 class HashRing {
  public:
-  // Cost: slots x members, once; see update().
+  // The same on every node and for the cluster's life: 4 slots a node in a cluster of 1,024.
+  static constexpr std::size_t kSlots = 4096;
+
   explicit HashRing(const cluster::NodeSet& members);
 
-  // Cost: slots x nodes that came, plus slots that lost a node x members.
+  // Cost: slots in use x nodes that came.
   void update(const cluster::NodeSet& members);
-  // Cost: a hash and a load.
+  // Cost: a hash and a load; the first of a slot: members x a hash.
   Homes homes(SetId set, ObjectId object) const noexcept;
-
-  std::size_t slots() const noexcept { return slots_.size(); }
-  Homes slot(std::size_t index) const noexcept { return slots_[index]; }
+  // Requires  index < kSlots.
+  Homes slot(std::size_t index) const noexcept;
 
  private:
   Homes best_of(std::uint32_t slot) const noexcept;
 
   cluster::NodeSet members_;
-  std::vector<Homes> slots_;
+  mutable std::vector<Homes> slots_;  // No home: not computed yet.
 };
 
 // Of a set whose policy is not `linker`: that one's preferred node goes to homes_near().

@@ -1,0 +1,50 @@
+// transfer.h: a call that carries one large message, or asks what has come.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "frame.h"
+#include "krg/base/intrusive_list.h"
+#include "krg/channel/channels.h"
+#include "krg/rpc/call.h"
+
+namespace krg::kddm {
+
+struct ChannelPeer;
+
+// Made and started by a ChannelPeer, which owns it; after its end Channels::Impl looks at it in its
+// next poll, and deletes it. It is no coroutine, because it has to go with the view.
+class Transfer final : public rpc::CallBase,
+                       public ListNode<struct TransferTag>,
+                       public ListNode<struct EndedTag> {
+ public:
+  // A large message. The head is copied: the message may be acknowledged while rpc still keeps the
+  // call waiting.
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message);
+  // A question about the messages up to `upto`.
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto);
+
+  void begin() noexcept { start(); }
+
+  bool failed() const noexcept { return error_.code() != Errc::ok; }
+  bool is_question() const noexcept { return frame_.body.header.seq == 0; }
+  std::uint64_t seq() const noexcept { return frame_.body.header.seq; }
+  std::uint64_t upto() const noexcept { return upto_; }
+  const Receipt& receipt() const noexcept { return receipt_; }
+  ChannelPeer& peer() const noexcept { return peer_; }
+
+ private:
+  rpc::Payload payload() const noexcept override { return rpc::Payload::of(frame_); }
+  bool accept(wire::Bytes typed) noexcept override;
+  void completed() noexcept override;
+
+  ChannelPeer& peer_;
+  std::vector<std::byte> head_;
+  Frame frame_;
+  std::uint64_t upto_ = 0;
+  Receipt receipt_;
+};
+
+}  // namespace krg::kddm

@@ -1,0 +1,115 @@
+// kddm/kddm.h: a node's part in the objects that the cluster shares.
+//
+// Model    a set is a name space of objects of one kind; an object is some bytes (or none: a lock).
+//          get() gives a read copy, grab() the only copy that may be written; either as a Lease.
+//          An object that was never used is created by its first touch. Per object there is one
+//          order of all leases on all nodes (sequential consistency).
+// Threads  the reactor's thread.
+// Blocks   never; it suspends, until an OpOptions::deadline.
+// Source   Kerrighed kddm; docs/design/kddm.md
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "krg/cluster/view_listener.h"
+#include "krg/kddm/lease.h"
+#include "krg/kddm/options.h"
+#include "krg/protocol/part.h"
+#include "krg/reactor/co.h"
+#include "krg/rpc/rpc.h"
+#include "krg/store/linker.h"
+#include "krg/store/set_options.h"
+
+namespace krg::kddm {
+
+// One node's part of one object, for tests and for people.
+struct ObjectState {
+  SetId set;
+  ObjectId object;
+  Holder holder;
+  Home home;
+  std::size_t size = 0;
+};
+
+class Kddm final : public cluster::ViewListener {
+ public:
+  // Serves at `rpc`. One for each Rpc.
+  Kddm(rpc::Rpc& rpc, KddmOptions options);
+  Kddm(const Kddm&) = delete;
+  Kddm& operator=(const Kddm&) = delete;
+  // Requires  the reactor's coroutines have been cancelled, and no Lease is left.
+  ~Kddm() override;
+
+  // Sets may name it from now on. Requires  it outlives this; the same on every node.
+  void add_linker(Linker& linker);
+  // The first view, or the next one, without a membership that prepares and commits it.
+  void enter(const cluster::View& view);
+
+  // --- Sets
+  // Makes a set and gives its id. `wanted`: an id that the caller has chosen, below kFirstFreeSet.
+  // Errors  invalid_argument; already_exists  `wanted` is a set; those of grab()
+  Co<Result<SetId>> create(SetOptions options, Deadline deadline, SetId wanted = kNoSet);
+  // Errors  not_found; those of get()
+  Co<Result<SetOptions>> options_of(SetId set, Deadline deadline);
+  // Ends a set and all its objects, on all nodes; operations that wait end with not_found.
+  // Errors  not_found; timed_out  some node has not been told, and keeps what it held
+  Co<Status> destroy(SetId set, Deadline deadline);
+  // A name for a set, cluster-wide. Errors  already_exists; those of grab()
+  Co<Status> bind(std::string name, SetId set, Deadline deadline);
+  // Errors  not_found; those of get()
+  Co<Result<SetId>> look_up(std::string name, Deadline deadline);
+  // Errors  not_found; those of grab()
+  Co<Status> unbind(std::string name, Deadline deadline);
+
+  // --- Objects. Errors of all:
+  //   not_found      no such set; with no_touch: no such object
+  //   would_block    with try_only
+  //   lost           every copy died with its node; remove() makes the id free again
+  //   no_quorum, shutting_down, not_connected  this node may not serve
+  //   timed_out      the operation may still take effect
+  //   invalid_argument  the id is not below the set's object_count
+  //   system_error   the first touch failed
+  Co<Result<Lease>> get(SetId set, ObjectId object, OpOptions options);
+  Co<Result<Lease>> grab(SetId set, ObjectId object, OpOptions options);
+  // A read copy is brought here, if there is none, and no lease taken.
+  Co<Status> prefetch(SetId set, ObjectId object, OpOptions options);
+  // Gives up this node's copy; what only it has goes to `to`, or to another node.
+  // Errors  limit_reached  no other node can take it
+  Co<Status> flush(SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode);
+  // Returns when what was put before is on as many nodes as the set's `copies`.
+  Co<Status> sync(SetId set, ObjectId object, OpOptions options);
+  // The object does not exist any more. not_found: it did not.
+  Co<Status> remove(SetId set, ObjectId object, OpOptions options);
+
+  // Whether this node has a readable copy. Cost: a look-up.
+  bool find(SetId set, ObjectId object) const noexcept;
+
+  // --- ViewListener
+  const char* name() const noexcept override { return "kddm"; }
+  // Of a node that leaves: gives everything it holds to others.
+  Co<Status> prepare(const cluster::ViewChange& change, Deadline deadline) override;
+  void abort(const cluster::ViewChange& change) noexcept override;
+  void commit(const cluster::ViewChange& change) noexcept override;
+
+  // Everything this node knows of objects. Cost: all of it is copied.
+  std::vector<ObjectState> dump() const;
+  // Operations that wait.
+  std::size_t pending() const noexcept;
+  Epoch epoch() const noexcept;
+
+ private:
+  Co<Result<Set*>> know(SetId set, ObjectId object, Deadline deadline);
+  Co<Result<Lease>> lease(Kind kind, SetId set, ObjectId object, OpOptions options);
+  Co<Status> simple(Kind kind, SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode,
+                    std::uint16_t flags = 0);
+  Co<Status> give_everything(Deadline deadline);
+  void serve();
+
+  std::unique_ptr<Service> service_;
+  std::uint64_t sets_made_ = 0;
+};
+
+}  // namespace krg::kddm

@@ -1,0 +1,128 @@
+#include "krg/kddm/kddm.h"
+
+#include <utility>
+
+#include "service.h"
+
+namespace krg::kddm {
+
+Kddm::Kddm(rpc::Rpc& rpc, KddmOptions options)
+    : service_(std::make_unique<Service>(rpc, std::move(options))) {
+  serve();
+}
+
+Kddm::~Kddm() = default;
+
+void Kddm::add_linker(Linker& linker) { service_->add_linker(linker); }
+
+void Kddm::enter(const cluster::View& view) { service_->enter(view); }
+
+// --- Objects ------------------------------------------------------------------------------------
+
+Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions options) {
+  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  Counters& counters = service_->counters();
+  (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
+  const std::uint64_t sent = counters.sent->value();
+  const auto flags = static_cast<std::uint16_t>((options.try_only ? kTry : 0) |
+                                                (options.no_touch ? kNoTouch : 0));
+  const Message message{.kind = kind, .flags = flags};
+  KRG_CO_TRY(co_await Op(*service_, *set, object, message, options.deadline));
+  if (counters.sent->value() == sent) counters.hits->add();
+  co_return Service::lease(*service_, *set, object, kind == Kind::op_grab);
+}
+
+Co<Status> Kddm::simple(Kind kind, SetId id, ObjectId object, OpOptions options, NodeId to,
+                        std::uint16_t flags) {
+  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  const auto all = static_cast<std::uint16_t>(flags | (options.try_only ? kTry : 0) |
+                                              (options.no_touch ? kNoTouch : 0));
+  const Message message{.kind = kind, .flags = all, .node = to};
+  co_return co_await Op(*service_, *set, object, message, options.deadline);
+}
+
+Co<Result<Lease>> Kddm::get(SetId set, ObjectId object, OpOptions options) {
+  return lease(Kind::op_get, set, object, options);
+}
+
+Co<Result<Lease>> Kddm::grab(SetId set, ObjectId object, OpOptions options) {
+  return lease(Kind::op_grab, set, object, options);
+}
+
+Co<Status> Kddm::prefetch(SetId set, ObjectId object, OpOptions options) {
+  return simple(Kind::op_get, set, object, options, kNoNode, kNoFreeze);
+}
+
+Co<Status> Kddm::flush(SetId set, ObjectId object, OpOptions options, NodeId to) {
+  service_->counters().flushes->add();
+  return simple(Kind::op_flush, set, object, options, to);
+}
+
+Co<Status> Kddm::sync(SetId set, ObjectId object, OpOptions options) {
+  service_->counters().syncs->add();
+  return simple(Kind::op_sync, set, object, options);
+}
+
+Co<Status> Kddm::remove(SetId set, ObjectId object, OpOptions options) {
+  service_->counters().removes->add();
+  return simple(Kind::op_remove, set, object, options);
+}
+
+bool Kddm::find(SetId id, ObjectId object) const noexcept {
+  Set* const set = service_->find_set(id);
+  const HolderEntry* const entry = set == nullptr ? nullptr : set->holders.find(object);
+  if (entry == nullptr) return false;
+  return entry->holder.copy == Copy::read || entry->holder.copy == Copy::write;
+}
+
+// --- Views --------------------------------------------------------------------------------------
+
+Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
+  if (!change.leaving.contains(service_->self())) co_return Status();
+  service_->set_draining(true);
+  co_return co_await give_everything(deadline);
+}
+
+void Kddm::abort(const cluster::ViewChange&) noexcept { service_->set_draining(false); }
+
+void Kddm::commit(const cluster::ViewChange& change) noexcept {
+  if (change.after.contains(service_->self())) service_->enter(change.after);
+}
+
+Co<Status> Kddm::give_everything(Deadline deadline) {
+  std::vector<std::pair<Set*, ObjectId>> held;
+  service_->for_each_set([&](Set& set) {
+    set.holders.for_each([&](const HolderEntry& entry) {
+      if (entry.holder.copy >= Copy::read) held.push_back({&set, entry.id});
+    });
+  });
+  for (const auto& [set, object] : held) {
+    const Message message{.kind = Kind::op_flush};
+    KRG_CO_TRY(co_await Op(*service_, *set, object, message, deadline));
+  }
+  co_return Status();
+}
+
+// --- For people ---------------------------------------------------------------------------------
+
+std::vector<ObjectState> Kddm::dump() const {
+  std::vector<ObjectState> all;
+  service_->for_each_set([&](Set& set) {
+    for (const ObjectId object : set.objects()) {
+      ObjectState state{.set = set.id, .object = object, .holder = {}, .home = {}};
+      if (const HolderEntry* entry = set.holders.find(object)) {
+        state.holder = entry->holder;
+        state.size = entry->block.size();
+      }
+      if (const HomeEntry* entry = set.homes.find(object)) state.home = entry->home;
+      all.push_back(std::move(state));
+    }
+  });
+  return all;
+}
+
+std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
+
+Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+
+}  // namespace krg::kddm

@@ -1,0 +1,101 @@
+#include "op.h"
+
+#include "service.h"
+
+namespace krg::kddm {
+
+Op::~Op() {
+  if (state_ == State::waiting) {
+    service_.abandon(set_, object_, message_.op);
+  } else if (leased_) {
+    service_.end_lease(set_, object_, writes_);
+  }
+}
+
+bool Op::await_ready() noexcept {
+  state_ = State::waiting;
+  message_.op = service_.ops().add(*this);
+  service_.start(set_, object_, message_);
+  return state_ == State::done;
+}
+
+void Op::await_suspend(std::coroutine_handle<> caller) noexcept {
+  handle = caller;
+  suspended_ = true;
+  service_.reactor().add_timer(*this, deadline_);
+}
+
+Status Op::await_resume() noexcept {
+  leased_ = false;
+  return result_;
+}
+
+void Op::complete(Status how, bool leased, bool writes) noexcept {
+  KRG_DASSERT(state_ == State::waiting);
+  service_.ops().remove(message_.op);
+  state_ = State::done;
+  result_ = how;
+  leased_ = leased;
+  writes_ = writes;
+  if (!suspended_) return;
+  static_cast<reactor::Timer*>(this)->unlink();
+  service_.reactor().schedule(*this);
+}
+
+void Op::give_up(Error why) noexcept {
+  if (state_ != State::waiting) return;
+  service_.abandon(set_, object_, message_.op);
+  state_ = State::done;
+  result_ = why;
+  if (!suspended_) return;
+  static_cast<reactor::Timer*>(this)->unlink();
+  service_.reactor().schedule(*this);
+}
+
+void Op::on_timer() noexcept { give_up(Error(Errc::timed_out, "a shared object")); }
+
+std::uint32_t OpTable::add(Op& op) {
+  std::uint32_t slot = 0;
+  if (free_.empty()) {
+    slot = static_cast<std::uint32_t>(slots_.size());
+    KRG_ASSERT(slot < std::uint32_t{1} << kSlotBits);
+    slots_.push_back({});
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  slots_[slot].op = &op;
+  slots_[slot].turn = (slots_[slot].turn + 1) & ((1u << (32 - kSlotBits)) - 1);
+  if (slots_[slot].turn == 0) slots_[slot].turn = 1;
+  ++size_;
+  return slots_[slot].turn << kSlotBits | slot;
+}
+
+void OpTable::remove(std::uint32_t number) noexcept {
+  if (find(number) == nullptr) return;
+  const std::uint32_t slot = number & ((1u << kSlotBits) - 1);
+  slots_[slot].op = nullptr;
+  free_.push_back(slot);
+  --size_;
+}
+
+Op* OpTable::find(std::uint32_t number) const noexcept {
+  const std::uint32_t slot = number & ((1u << kSlotBits) - 1);
+  if (slot >= slots_.size() || slots_[slot].turn != number >> kSlotBits) return nullptr;
+  return slots_[slot].op;
+}
+
+void OpTable::give_up_all(Error why) noexcept {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].op != nullptr) slots_[i].op->give_up(why);
+  }
+}
+
+void OpTable::give_up_of(const Set& set, Error why) noexcept {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Op* const op = slots_[i].op;
+    if (op != nullptr && &op->set_ == &set) op->give_up(why);
+  }
+}
+
+}  // namespace krg::kddm

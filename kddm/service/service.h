@@ -1,0 +1,137 @@
+// service.h: the machine behind Kddm: gives each message and each operation to the protocol, and
+// does what comes out.
+//
+// Model    what this node tells itself goes through a queue of its own, in order; what it tells
+//          others through channels, which keep the order between two nodes. Nothing here calls a
+//          coroutine: ops are scheduled, so no rule of the protocol ever runs within another.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/kddm.md, "Service"
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "counters.h"
+#include "envelope.h"
+#include "krg/base/ring_queue.h"
+#include "krg/channel/channels.h"
+#include "krg/cluster/view.h"
+#include "krg/kddm/kddm.h"
+#include "krg/kddm/options.h"
+#include "krg/rpc/rpc.h"
+#include "krg/store/homes.h"
+#include "op.h"
+#include "set.h"
+
+namespace krg::kddm {
+
+class Service final : public ChannelSink, private reactor::Timer {
+ public:
+  Service(rpc::Rpc& rpc, KddmOptions options);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  // Requires  no Op and no Lease is left.
+  ~Service();
+
+  reactor::Reactor& reactor() noexcept { return rpc_.reactor(); }
+  rpc::Rpc& rpc() noexcept { return rpc_; }
+  OpTable& ops() noexcept { return ops_; }
+  NodeId self() const noexcept { return options_.self; }
+  const cluster::NodeSet& members() const noexcept { return members_; }
+  Counters& counters() noexcept { return counters_; }
+
+  // Whether an operation may begin.
+  // Errors  not_connected  not in a view; shutting_down  draining; those of KddmOptions::serving
+  Status may_serve() const;
+  void set_draining(bool draining) noexcept { draining_ = draining; }
+
+  // --- Sets
+  void add_linker(Linker& linker);
+  Linker* linker(const std::string& name) const noexcept;
+  // nullptr: not known here.
+  Set* find_set(SetId id) noexcept;
+  Set& add_set(SetId id, SetOptions options);
+  // The set does not exist any more: what is here of it goes, and its ops end with not_found.
+  void bury(SetId id);
+  template <class Visit>
+  void for_each_set(Visit&& visit) {
+    for (auto& [id, set] : sets_) visit(*set);
+  }
+
+  // --- Operations
+  // Gives an op to the protocol; it is completed now or later.
+  void start(Set& set, ObjectId object, Message op) noexcept;
+  // Its caller has given up.
+  void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
+  void end_lease(Set& set, ObjectId object, bool writes) noexcept;
+  // The bytes here, of an object on which there is a lease.
+  Block block_of(Set& set, ObjectId object) noexcept;
+  void replace_block(Set& set, ObjectId object, Block block) noexcept;
+  static Lease lease(Service& service, Set& set, ObjectId object, bool writes);
+
+  // --- Views
+  void enter(const cluster::View& view);
+  Epoch epoch() const noexcept { return epoch_; }
+  // Whether all members have said what they held when this view began.
+  bool settled() const noexcept { return reported_.size() == members_.size(); }
+
+  // ChannelSink
+  void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
+
+ private:
+  // What this node tells itself.
+  struct Note {
+    Set* set = nullptr;  // nullptr: that it has reported.
+    ObjectId object;
+    Message message;
+  };
+
+  Place place_of(const Set& set, ObjectId object) const noexcept;
+  void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
+  void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  void drain() noexcept;
+  void perform(Set& set, ObjectId object, const Actions& actions, const Block& data) noexcept;
+  void send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept;
+  void install(Set& set, ObjectId object, const Block& data) noexcept;
+  void drop(Set& set, ObjectId object) noexcept;
+  void begin_fill(Set& set, ObjectId object) noexcept;
+  Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
+  void complete(std::uint32_t op, Status how, bool leased, bool writes) noexcept;
+  void report_impossible(const Set& set, ObjectId object, const Message& in,
+                         const char* why) noexcept;
+
+  void on_object(NodeId from, wire::Bytes head, rpc::Buffer data);
+  void on_introduction(wire::Bytes head);
+  void on_reported(NodeId from) noexcept;
+  bool fits(const Set& set, const Message& message, std::size_t size) const noexcept;
+  void malformed(NodeId from, const char* what) noexcept;
+
+  void change_view_of(Set& set, ObjectId object) noexcept;
+  void begin_rebuild(Set& set, ObjectId object) noexcept;
+  void report_nothing(Set& set, ObjectId object, NodeId from) noexcept;
+
+  void on_timer() noexcept override;
+
+  rpc::Rpc& rpc_;
+  const KddmOptions options_;
+  Counters counters_;
+  Channels channels_;
+  std::map<std::string, Linker*, std::less<>> linkers_;
+  MemoryLinker memory_linker_;
+  std::unordered_map<SetId, std::unique_ptr<Set>> sets_;
+  OpTable ops_;
+  Epoch epoch_{0};
+  cluster::NodeSet members_;
+  HashRing ring_{cluster::NodeSet{}};
+  CopySet reported_;  // Members that have told everything they held when this view began.
+  RingQueue<Note> notes_;
+  Actions actions_;
+  bool draining_ = false;
+  bool busy_ = false;  // drain() runs.
+};
+
+}  // namespace krg::kddm

@@ -1,0 +1,63 @@
+// set.h: what a node knows about one set: its options, and its part of each of the objects.
+//
+// Model    most objects are here as a copy or as their home, not both, so the two halves of a part
+//          are kept apart; take() puts them together for one step of the protocol, give() stores
+//          what it made of them. A set that was destroyed stays as a name, so that late messages
+//          about it find out.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/kddm.md, "Service"
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "krg/kddm/block.h"
+#include "krg/protocol/step.h"
+#include "krg/store/linker.h"
+#include "krg/store/set_options.h"
+#include "table.h"
+
+namespace krg::kddm {
+
+struct HolderEntry {
+  ObjectId id;
+  std::uint32_t next = 0;
+  Holder holder;
+  Block block;
+};
+static_assert(sizeof(HolderEntry) + sizeof(std::uint32_t) <= 128);
+
+struct HomeEntry {
+  ObjectId id;
+  std::uint32_t next = 0;
+  Home home;
+};
+static_assert(sizeof(HomeEntry) + sizeof(std::uint32_t) <= 128);
+
+struct Set {
+  Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {}
+
+  // The part of `object`; it stays out of the tables until give().
+  Part take(ObjectId object, const Place& place);
+  void give(ObjectId object, const Place& place, Part&& part);
+  // Every object of which this node has a part.
+  std::vector<ObjectId> objects();
+  // Drops everything but the name.
+  void bury() noexcept;
+
+  const SetId id;
+  const SetOptions options;
+  Linker* const linker;  // nullptr: this node has none of that name.
+  bool gone = false;
+  Table<HolderEntry> holders;
+  Table<HomeEntry> homes;
+  // What can not be dealt with yet; almost always empty.
+  std::unordered_map<ObjectId, std::unique_ptr<std::vector<Message>>> waiting;
+  // While the members report: who has, of those objects whose home is this node.
+  std::unordered_map<ObjectId, CopySet> reporters;
+  CopySet introduced;  // Who has been told the options in this view.
+};
+
+}  // namespace krg::kddm

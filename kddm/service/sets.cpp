@@ -1,0 +1,175 @@
+#include "sets.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "krg/kddm/kddm.h"
+#include "krg/rpc/multicast.h"
+#include "service.h"
+
+namespace krg::kddm {
+namespace {
+
+constexpr std::uint64_t kDirectoryEntryMax = std::uint64_t{1} << 20;
+constexpr std::size_t kNameMax = 255;
+
+Status write(Lease& lease, const std::vector<std::byte>& bytes) {
+  KRG_TRY(lease.resize(bytes.size()));
+  if (!bytes.empty()) std::memcpy(lease.writable().data(), bytes.data(), bytes.size());
+  return {};
+}
+
+Status check_name(const std::string& name) {
+  if (!name.empty() && name.size() <= kNameMax) return {};
+  return Error(Errc::invalid_argument, "a name has 1 to 255 bytes");
+}
+
+Result<Names> names_in(const Lease& lease) {
+  if (lease.bytes().empty()) return Names{};
+  return wire::decode<Names>(lease.bytes());
+}
+
+}  // namespace
+
+SetOptions directory_options() {
+  SetOptions options;
+  options.object_bytes = kDirectoryEntryMax;
+  options.variable_size = true;
+  options.copies = 3;
+  return options;
+}
+
+// FNV-1a: two names of one hash share an object.
+ObjectId object_of(std::string_view name) noexcept {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return ObjectId{hash >> 1};
+}
+
+SetId Names::find(std::string_view name) const noexcept {
+  for (const auto& [entry, set] : entries) {
+    if (entry == name) return set;
+  }
+  return kNoSet;
+}
+
+void Kddm::serve() {
+  service_->add_set(kSets, directory_options());
+  service_->add_set(kNames, directory_options());
+  service_->rpc().serve<DropSet>(
+      [this](rpc::Incoming&, DropSet::Request& request) -> Result<wire::Empty> {
+        if (request.set == kSets || request.set == kNames) return Error(Errc::denied);
+        service_->bury(request.set);
+        return wire::Empty{};
+      });
+}
+
+// The set, if this node may serve and the object can be one of its.
+Co<Result<Set*>> Kddm::know(SetId id, ObjectId object, Deadline deadline) {
+  KRG_CO_TRY(service_->may_serve());
+  Set* set = service_->find_set(id);
+  if (set == nullptr) {
+    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
+    set = &service_->add_set(id, options);
+  }
+  if (set->gone) co_return Error(Errc::not_found, "no such set");
+  if (object.value >= set->options.object_count) {
+    co_return Error(Errc::invalid_argument, "an object id that is not in the set");
+  }
+  co_return set;
+}
+
+Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {
+  const Set* const set = service_->find_set(id);
+  if (set != nullptr && set->gone) co_return Error(Errc::not_found, "no such set");
+  if (set != nullptr) co_return set->options;
+  if (id == kNoSet) co_return Error(Errc::not_found, "no such set");
+  const Result<Lease> entry =
+      co_await lease(Kind::op_get, kSets, ObjectId{id.value}, {deadline, false, true});
+  if (!entry) co_return entry.error();
+  if (entry->bytes().empty()) co_return Error(Errc::not_found, "no such set");
+  co_return wire::decode<SetOptions>(entry->bytes());
+}
+
+Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId wanted) {
+  KRG_CO_TRY(check(options));
+  if (service_->linker(options.linker) == nullptr) {
+    co_return Error(Errc::invalid_argument, "no linker of this name");
+  }
+  if (wanted != kNoSet && (!is_reserved(wanted) || wanted == kSets || wanted == kNames)) {
+    co_return Error(Errc::invalid_argument, "a set id that may not be chosen");
+  }
+  for (;;) {
+    // Two lives of a node make different ids; should they not, the next one is tried.
+    const std::uint64_t life = service_->rpc().self().incarnation.value & 0xffff;
+    const SetId id = wanted != kNoSet
+                         ? wanted
+                         : make_set_id(service_->self(), life << 24 | (++sets_made_ & 0xffffff));
+    const ObjectId entry{id.value};
+    KRG_CO_TRY_ASSIGN(Lease lease, co_await grab(kSets, entry, {deadline}));
+    if (!lease.bytes().empty()) {
+      if (wanted != kNoSet) co_return Error(Errc::already_exists, "the set");
+      continue;
+    }
+    KRG_CO_TRY(write(lease, wire::encode(options)));
+    lease.put();
+    KRG_CO_TRY(co_await sync(kSets, entry, {deadline}));
+    service_->add_set(id, std::move(options));
+    co_return id;
+  }
+}
+
+Co<Status> Kddm::destroy(SetId id, Deadline deadline) {
+  if (id == kSets || id == kNames) co_return Error(Errc::denied, "the set of all sets");
+  const Status removed = co_await remove(kSets, ObjectId{id.value}, {deadline});
+  if (!removed && removed.error().code() != Errc::not_found) co_return removed;
+  service_->bury(id);
+  std::vector<NodeId> others;
+  for (const NodeId node : service_->members()) {
+    if (node != service_->self()) others.push_back(node);
+  }
+  const auto answers = co_await rpc::call_all<DropSet>(service_->rpc(), std::move(others),
+                                                       DropSet::Request{id}, deadline);
+  for (const auto& answer : answers) {
+    if (!answer.reply && service_->members().contains(answer.node)) co_return answer.reply.error();
+  }
+  co_return removed;
+}
+
+Co<Status> Kddm::bind(std::string name, SetId set, Deadline deadline) {
+  KRG_CO_TRY(check_name(name));
+  const ObjectId entry = object_of(name);
+  KRG_CO_TRY_ASSIGN(Lease lease, co_await grab(kNames, entry, {deadline}));
+  KRG_CO_TRY_ASSIGN(Names names, names_in(lease));
+  if (names.find(name) != kNoSet) co_return Error(Errc::already_exists, "the name");
+  names.entries.push_back({std::move(name), set});
+  KRG_CO_TRY(write(lease, wire::encode(names)));
+  lease.put();
+  co_return co_await sync(kNames, entry, {deadline});
+}
+
+Co<Result<SetId>> Kddm::look_up(std::string name, Deadline deadline) {
+  KRG_CO_TRY(check_name(name));
+  const Result<Lease> lease = co_await get(kNames, object_of(name), {deadline, false, true});
+  if (!lease) co_return lease.error();
+  KRG_CO_TRY_ASSIGN(const Names names, names_in(*lease));
+  const SetId set = names.find(name);
+  if (set == kNoSet) co_return Error(Errc::not_found, "no such name");
+  co_return set;
+}
+
+Co<Status> Kddm::unbind(std::string name, Deadline deadline) {
+  KRG_CO_TRY(check_name(name));
+  const ObjectId entry = object_of(name);
+  KRG_CO_TRY_ASSIGN(Lease lease, co_await grab(kNames, entry, {deadline}));
+  KRG_CO_TRY_ASSIGN(Names names, names_in(lease));
+  const auto gone = std::erase_if(names.entries, [&](const auto& e) { return e.first == name; });
+  if (gone == 0) co_return Error(Errc::not_found, "no such name");
+  KRG_CO_TRY(write(lease, wire::encode(names)));
+  lease.put();
+  co_return co_await sync(kNames, entry, {deadline});
+}
+
+}  // namespace krg::kddm

@@ -1,0 +1,132 @@
+// Some nodes of a simulated world, each with a Kddm, and views handed out by the test.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "krg/kddm/kddm.h"
+#include "krg/rpc/rpc.h"
+#include "krg/sim/world.h"
+
+namespace krg::kddm {
+
+class KddmCluster {
+ public:
+  explicit KddmCluster(std::uint32_t nodes, std::uint64_t seed = 1)
+      : world_({.seed = seed, .nodes = nodes}) {
+    for (std::uint32_t i = 0; i < nodes; ++i) nodes_.push_back(make_node(i));
+    enter(cluster::NodeSet::first(nodes));
+  }
+  ~KddmCluster() {
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) kill(i);
+  }
+  KddmCluster(const KddmCluster&) = delete;
+  KddmCluster& operator=(const KddmCluster&) = delete;
+
+  sim::World& world() { return world_; }
+  Kddm& kddm(std::uint32_t node) { return nodes_[node]->kddm; }
+  Deadline soon() { return Deadline(world_.now() + std::chrono::seconds(10)); }
+  OpOptions within() { return {soon()}; }
+
+  // The next view, at all its nodes at once.
+  void enter(const cluster::NodeSet& members) {
+    ++epoch_;
+    for (const NodeId node : members) enter(node.value, members);
+  }
+  // At one of them; enter() or begin_view() has given the epoch.
+  void enter(std::uint32_t node, const cluster::NodeSet& members) {
+    nodes_[node]->kddm.enter(view_of(members));
+    world_.wake(NodeId{node});
+  }
+  void begin_view() { ++epoch_; }
+
+  void kill(std::uint32_t node) {
+    if (!nodes_[node]) return;
+    world_.kill(NodeId{node});
+    nodes_[node].reset();
+  }
+  // A new life; it is in no view yet.
+  void restart(std::uint32_t node) {
+    world_.restart(NodeId{node});
+    ++lives_[node];
+    nodes_[node] = make_node(node);
+  }
+  // Lets everything happen that is under way.
+  void settle() { world_.run_for(std::chrono::milliseconds(500)); }
+
+  // Runs `work` on `node` to its end.
+  template <class T>
+  T run(std::uint32_t node, Co<T> work) {
+    std::optional<T> result;
+    nodes_[node]->reactor.spawn(keep(std::move(work), result));
+    world_.wake(NodeId{node});
+    const bool ended =
+        world_.run_until([&] { return result.has_value(); }, std::chrono::seconds(60));
+    KRG_ASSERT(ended);
+    return std::move(*result);
+  }
+  // Starts it; the result is there when it has ended.
+  template <class T>
+  void start(std::uint32_t node, Co<T> work, std::optional<T>& result) {
+    nodes_[node]->reactor.spawn(keep(std::move(work), result));
+    world_.wake(NodeId{node});
+  }
+
+ private:
+  struct Node {
+    Node(sim::World& world, rpc::RpcOptions options)
+        : reactor(world.reactor(options.self.node)),
+          rpc(reactor, options),
+          kddm(rpc, {.self = options.self.node, .serving = {}}) {
+      fabric::Options fabric_options;
+      fabric_options.self = options.self;
+      fabric = std::move(*world.open(reactor, rpc, fabric_options));
+      rpc.attach(*fabric);
+      reactor.add_poller(rpc);
+      for (std::uint32_t i = 0; i < world.size(); ++i) {
+        if (i != options.self.node.value) rpc.set_address(NodeId{i}, "sim:" + std::to_string(i));
+      }
+    }
+    ~Node() {
+      reactor.cancel_all();
+      reactor.remove_poller(rpc);
+      fabric.reset();
+    }
+
+    reactor::Reactor& reactor;
+    rpc::Rpc rpc;
+    Kddm kddm;
+    std::unique_ptr<fabric::Fabric> fabric;
+  };
+
+  std::unique_ptr<Node> make_node(std::uint32_t node) {
+    lives_.resize(std::max<std::size_t>(lives_.size(), node + 1), 1);
+    rpc::RpcOptions options;
+    options.self = {NodeId{node}, Incarnation{lives_[node]}};
+    return std::make_unique<Node>(world_, options);
+  }
+  cluster::View view_of(const cluster::NodeSet& members) const {
+    cluster::View view{Epoch{epoch_}, members.min(), {}};
+    for (const NodeId node : members) {
+      cluster::Member member;
+      member.node = node;
+      member.incarnation = Incarnation{lives_[node.value]};
+      view.members.push_back(std::move(member));
+    }
+    return view;
+  }
+  template <class T>
+  static Co<void> keep(Co<T> work, std::optional<T>& result) {
+    result.emplace(co_await std::move(work));
+  }
+
+  sim::World world_;
+  std::vector<std::uint32_t> lives_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+  std::uint32_t epoch_ = 0;
+};
+
+}  // namespace krg::kddm
