@@ -14,7 +14,8 @@ constexpr std::size_t kHeadRoom = 64;
 
 Block Block::make(std::size_t size) noexcept {
   static_assert(sizeof(Head) <= kHeadRoom);
-  void* memory = std::aligned_alloc(kHeadRoom, (kHeadRoom + size + kHeadRoom - 1) & ~(kHeadRoom - 1));
+  void* memory =
+      std::aligned_alloc(kHeadRoom, (kHeadRoom + size + kHeadRoom - 1) & ~(kHeadRoom - 1));
   if (memory == nullptr) return {};
   Head* head = new (memory) Head;
   head->size = size;

@@ -24,8 +24,8 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   Counters& counters = service_->counters();
   (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
   const std::uint64_t sent = counters.sent->value();
-  const auto flags = static_cast<std::uint16_t>((options.try_only ? kTry : 0) |
-                                                (options.no_touch ? kNoTouch : 0));
+  const auto flags =
+      static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
   const Message message{.kind = kind, .flags = flags};
   KRG_CO_TRY(co_await Op(*service_, *set, object, message, options.deadline));
   if (counters.sent->value() == sent) counters.hits->add();

@@ -255,8 +255,8 @@ void Service::begin_fill(Set& set, ObjectId object) noexcept {
   counters_.first_touches->add();
   entry->block = Block::make(size);
   if (!entry->block || set.linker == nullptr) {
-    notes_.push_back({&set, object,
-                      {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
+    notes_.push_back(
+        {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
     return;
   }
   reactor().spawn(fill(set, object, entry->block, epoch_));
@@ -269,9 +269,10 @@ Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
              how.error().message());
   }
   if (epoch != epoch_ || set.gone) co_return;
-  feed(set, object, {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
-                     .from = options_.self,
-                     .epoch = epoch});
+  feed(set, object,
+       {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
+        .from = options_.self,
+        .epoch = epoch});
 }
 
 // --- What comes in ------------------------------------------------------------------------------

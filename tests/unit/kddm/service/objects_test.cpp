@@ -40,12 +40,11 @@ class Objects : public ::testing::Test {
     return *made;
   }
   Status write(std::uint32_t node, SetId set, std::uint64_t object, std::uint64_t value) {
-    return cluster_.run(
-        node, put(cluster_.kddm(node), set, ObjectId{object}, value, cluster_.within()));
+    return cluster_.run(node,
+                        put(cluster_.kddm(node), set, ObjectId{object}, value, cluster_.within()));
   }
   Result<std::uint64_t> get(std::uint32_t node, SetId set, std::uint64_t object) {
-    return cluster_.run(node,
-                        read(cluster_.kddm(node), set, ObjectId{object}, cluster_.within()));
+    return cluster_.run(node, read(cluster_.kddm(node), set, ObjectId{object}, cluster_.within()));
   }
 
   KddmCluster cluster_{3};
@@ -71,8 +70,7 @@ TEST_F(Objects, WhatOneNodeWritesAllRead) {
 
 TEST_F(Objects, TheFirstTouchGivesZeros) {
   const SetId set = make_set(of_size(5000));
-  const auto lease =
-      cluster_.run(2, cluster_.kddm(2).get(set, ObjectId{9}, cluster_.within()));
+  const auto lease = cluster_.run(2, cluster_.kddm(2).get(set, ObjectId{9}, cluster_.within()));
   ASSERT_TRUE(lease) << lease.error().message();
   ASSERT_EQ(lease->bytes().size(), 5000u);
   for (const std::byte b : lease->bytes()) ASSERT_EQ(b, std::byte{0});
@@ -154,8 +152,8 @@ TEST_F(Objects, AnOpThatWaitsEndsByItsDeadline) {
 TEST_F(Objects, FlushBringsTheOnlyCopyElsewhere) {
   const SetId set = make_set(of_size(8));
   ASSERT_TRUE(write(0, set, 1, 42));
-  ASSERT_TRUE(cluster_.run(
-      0, cluster_.kddm(0).flush(set, ObjectId{1}, cluster_.within(), NodeId{2})));
+  ASSERT_TRUE(
+      cluster_.run(0, cluster_.kddm(0).flush(set, ObjectId{1}, cluster_.within(), NodeId{2})));
   EXPECT_FALSE(cluster_.kddm(0).find(set, ObjectId{1}));
   EXPECT_TRUE(cluster_.kddm(2).find(set, ObjectId{1}));
   EXPECT_EQ(*get(1, set, 1), 42u);
@@ -165,8 +163,7 @@ TEST_F(Objects, SyncedDataSurvivesItsWriter) {
   const SetId set = make_set(of_size(8, 2), 1);
   for (std::uint64_t object = 0; object < 30; ++object) {
     ASSERT_TRUE(write(0, set, object, 500 + object));
-    ASSERT_TRUE(
-        cluster_.run(0, cluster_.kddm(0).sync(set, ObjectId{object}, cluster_.within())));
+    ASSERT_TRUE(cluster_.run(0, cluster_.kddm(0).sync(set, ObjectId{object}, cluster_.within())));
   }
   cluster_.kill(0);
   cluster_.enter({NodeId{1}, NodeId{2}});

@@ -54,8 +54,8 @@ TEST_F(Sets, ADestroyedOneIsGoneEverywhere) {
   const auto set = create(0, options);
   ASSERT_TRUE(set);
   for (std::uint32_t node = 0; node < 3; ++node) {
-    ASSERT_TRUE(cluster_.run(
-        node, cluster_.kddm(node).grab(*set, ObjectId{node}, cluster_.within())));
+    ASSERT_TRUE(
+        cluster_.run(node, cluster_.kddm(node).grab(*set, ObjectId{node}, cluster_.within())));
   }
   ASSERT_TRUE(cluster_.run(1, cluster_.kddm(1).destroy(*set, cluster_.soon())));
   for (std::uint32_t node = 0; node < 3; ++node) {
