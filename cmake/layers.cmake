@@ -8,7 +8,7 @@ set(KRG_LAYERS
   # transport: bytes between nodes, and between a task and its krgd
   fabric:6 link:7 sim:7 ucx:8 ofi:8 rpc:8 gate:9
   # kddm: shared objects that stay coherent
-  channel:10 protocol:10 store:10
+  store:9 channel:10 protocol:10 share:10 kddm:11
   # runtime: the operating-system face
   bootstrap:12 proc:12 control:12 detector:12 agreement:12 hotplug:13 node:20 client:20
   # launcher: everything a person types

@@ -69,7 +69,10 @@ void Service::bury(SetId id) {
 // --- Operations ---------------------------------------------------------------------------------
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
-  if (ops_.size() == 1) reactor().add_timer(*this, reactor().after(kServeCheck));
+  if (!watching_) {
+    watching_ = true;
+    reactor().add_timer(*this, reactor().after(kServeCheck));
+  }
   feed(set, object, op);
 }
 
@@ -105,9 +108,11 @@ void Service::complete(std::uint32_t number, Status how, bool leased, bool write
 }
 
 void Service::on_timer() noexcept {
-  if (ops_.size() == 0) return;
+  watching_ = false;
   if (const Status may = may_serve(); !may && !draining_) ops_.give_up_all(may.error());
-  if (ops_.size() > 0) reactor().add_timer(*this, reactor().after(kServeCheck));
+  if (ops_.size() == 0) return;
+  watching_ = true;
+  reactor().add_timer(*this, reactor().after(kServeCheck));
 }
 
 // --- One input ----------------------------------------------------------------------------------

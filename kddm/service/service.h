@@ -131,7 +131,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   RingQueue<Note> notes_;
   Actions actions_;
   bool draining_ = false;
-  bool busy_ = false;  // drain() runs.
+  bool busy_ = false;      // drain() runs.
+  bool watching_ = false;  // The timer runs: ops wait, and may_serve() is looked at.
 };
 
 }  // namespace krg::kddm

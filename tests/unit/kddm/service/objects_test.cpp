@@ -121,6 +121,7 @@ TEST_F(Objects, ALockOfNoBytesExcludes) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Errc::would_block);
   held->put();
+  cluster_.settle();
   EXPECT_TRUE(cluster_.run(1, cluster_.kddm(1).grab(set, ObjectId{1}, attempt)));
 }
 

@@ -1,4 +1,4 @@
-// block.h: the bytes of one copy of an object.
+// kddm/block.h: the bytes of one copy of an object.
 //
 // Model    a Block is shared by the copy that it is, the leases on it, and the messages that carry
 //          it; the last one frees it. Who holds a write lease writes in place: a message that is
