@@ -161,12 +161,6 @@ class World {
   std::string error_;
 };
 
-// The seeded bug of Config::mutant, looked up at run time.
-struct Seeded {
-  static inline Mutant active = Mutant::none;
-  static bool on(Mutant mutant) noexcept { return mutant == active; }
-};
-
 const char* name_of(Mutant mutant);
 std::string describe(const Message& message);
 
