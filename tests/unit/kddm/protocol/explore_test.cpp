@@ -19,8 +19,10 @@ constexpr bool kSanitized = false;
 #endif
 
 constexpr std::uint32_t kAllOps = (1u << std::size(kOps)) - 1;
+constexpr std::uint32_t kGet = 1u << 0;
 constexpr std::uint32_t kGrab = 1u << 1;
 constexpr std::uint32_t kFlush = 1u << 2;
+constexpr std::uint32_t kSync = 1u << 3;
 constexpr std::uint32_t kRemove = 1u << 4;
 
 // Explores and expects nothing wrong; prints what was seen.
@@ -60,6 +62,13 @@ TEST(Explore, ThreeNodesDoAllThingsInAllOrders) {
   const unsigned total = kSanitized ? 2 : 3;
   expect_right("3 nodes, 3 copies", {.nodes = 3, .ops = 2, .total = total, .copies = 3});
   expect_right("3 nodes, 2 objects", {.nodes = 3, .objects = 2, .ops = 1, .total = total});
+}
+
+// Goal    no request outlives the op that it was sent for.
+// Method  a sync pushes a copy to a node that asks for one; then somebody removes the object.
+TEST(Explore, NothingIsTouchedForNobody) {
+  expect_right("3 nodes, pushes and removals",
+               {.nodes = 3, .ops = 2, .total = 4, .copies = 2, .allowed = kGet | kSync | kRemove});
 }
 
 TEST(Explore, OneOfThreeNodesDiesAtAnyMoment) {

@@ -127,6 +127,7 @@ class World {
   void kill_object(unsigned dead, unsigned object);
   void leave_home(unsigned node, unsigned object);
   void count_survivors(unsigned object);
+  bool is_wanted(unsigned object) const;
   bool all_in_view() const;
   bool rebuilt() const;
   void enter_view(unsigned node);
