@@ -24,8 +24,10 @@ Service::~Service() = default;
 Status Service::may_serve() const {
   if (epoch_.value == 0) return Error(Errc::not_connected, "this node is not in a view yet");
   if (draining_) return Error(Errc::shutting_down, "this node leaves the cluster");
-  return options_.serving ? options_.serving() : Status();
+  return serves();
 }
+
+Status Service::serves() const { return options_.serving ? options_.serving() : Status(); }
 
 // --- Sets ---------------------------------------------------------------------------------------
 
@@ -158,14 +160,13 @@ void Service::drain() noexcept {
 
 void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
   const Place place = place_of(set, object);
-  if (!settled() && place.home == place.self && set.homes.find(object) == nullptr) {
+  if (!settled() && place.home == place.self && !set.reporters.contains(object)) {
     begin_rebuild(set, object);
   }
-  if (in.kind == Kind::report) set.reporters[object].insert(in.from);
+  if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
   Part part = set.take(object, place);
   Actions actions = std::exchange(actions_, {});
   const StepResult result = step(place, part, in, actions);
-  if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
   set.give(object, place, std::move(part));
   if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
   perform(set, object, actions, data);

@@ -182,6 +182,9 @@ TEST(Failures, AnAcknowledgedWriteDoesNotVanish) {
   expect_right(Story(seen).fail({0}, false).get(2, 11));
   expect_wrong(Story(seen).fail({0}, false).get(2, 10));
   expect_wrong(Story(seen).fail({0}, false).get(2, kLost));
+  Story unseen = Story(2).write(0, kZeros, 10);
+  expect_right(Story(unseen).fail({0}, false).get(2, kLost));
+  expect_wrong(Story(unseen).fail({1}, false).get(2, kLost));
   Story synced = Story(2).write(0, kZeros, 10).sync(0);
   expect_right(Story(synced).fail({0}, false).get(2, 10));
   expect_wrong(Story(synced).fail({0}, false).get(2, kZeros));

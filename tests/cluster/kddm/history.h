@@ -57,6 +57,8 @@ struct Failure {
 
 struct History {
   unsigned copies = 1;
+  // First touches run at the object's home: others may use it before who has asked for it can.
+  bool touched_at_home = false;
   std::vector<Op> ops;
   std::vector<Failure> failures;
 };

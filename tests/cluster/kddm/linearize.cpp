@@ -76,9 +76,11 @@ class Linearizer {
   };
 
   void collect();
+  void collect_first_steps();
   bool begin(Item& item);
   bool end(Item& item);
   void expand(const Case& from, const Item& target, Cases& out);
+  bool has_twin(const Item& item, const Done& done) const;
   Case look(Case c) const;
   static bool only_looks(const Item& item, const State& before, const std::vector<State>& after);
   bool settles(const Item& target, const Case& at) const;
@@ -90,6 +92,7 @@ class Linearizer {
 
   const History& history_;
   const ObjectModel model_;
+  std::vector<Op> first_steps_;
   std::vector<Item> items_;
   std::vector<Event> events_;
   std::vector<Item*> pending_ = std::vector<Item*>(kSlots);
@@ -99,7 +102,26 @@ class Linearizer {
   bool overflow_ = false;
 };
 
+// Ops of two steps, the first of which may come by itself: those that may have made the object at
+// its home before they saw it otherwise, and removals that were asked for again, since the first
+// may have been done.
+void Linearizer::collect_first_steps() {
+  for (const Op& op : history_.ops) {
+    const bool takes = op.kind == OpKind::get || op.kind == OpKind::grab;
+    const bool touches = takes && op.touch && history_.touched_at_home;
+    const bool removes = op.kind == OpKind::remove && op.repeated;
+    if (!(touches || removes) || op.outcome == Outcome::unknown) continue;
+    Op first = op;
+    first.outcome = Outcome::unknown;
+    first.seen = kAbsent;
+    first_steps_.push_back(first);
+  }
+  for (const Op& op : first_steps_)
+    items_.push_back({&op, nullptr, op.invoked, op.returned, false});
+}
+
 void Linearizer::collect() {
+  collect_first_steps();
   for (const Op& op : history_.ops) {
     if (!model_.matters(op)) continue;
     // What has been seen has happened, whatever its own client knows.
@@ -203,6 +225,21 @@ Case Linearizer::look(Case c) const {
   return c;
 }
 
+// Whether another pending op of unknown outcome does the same, and can do so no longer than this.
+bool Linearizer::has_twin(const Item& item, const Done& done) const {
+  if (item.must || item.op == nullptr) return false;
+  const bool removes = item.op->kind == OpKind::remove;
+  for (std::size_t slot = 0; slot < slots_used_; ++slot) {
+    const Item* const other = pending_[slot];
+    if (other == nullptr || other == &item || other->must || done.test(slot)) continue;
+    const bool same = removes
+                          ? other->op->kind == OpKind::remove
+                          : other->op->kind != OpKind::remove && other->op->life == item.op->life;
+    if (same && (other->to < item.to || (other->to == item.to && slot < item.slot))) return true;
+  }
+  return false;
+}
+
 // Every way to go on from here that ends with the target.
 void Linearizer::expand(const Case& from, const Item& target, Cases& out) {
   Cases seen;
@@ -220,6 +257,7 @@ void Linearizer::expand(const Case& from, const Item& target, Cases& out) {
     }
     for (std::size_t slot = 0; slot < slots_used_; ++slot) {
       if (pending_[slot] == nullptr || at.done.test(slot)) continue;
+      if (pending_[slot] != &target && has_twin(*pending_[slot], at.done)) continue;
       successors(*pending_[slot], at.state, after);
       Case next = at;
       next.done.set(slot);
@@ -242,15 +280,18 @@ std::string Linearizer::explain(const Item& item, Step at) const {
   }
   std::vector<std::pair<Step, std::string>> told;
   for (const Op& op : history_.ops) {
-    if (op.invoked < at) told.emplace_back(op.invoked, describe(op));
+    if (op.invoked < at) told.emplace_back(std::min(at, op.returned), describe(op));
   }
   for (const Failure& failure : history_.failures) {
-    if (failure.at < at) told.emplace_back(failure.at, describe(failure));
+    if (failure.at < at) told.emplace_back(std::min(at, failure.until), describe(failure));
   }
-  std::sort(told.begin(), told.end());
-  const std::size_t first = told.size() > kToldBefore ? told.size() - kToldBefore : 0;
-  text += "\n  the last of what had begun until then:";
-  for (std::size_t i = first; i < told.size(); ++i) text += "\n    " + told[i].second;
+  std::stable_sort(told.begin(), told.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  const std::size_t under_way = static_cast<std::size_t>(
+      std::count_if(told.begin(), told.end(), [&](const auto& one) { return one.first == at; }));
+  const std::size_t shown = std::min(told.size(), under_way + kToldBefore);
+  text += "\n  what was under way then, and what had ended before:";
+  for (std::size_t i = told.size() - shown; i < told.size(); ++i) text += "\n    " + told[i].second;
   return text;
 }
 

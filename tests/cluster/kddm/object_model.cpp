@@ -11,9 +11,14 @@ bool has(const std::vector<LifeId>& lives, LifeId life) {
   return std::find(lives.begin(), lives.end(), life) != lives.end();
 }
 
+// Whether what nobody else has seen may have gone with those that failed.
+bool gone_with(const Failure& failure, const State& state) {
+  return state.owner == kNobody || has(failure.lives, state.owner);
+}
+
 }  // namespace
 
-ObjectModel::ObjectModel(const History& history) {
+ObjectModel::ObjectModel(const History& history) : touched_at_home_(history.touched_at_home) {
   for (const Failure& failure : history.failures) {
     for (const LifeId life : failure.lives) failed_.emplace(life, failure.at);
   }
@@ -97,6 +102,9 @@ void ObjectModel::apply(const Op& op, const State& state, std::vector<State>& ou
   }
 }
 
+// Who has first touched the object, for an op that then has not seen it so.
+LifeId ObjectModel::maker(const Op& op) const { return touched_at_home_ ? kNobody : op.life; }
+
 void ObjectModel::see(const Op& op, const State& state, std::vector<State>& out) const {
   const bool absent = state.value == kAbsent;
   const State created{kZeros, kAbsent, op.life, false};
@@ -104,7 +112,11 @@ void ObjectModel::see(const Op& op, const State& state, std::vector<State>& out)
     case Outcome::ok:
       if (state.value == op.seen) {
         out.push_back(state);
-        if (state.owner != op.life) out.back().floor = op.seen;
+        if (state.owner == kNobody) {
+          out.back().owner = op.life;  // It may be the one that made it.
+        } else if (state.owner != op.life) {
+          out.back().floor = op.seen;
+        }
       } else if (absent && op.touch && op.seen == kZeros) {
         out.push_back(created);
       }
@@ -116,7 +128,7 @@ void ObjectModel::see(const Op& op, const State& state, std::vector<State>& out)
       if (state.value == kLost) out.push_back(state);
       return;
     case Outcome::unknown:
-      if (absent && op.touch) out.push_back(created);
+      if (absent && op.touch) out.push_back({kZeros, kAbsent, maker(op), false});
       return;
     case Outcome::busy:
       return;
@@ -127,7 +139,9 @@ void ObjectModel::apply(const Failure& failure, const State& state, std::vector<
   out.push_back(state);
   if (!is_value(state.value)) return;
   fall_back(failure, state, out);
-  if (!failure.may_lose) return;
+  // Of an object that nobody else has seen the home may know, and nobody may have the data.
+  const bool unseen = state.floor == kAbsent && gone_with(failure, state);
+  if (!failure.may_lose && !unseen) return;
   if (!state.moved && surely_held(state.value, failure)) return;
   out.push_back({kLost, kLost, kNobody, false});
   if (failure.may_forget) out.push_back({});
@@ -136,7 +150,7 @@ void ObjectModel::apply(const Failure& failure, const State& state, std::vector<
 void ObjectModel::fall_back(const Failure& failure, const State& state,
                             std::vector<State>& out) const {
   Value value = state.value;
-  const bool unseen = has(failure.lives, state.owner);
+  const bool unseen = gone_with(failure, state);
   bool below = false;
   while (is_value(value)) {
     below = below || value == state.floor;

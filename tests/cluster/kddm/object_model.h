@@ -46,6 +46,7 @@ class ObjectModel {
     std::vector<const Op*> grabbers;  // And who has put something in its place.
   };
 
+  LifeId maker(const Op& op) const;
   void see(const Op& op, const State& state, std::vector<State>& out) const;
   void fall_back(const Failure& failure, const State& state, std::vector<State>& out) const;
   bool surely_held(Value value, const Failure& failure) const;
@@ -53,6 +54,7 @@ class ObjectModel {
   Value before(Value value) const;
   void mark_seen(Value value);
 
+  const bool touched_at_home_;
   std::map<Value, Written> written_;
   std::map<LifeId, Step> failed_;      // When.
   std::vector<const Op*> disturbers_;  // Ops that may have moved copies, seen by nobody.

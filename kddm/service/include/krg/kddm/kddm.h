@@ -99,6 +99,8 @@ class Kddm final : public cluster::ViewListener {
   // Operations that wait.
   std::size_t pending() const noexcept;
   Epoch epoch() const noexcept;
+  // Whether all members of this view have told this node what they hold.
+  bool settled() const noexcept;
 
  private:
   Co<Result<Set*>> know(SetId set, ObjectId object, Deadline deadline);
