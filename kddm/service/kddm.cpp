@@ -32,6 +32,12 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   const Message message{.kind = kind, .flags = flags};
   Op op(*service_, *set, object, message, options.deadline);
   KRG_CO_TRY(co_await op);
+  // It may have come after this node was excluded, from one that has not heard of that yet.
+  const Status serves = service_->serves();
+  if (!serves) {
+    service_->end_lease(*set, object, kind == Kind::op_grab);
+    co_return serves.error();
+  }
   if (counters.sent->value() == sent) counters.hits->add();
   co_return Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab);
 }
@@ -157,5 +163,7 @@ std::vector<ObjectState> Kddm::dump() const {
 std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
 
 Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+
+bool Kddm::settled() const noexcept { return service_->settled(); }
 
 }  // namespace krg::kddm

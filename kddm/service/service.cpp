@@ -31,8 +31,10 @@ Service::~Service() = default;
 Status Service::may_serve() const {
   if (epoch_.value == 0) return Error(Errc::not_connected, "this node is not in a view yet");
   if (draining_) return Error(Errc::shutting_down, "this node leaves the cluster");
-  return options_.serving ? options_.serving() : Status();
+  return serves();
 }
+
+Status Service::serves() const { return options_.serving ? options_.serving() : Status(); }
 
 // --- Sets ---------------------------------------------------------------------------------------
 
@@ -256,14 +258,13 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
   Set::Halves at = set.look(object, place.home == place.self || role_of(in.kind) == Role::home);
-  if (!settled() && place.home == place.self && at.home == nullptr) {
+  if (!settled() && place.home == place.self && !set.reporters.contains(object)) {
     begin_rebuild(set, object);
     at = set.look(object, true);
   }
-  if (in.kind == Kind::report) set.reporters[object].insert(in.from);
+  if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
     const StepResult result = step(place, part, in, actions);
-    if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
   });
 }

@@ -48,6 +48,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   // Whether an operation may begin.
   // Errors  not_connected  not in a view; shutting_down  draining; those of KddmOptions::serving
   Status may_serve() const;
+  // Whether this node's leases from the cluster are valid. Errors  those of KddmOptions::serving
+  Status serves() const;
   void set_draining(bool draining) noexcept { draining_ = draining; }
 
   // --- Sets

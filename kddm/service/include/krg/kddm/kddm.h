@@ -118,6 +118,8 @@ class Kddm final : public cluster::ViewListener {
   // Operations that wait.
   std::size_t pending() const noexcept;
   Epoch epoch() const noexcept;
+  // Whether all members of this view have told this node what they hold.
+  bool settled() const noexcept;
 
  private:
   Co<Status> may_serve(Deadline deadline);
