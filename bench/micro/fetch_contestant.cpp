@@ -20,10 +20,6 @@ using harness::Side;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCallLimit{10};
-// Short data are read from and written to so many places in turn, as kddm's objects are; long ones,
-// as the raw peers have it, to one.
-constexpr std::size_t kPlaces = 256;
-constexpr std::size_t kShort = 16384;
 
 void keep(void*, std::span<std::byte>) noexcept {}
 
@@ -61,17 +57,17 @@ class FetchContestant final : public harness::Contestant {
 
  private:
   void reserve(const Job& job) {
-    const std::size_t bytes = job.reply <= kShort ? job.reply * kPlaces : job.reply;
+    places_ = job.places;
+    const std::size_t bytes = job.reply * job.places;
     if (memory_.size() < bytes) memory_.assign(bytes, std::byte{1});
   }
   std::span<std::byte> place(std::size_t size) noexcept {
-    const std::size_t at = size <= kShort ? next_++ % kPlaces : 0;
-    return std::span(memory_).subspan(at * size, size);
+    return std::span(memory_).subspan(next_++ % places_ * size, size);
   }
 
   void serve_fetch(rpc::Rpc& rpc) {
     rpc.serve<Fetch>([this](rpc::Incoming& in, Fetch::Request& request) -> Result<wire::Empty> {
-      if (request.bytes > memory_.size()) return Error(Errc::invalid_argument);
+      if (request.bytes * places_ > memory_.size()) return Error(Errc::invalid_argument);
       in.attach(rpc::Buffer(place(request.bytes), keep, nullptr));
       return wire::Empty{};
     });
@@ -98,6 +94,7 @@ class FetchContestant final : public harness::Contestant {
 
   Nodes nodes_;
   std::vector<std::byte> memory_;
+  std::size_t places_ = 1;
   std::size_t next_ = 0;
   std::uint64_t calls_ = 0;
   Clock::time_point end_;

@@ -86,7 +86,7 @@ void Service::start(Set& set, ObjectId object, Message op) noexcept {
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   ops_.remove(op);
   const Place place = place_of(set, object);
-  Set::Halves at = set.look(object, place.home == place.self);
+  Set::Halves at = set.look(object, place.home == place.self, false);
   Part part = set.take(at, object, place);
   cancel(part, op);
   set.give(at, object, std::move(part));
@@ -230,10 +230,11 @@ void Service::drain() noexcept {
 void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
-  Set::Halves at = set.look(object, place.home == place.self || role_of(in.kind) == Role::home);
-  if (!settled() && place.home == place.self && at.home == nullptr) {
+  const bool here = place.home == place.self;
+  Set::Halves at = set.look(object, here, (here && !settled()) || role_of(in.kind) == Role::home);
+  if (!settled() && here && at.home == nullptr) {
     begin_rebuild(set, object);
-    at = set.look(object, true);
+    at = set.look(object, true, true);
   }
   if (in.kind == Kind::report) set.reporters[object].insert(in.from);
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
