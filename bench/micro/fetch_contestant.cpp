@@ -1,5 +1,6 @@
 #include "fetch_contestant.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "krg/reactor/clock.h"
@@ -19,8 +20,6 @@ using harness::Side;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCallLimit{10};
-// What rpc's batches hold with room to spare.
-constexpr std::size_t kInReply = 8000;
 
 void keep(void*, std::span<std::byte>) noexcept {}
 
@@ -47,7 +46,7 @@ class FetchContestant final : public harness::Contestant {
     end_ = begin + job.length;
     std::vector<Co<Status>> loops;
     for (unsigned i = 0; i < (job.kind == Kind::latency ? 1 : job.window); ++i) {
-      loops.push_back(job.reply <= kInReply ? short_loop(job) : bulk_loop(job));
+      loops.push_back(loop(job));
     }
     KRG_TRY(nodes_.run(std::move(loops)));
     if (job.kind == Kind::latency) return latencies_.summary();
@@ -58,27 +57,33 @@ class FetchContestant final : public harness::Contestant {
 
  private:
   void reserve(const Job& job) {
-    if (memory_.size() < job.reply) memory_.assign(job.reply, std::byte{1});
+    places_ = job.places;
+    const std::size_t bytes = job.reply * job.places;
+    if (memory_.size() < bytes) memory_.assign(bytes, std::byte{1});
+  }
+  std::span<std::byte> place(std::size_t size) noexcept {
+    return std::span(memory_).subspan(next_++ % places_ * size, size);
   }
 
   void serve_fetch(rpc::Rpc& rpc) {
-    rpc.serve<Fetch>([this](rpc::Incoming& in, Fetch::Request& request) -> Result<Blob> {
-      if (request.bytes > memory_.size()) return Error(Errc::invalid_argument);
-      const std::span<std::byte> bytes = std::span(memory_).first(request.bytes);
-      if (request.bytes <= kInReply) return Blob{bytes};
-      in.attach(rpc::Buffer(bytes, keep, nullptr));
-      return Blob{};
+    rpc.serve<Fetch>([this](rpc::Incoming& in, Fetch::Request& request) -> Result<wire::Empty> {
+      if (request.bytes * places_ > memory_.size()) return Error(Errc::invalid_argument);
+      in.attach(rpc::Buffer(place(request.bytes), keep, nullptr));
+      return wire::Empty{};
     });
   }
 
-  Co<Status> short_loop(Job job) {
+  Co<Status> loop(Job job) {
     const double us_per_tick = 1e-3 / reactor::ticks_per_ns();
     const Fetch::Request request{job.reply};
     std::uint64_t from = reactor::ticks();
     while (calls_ % 16 != 0 || Clock::now() < end_) {
       ++calls_;
       const rpc::CallOptions options{.deadline = nodes_.reactor().after(kCallLimit)};
-      KRG_CO_TRY(co_await nodes_.rpc().call<Fetch>(NodeId{1}, request, options));
+      rpc::Buffer into(place(job.reply), keep, nullptr);
+      rpc::Bulk bulk({}, std::move(into));
+      KRG_CO_TRY(
+          co_await nodes_.rpc().call_data<Fetch>(NodeId{1}, request, options, std::move(bulk)));
       if (job.kind != Kind::latency) continue;
       const std::uint64_t to = reactor::ticks();
       latencies_.add(static_cast<double>(to - from) * us_per_tick);
@@ -87,23 +92,10 @@ class FetchContestant final : public harness::Contestant {
     co_return Status();
   }
 
-  // All into one place, as the raw peers have it.
-  Co<Status> bulk_loop(Job job) {
-    const Fetch::Request request{job.reply};
-    while (Clock::now() < end_) {
-      ++calls_;
-      const rpc::CallOptions options{.deadline = nodes_.reactor().after(kCallLimit)};
-      const std::span<std::byte> place = std::span(memory_).first(job.reply);
-      rpc::Buffer into(place, keep, nullptr);
-      rpc::Bulk bulk({}, std::move(into));
-      KRG_CO_TRY(
-          co_await nodes_.rpc().call_data<Fetch>(NodeId{1}, request, options, std::move(bulk)));
-    }
-    co_return Status();
-  }
-
   Nodes nodes_;
   std::vector<std::byte> memory_;
+  std::size_t places_ = 1;
+  std::size_t next_ = 0;
   std::uint64_t calls_ = 0;
   Clock::time_point end_;
   harness::Latencies latencies_;

@@ -26,8 +26,6 @@ using Clock = std::chrono::steady_clock;
 
 // Far beyond any run: an operation that takes so long is a failure of the bench.
 constexpr std::chrono::seconds kLimit{10};
-constexpr std::uint64_t kBatch = 256;
-constexpr std::uint64_t kStream = 4096;
 constexpr std::uint64_t kStreamMax = 16384;
 constexpr std::uint64_t kAheadMax = 256;
 constexpr std::uint64_t kStreamBytes = std::uint64_t{64} << 20;
@@ -102,9 +100,9 @@ class KddmContestant final : public harness::Contestant {
 
  private:
   static std::uint64_t batch_of(const Job& job) {
-    if (job.kind == Kind::latency) return kBatch;
+    if (job.kind == Kind::latency) return kObjects;
     return job.kind == Kind::rate
-               ? kStream
+               ? kStreamObjects
                : std::clamp<std::uint64_t>(kStreamBytes / job.size, 1, kStreamMax);
   }
   OpOptions within() { return {nodes_.reactor().after(kLimit)}; }
@@ -227,9 +225,9 @@ Co<Status> await_many(harness::Latencies& latencies, const Job& job) {
   const auto end = Clock::now() + job.length;
   do {
     const std::uint64_t from = reactor::ticks();
-    for (std::uint64_t i = 0; i < kBatch; ++i) KRG_CO_TRY(co_await nothing());
+    for (std::uint64_t i = 0; i < kObjects; ++i) KRG_CO_TRY(co_await nothing());
     const auto took = static_cast<double>(reactor::ticks() - from);
-    latencies.add(took / reactor::ticks_per_ns() / static_cast<double>(kBatch));
+    latencies.add(took / reactor::ticks_per_ns() / static_cast<double>(kObjects));
   } while (Clock::now() < end);
   co_return Status();
 }

@@ -32,8 +32,9 @@ constexpr std::array kScenarios{
 };
 // A reply without an object's bytes.
 constexpr std::size_t kNoData = 8;
-// What bandwidth is compared with: messages of this size.
+// What bandwidth is compared with: messages of this size, 64 MiB of them.
 constexpr std::size_t kBulk = std::size_t{1} << 20;
+constexpr std::uint32_t kBulkPlaces = 64;
 
 bool is_hit(const KddmScenario& scenario) noexcept { return scenario.op >= KddmOp::hit_get; }
 
@@ -45,6 +46,7 @@ Row row_of(std::size_t index, std::size_t size) {
   row.job = {.kind = Kind::latency,
              .size = size,
              .reply = scenario.carries ? std::max(size, kNoData) : kNoData,
+             .places = kObjects,
              .detail = index};
   return row;
 }
@@ -74,8 +76,11 @@ std::vector<Row> kddm_hit_rows(const std::vector<std::size_t>& sizes) {
 }
 
 Row kddm_stream_row(std::string name, Kind kind, std::size_t size, std::uint32_t window) {
-  Job job{.kind = kind, .window = window, .size = size, .reply = size};
-  if (kind == Kind::bandwidth) job.reply = kBulk;
+  Job job{.kind = kind, .window = window, .size = size, .reply = size, .places = kStreamObjects};
+  if (kind == Kind::bandwidth) {
+    job.reply = kBulk;
+    job.places = kBulkPlaces;
+  }
   return {std::move(name), kind == Kind::rate ? "1/s" : "MB/s", job};
 }
 

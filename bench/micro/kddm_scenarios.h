@@ -28,6 +28,10 @@ struct KddmScenario {
 };
 inline constexpr std::uint8_t kNobody = 255;
 
+// How many objects a batch has of which each is used once; its peers use as many places.
+inline constexpr std::uint32_t kObjects = 256;
+inline constexpr std::uint32_t kStreamObjects = 4096;
+
 // All of them; Job::detail is an index.
 std::span<const KddmScenario> kddm_scenarios() noexcept;
 

@@ -28,7 +28,7 @@ struct Echo {
   using Reply = Blob;
 };
 
-// Gives data: in the reply if they are short, else as bulk data.
+// Gives data, as bulk data beside the reply.
 struct Fetch {
   static constexpr ServiceId kId{0x7f04};
   static constexpr const char* kName = "bench.fetch";
@@ -36,7 +36,7 @@ struct Fetch {
     std::uint64_t bytes = 0;
     static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
   };
-  using Reply = Blob;
+  using Reply = wire::Empty;
 };
 
 // Takes bulk data, and answers with nothing.

@@ -88,7 +88,7 @@ void Service::start(Set& set, ObjectId object, Message op) noexcept {
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   ops_.remove(op);
   const Place place = place_of(set, object);
-  Set::Halves at = set.look(object, place.home == place.self);
+  Set::Halves at = set.look(object, place.home == place.self, false);
   Part part = set.take(at, object, place);
   cancel(part, op);
   set.give(at, object, std::move(part));
@@ -139,7 +139,7 @@ void Service::on_timer() noexcept {
 
 void Service::recheck_object(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
-  with_part(set, set.look(object, place.home == place.self), object, place, {},
+  with_part(set, set.look(object, place.home == place.self, false), object, place, {},
             [&](Part& part, Actions& actions) { recheck(place, part, actions); });
   drain();
 }
@@ -257,10 +257,11 @@ void Service::drain() noexcept {
 void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
-  Set::Halves at = set.look(object, place.home == place.self || role_of(in.kind) == Role::home);
-  if (!settled() && place.home == place.self && !set.reporters.contains(object)) {
+  const bool here = place.home == place.self;
+  Set::Halves at = set.look(object, here, (here && !settled()) || role_of(in.kind) == Role::home);
+  if (!settled() && here && !set.reporters.contains(object)) {
     begin_rebuild(set, object);
-    at = set.look(object, true);
+    at = set.look(object, true, true);
   }
   if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {

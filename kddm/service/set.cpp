@@ -15,8 +15,12 @@ bool is_blank(const Home& home) noexcept {
 
 }  // namespace
 
-Set::Halves Set::look(ObjectId object, bool at_home) noexcept {
-  return {holders.find(object), at_home ? homes.find(object) : nullptr, at_home};
+Set::Halves Set::look(ObjectId object, bool here, bool asked) noexcept {
+  Halves at{holders.find(object)};
+  at.at_home =
+      asked || (here && (!waiting.empty() || (at.holder != nullptr && at.holder->waiting)));
+  if (at.at_home) at.home = homes.find(object);
+  return at;
 }
 
 Part Set::take(const Halves& at, ObjectId object, const Place& place) {

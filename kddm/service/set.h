@@ -50,9 +50,11 @@ struct Set {
   struct Halves {
     HolderEntry* holder = nullptr;  // nullptr: blank.
     HomeEntry* home = nullptr;      // nullptr: blank, or not looked at.
-    bool at_home = false;           // Whether the home's half may be needed.
+    bool at_home = false;           // Whether the home's half was looked at.
   };
-  Halves look(ObjectId object, bool at_home) noexcept;
+  // `here`: this node is the home. `asked`: the home's half itself is; else it is needed only if
+  // something waits, which the step may look at again.
+  Halves look(ObjectId object, bool here, bool asked) noexcept;
   // The part of `object`; it stays out of the tables until give(), which brings `at` up to date.
   // A half that was not looked at is blank, and give() leaves it as it is.
   Part take(const Halves& at, ObjectId object, const Place& place);
