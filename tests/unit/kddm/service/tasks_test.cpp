@@ -226,6 +226,37 @@ struct Player {
   bool asking = false;
 };
 
+TEST_F(Tasks, WhoWaitsBehindAWriterIsWokenByIt) {
+  std::array<Player, 3> players;
+  for (Player& player : players) {
+    player.store = attach(0);
+    player.task = task_;
+  }
+  auto& [first, writer, reader] = players;
+  first.writes = first.store->adopt_write(*ask_for(first.task, LeaseKind::write, kObject));
+  ASSERT_TRUE(first.holds());
+  for (Player* const player : {&writer, &reader}) {
+    const auto kind = player == &writer ? LeaseKind::write : LeaseKind::read;
+    cluster_.start(0,
+                   cluster_.kddm(0).lease_for(player->task, kind, set_, kObject, cluster_.within()),
+                   player->asked);
+    cluster_.settle();
+  }
+  first.end();
+  cluster_.kddm(0).on_ring();
+  cluster_.settle();
+  ASSERT_TRUE(writer.asked);
+  ASSERT_TRUE(writer.take());
+  ASSERT_FALSE(reader.asked);
+  rings_ = 0;
+  writer.end();
+  EXPECT_GE(rings_, 1);
+  cluster_.kddm(0).on_ring();
+  cluster_.settle();
+  ASSERT_TRUE(reader.asked);
+  EXPECT_TRUE(reader.take());
+}
+
 // Goal    nobody waits for ever when several tasks of a node want the same object.
 // Method  three tasks take turns by chance: a hit, a call, the end of a lease; another node writes
 //         now and then. In the end all leases end, and every call must have been answered.
