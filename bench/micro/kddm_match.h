@@ -20,6 +20,9 @@ class KddmBench {
   KddmBench(harness::Program& program, int argc, char** argv);
 
   unsigned nodes() const noexcept { return nodes_; }
+  bool over_shared_memory() const noexcept {
+    return settings_.transport == harness::Transport::shm;
+  }
   // kddm, rpc and UCX; the rows are the caller's.
   harness::Match match() const;
   // kddm, and a coroutine that suspends nothing.

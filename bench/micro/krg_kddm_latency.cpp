@@ -1,5 +1,6 @@
 // krg_kddm_latency: shared objects between nodes, one operation at a time, beside one rpc.
 
+#include "kddm_local.h"
 #include "kddm_match.h"
 
 int main(int argc, char** argv) {
@@ -13,5 +14,6 @@ int main(int argc, char** argv) {
   harness::Match hits = bench.hits();
   hits.rows = bench::kddm_hit_rows(sizes);
   program.add(std::move(hits));
+  if (bench.over_shared_memory()) bench::add_local_rows(program);
   return program.run();
 }

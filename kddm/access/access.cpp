@@ -80,6 +80,7 @@ class TaskAccess::Impl {
   Co<Result<calls::Use::Reply>> use(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Use::Reply>> lease(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Name::Reply>> name(gate::Call& call, calls::Name::Request request);
+  Result<calls::Resize::Reply> resize(gate::Call& call, const calls::Resize::Request& request);
 
   reactor::Reactor& reactor_;
   Kddm& kddm_;
@@ -150,16 +151,24 @@ Result<TaskIndex> TaskAccess::Impl::task_of(const gate::Call& call) const {
 
 // --- Calls --------------------------------------------------------------------------------------
 
-Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call, calls::Use::Request request) {
+Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
+                                                      calls::Use::Request request) {
   KRG_CO_TRY_ASSIGN(const TaskIndex task, task_of(call));
   const auto kind = request.verb == calls::Verb::grab ? LeaseKind::write : LeaseKind::read;
   const OpOptions options = options_of(call, request);
-  const auto size = request.size == calls::Use::kKeepSize ? std::nullopt
-                                                          : std::optional(request.size);
-  Result<Grant> grant =
-      co_await kddm_.lease_for(task, kind, request.set, request.object, options, size);
+  const Result<Grant> grant =
+      co_await kddm_.lease_for(task, kind, request.set, request.object, options);
   if (!grant) co_return grant.error();
   co_return calls::Use::Reply{*grant};
+}
+
+Result<calls::Resize::Reply> TaskAccess::Impl::resize(gate::Call& call,
+                                                      const calls::Resize::Request& request) {
+  KRG_TRY_ASSIGN(const TaskIndex task, task_of(call));
+  calls::Resize::Reply reply;
+  KRG_TRY_ASSIGN(reply.grant,
+                 kddm_.resize_for(task, request.slot, request.entry, request.size, reply.how));
+  return reply;
 }
 
 Co<Result<calls::Use::Reply>> TaskAccess::Impl::use(gate::Call& call, calls::Use::Request request) {
@@ -188,7 +197,8 @@ Co<Result<calls::Use::Reply>> TaskAccess::Impl::use(gate::Call& call, calls::Use
   co_return calls::Use::Reply{};
 }
 
-Co<Result<calls::Name::Reply>> TaskAccess::Impl::name(gate::Call& call, calls::Name::Request request) {
+Co<Result<calls::Name::Reply>> TaskAccess::Impl::name(gate::Call& call,
+                                                      calls::Name::Request request) {
   calls::Name::Reply reply;
   switch (request.verb) {
     case calls::NameVerb::bind:
@@ -214,12 +224,14 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
   gate.serve<calls::Use>([this](gate::Call& call, calls::Use::Request request) {
     return use(call, std::move(request));
   });
+  gate.serve<calls::Resize>([this](gate::Call& call, const calls::Resize::Request& request) {
+    return resize(call, request);
+  });
   gate.serve<calls::Name>([this](gate::Call& call, calls::Name::Request request) {
     return name(call, std::move(request));
   });
   gate.serve<calls::Create>(
-      [this](gate::Call& call,
-             calls::Create::Request request) -> Co<Result<calls::Create::Reply>> {
+      [this](gate::Call& call, calls::Create::Request request) -> Co<Result<calls::Create::Reply>> {
         const auto set =
             co_await kddm_.create(std::move(request.options), call.deadline(), request.wanted);
         if (!set) co_return set.error();

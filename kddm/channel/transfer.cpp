@@ -1,5 +1,7 @@
 #include "transfer.h"
 
+#include <cstring>
+
 #include "channels_impl.h"
 
 namespace krg::kddm {
@@ -11,19 +13,21 @@ void release_owner(void* owner, std::span<std::byte>) noexcept {
 
 // Lends the message's data to rpc, which only reads them.
 rpc::Buffer lend(const OutMessage& message) {
-  auto* const memory = const_cast<std::byte*>(message.data.data());
+  auto* const memory = const_cast<std::byte*>(message.shared.data());
   message.owner.get()->keep();
-  return rpc::Buffer({memory, message.data.size()}, release_owner, message.owner.get());
+  return rpc::Buffer({memory, message.shared.size()}, release_owner, message.owner.get());
 }
 
 }  // namespace
 
-Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message,
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, OutMessage& message,
                    Deadline deadline)
     : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
-      head_(message.head.begin(), message.head.end()),
-      frame_{{header, head_, {}, true}} {
+      seq_(header.seq) {
+  const wire::Bytes record = message.record_with(header);
+  record_.assign(record.begin(), record.end());
+  frame_.body.record = record_;
   set_bulk(rpc::Bulk(lend(message)));
 }
 
@@ -31,8 +35,11 @@ Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::ui
                    Deadline deadline)
     : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
-      frame_{{header, {}, {}, true}},
-      upto_(upto) {}
+      record_(sizeof header),
+      upto_(upto) {
+  std::memcpy(record_.data(), &header, sizeof header);
+  frame_.body.record = record_;
+}
 
 bool Transfer::accept(wire::Bytes typed) noexcept {
   wire::Decoder in{typed};

@@ -272,6 +272,9 @@ Step HolderRules<Hooks>::nothing_here() {
 
 template <class Hooks>
 Step HolderRules<Hooks>::lease_read() {
+  // Who has asked is answered. If a copy that was pushed were enough, its request would stay behind
+  // at the home, and make the object anew when it has been removed meanwhile.
+  if (h_.asks == Asks::get && h_.op == in_.op) return Step::wait;
   if (in_.has(kNoFreeze)) return nothing_here();
   if (h_.writer || h_.contended) {
     if (!in_.has(kTry)) return Step::wait;
@@ -285,6 +288,7 @@ Step HolderRules<Hooks>::lease_read() {
 
 template <class Hooks>
 Step HolderRules<Hooks>::lease_write() {
+  if (h_.asks == Asks::grab && h_.op == in_.op) return Step::wait;  // As in lease_read().
   if (in_.has(kNoFreeze)) return nothing_here();
   if (h_.in_use() || h_.contended) {
     if (in_.has(kTry)) {

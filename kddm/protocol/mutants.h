@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 
 namespace krg::kddm {
 
@@ -30,8 +31,36 @@ enum class Mutant : std::uint8_t {
   count,
 };
 
+inline constexpr const char* kMutantNames[] = {"none",
+                                               "dropped_inval",
+                                               "early_ack",
+                                               "skipped_epoch_test",
+                                               "lost_member",
+                                               "upgrade_without_inval",
+                                               "stale_owner",
+                                               "unawaited_acks",
+                                               "no_retention",
+                                               "grab_beside_readers",
+                                               "no_spares",
+                                               "forgetful_heir",
+                                               "copies_before_spares",
+                                               "oldest_spare_wins",
+                                               "no_downgrade",
+                                               "lost_wake_up",
+                                               "kept_stale_spare",
+                                               "queue_survives_view",
+                                               "released_unseen",
+                                               "seen_too_early"};
+static_assert(std::size(kMutantNames) == static_cast<std::size_t>(Mutant::count));
+
 struct NoMutants {
   static constexpr bool on(Mutant) noexcept { return false; }
+};
+
+// The one that is active, looked up at run time.
+struct Seeded {
+  static inline Mutant active = Mutant::none;
+  static bool on(Mutant mutant) noexcept { return mutant == active; }
 };
 
 }  // namespace krg::kddm

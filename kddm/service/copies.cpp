@@ -9,6 +9,11 @@ namespace {
 
 Error no_memory() noexcept { return Error(Errc::no_memory, "a copy of a shared object"); }
 
+// As the last look has found it.
+bool used_by_tasks(const HolderEntry& entry) noexcept {
+  return entry.holder.readers != entry.readers || entry.holder.writer != entry.writer;
+}
+
 // What tasks may do by themselves.
 Access access_of(const HolderEntry& entry) noexcept {
   const Holder& holder = entry.holder;
@@ -28,21 +33,21 @@ Access access_of(const HolderEntry& entry) noexcept {
 
 }  // namespace
 
-void Copies::look(HolderEntry& entry) noexcept {
-  if (entry.slot == kNoSlot) return;
+bool Copies::look(HolderEntry& entry) noexcept {
+  if (entry.slot == kNoSlot) return false;
   const Frozen found = store_->freeze(entry.slot);
   Holder& holder = entry.holder;
+  const bool tasks = used_by_tasks(entry);
   holder.readers = entry.readers + (found.readers ? 1 : 0);
   holder.writer = entry.writer || found.writer != kNoTask;
   if (holder.copy == Copy::read || holder.copy == Copy::write) holder.version = found.version;
+  return tasks && found.idle();
 }
 
 void Copies::let(HolderEntry& entry) noexcept {
   if (entry.slot == kNoSlot || !store_->is_frozen(entry.slot)) return;
   if (entry.block && entry.block.unique()) entry.block = {};
-  const Holder& holder = entry.holder;
-  const bool tasks = holder.readers != entry.readers || holder.writer != entry.writer;
-  if (!tasks) store_->set_version(entry.slot, holder.version);
+  if (!used_by_tasks(entry)) store_->set_version(entry.slot, entry.holder.version);
   const Access access = access_of(entry);
   // Refused while a task still uses it: then a sweep tells of the end.
   if (access != Access::none) static_cast<void>(store_->thaw(entry.slot, access));
@@ -172,6 +177,22 @@ Result<Grant> Copies::hand_over(const Set& set, HolderEntry& entry, TaskIndex ta
     --entry.readers;
   }
   return grant;
+}
+
+Result<Grant> Copies::resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                                 std::size_t size, bool possible, Errc& how) noexcept {
+  const SlotId slot = entry.slot;
+  if (store_->look(slot).writer == task) {
+    store_->withdraw(task, Grant{store_->handle(slot), lease, LeaseKind::write});
+  }
+  if (!store_->look(slot).idle()) {
+    return Error(Errc::invalid_argument, "the task has no such lease for writing");
+  }
+  const Status resized =
+      possible ? resize(entry, size)
+               : Status(Error(Errc::invalid_argument, "no object of the set has this size"));
+  how = resized ? Errc::ok : resized.error().code();
+  return store_->grant(slot, task, LeaseKind::write);
 }
 
 }  // namespace krg::kddm

@@ -31,8 +31,9 @@ class Copies final : private BlockKeeper {
   // Requires  there is none yet; it outlives this.
   void use(NodeStore& store) noexcept { store_ = &store; }
 
-  // Tasks lease nothing of it from now on; the holder is brought up to date.
-  void look(HolderEntry& entry) noexcept;
+  // Tasks lease nothing of it from now on; the holder is brought up to date. Whether tasks used it
+  // at the last look and have all ended: whoever waits for that is to be told.
+  bool look(HolderEntry& entry) noexcept;
   // Tasks may do what the holder may.
   void let(HolderEntry& entry) noexcept;
 
@@ -55,7 +56,13 @@ class Copies final : private BlockKeeper {
 
   // A lease of this process becomes the task's. Requires  looked at, and leased so.
   // Errors  limit_reached  the task has too many; not_supported  there is no store; no_memory
-  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task, LeaseKind kind) noexcept;
+  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
+                          LeaseKind kind) noexcept;
+  // The task's lease for writing at `lease` of its table ends, and begins anew with another size,
+  // if that is `possible`. `how`: why not.
+  // Requires  looked at. Errors  invalid_argument  there is no such lease
+  Result<Grant> resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                           std::size_t size, bool possible, Errc& how) noexcept;
 
  private:
   // How the bytes of a slot are used beside its copy.

@@ -36,6 +36,12 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   const Message message{.kind = kind, .flags = flags};
   Op op(*service_, *set, object, message, options.deadline);
   KRG_CO_TRY(co_await op);
+  // It may have come after this node was excluded, from one that has not heard of that yet.
+  const Status serves = service_->serves();
+  if (!serves) {
+    service_->end_lease(*set, object, kind == Kind::op_grab);
+    co_return serves.error();
+  }
   if (counters.sent->value() == sent) counters.hits->add();
   co_return Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab);
 }
@@ -89,15 +95,16 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 // --- Tasks --------------------------------------------------------------------------------------
 
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                                  OpOptions options, std::optional<std::size_t> size) {
-  if (size && kind != LeaseKind::write) {
-    co_return Error(Errc::invalid_argument, "a size for a lease that does not write");
-  }
+                                  OpOptions options) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
   Result<Lease> leased = co_await lease(op, set, object, options);
   if (!leased) co_return leased.error();
-  if (size) KRG_CO_TRY(leased->resize(*size));
   co_return service_->hand_over(std::move(*leased), task);
+}
+
+Result<Grant> Kddm::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                               Errc& how) {
+  return service_->resize_for(task, slot, lease, size, how);
 }
 
 void Kddm::use_store(NodeStore& store) noexcept { service_->use_store(store); }
@@ -160,5 +167,7 @@ std::vector<ObjectState> Kddm::dump() const {
 std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
 
 Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+
+bool Kddm::settled() const noexcept { return service_->settled(); }
 
 }  // namespace krg::kddm

@@ -32,8 +32,10 @@ Service::~Service() = default;
 Status Service::may_serve() const {
   if (epoch_.value == 0) return Error(Errc::not_connected, "this node is not in a view yet");
   if (draining_) return Error(Errc::shutting_down, "this node leaves the cluster");
-  return options_.serving ? options_.serving() : Status();
+  return serves();
 }
+
+Status Service::serves() const { return options_.serving ? options_.serving() : Status(); }
 
 // --- Sets ---------------------------------------------------------------------------------------
 
@@ -151,11 +153,18 @@ void Service::on_timer() noexcept {
 
 // --- Tasks --------------------------------------------------------------------------------------
 
+void Service::recheck_object(Set& set, ObjectId object) noexcept {
+  const Place place = place_of(set, object);
+  with_part(set, set.look(object, place.home == place.self, false), object, place, {},
+            [&](Part& part, Actions& actions) { recheck(place, part, actions); });
+  drain();
+}
+
 Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
   Set& set = *lease.set_;
   HolderEntry* const entry = set.gone ? nullptr : set.holders.find(lease.object_);
   if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
-  copies_.look(*entry);
+  const bool tasks_ended = copies_.look(*entry);
   const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
   const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
   if (grant) {
@@ -163,6 +172,24 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
     lease.block_ = {};
   }
   copies_.let(*entry);
+  if (tasks_ended) recheck_object(set, lease.object_);
+  return grant;
+}
+
+Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease,
+                                  std::size_t size, Errc& how) {
+  const Error wrong(Errc::invalid_argument, "the task has no such lease for writing");
+  if (store() == nullptr || !store()->in_use(slot)) return wrong;
+  Set* const set = find_set(store()->set_of(slot));
+  HolderEntry* const entry =
+      set == nullptr || set->gone ? nullptr : set->holders.find(store()->object_of(slot));
+  if (entry == nullptr || entry->slot != slot) return wrong;
+  const SetOptions& options = set->options;
+  const bool possible = options.variable_size && size <= options.object_bytes;
+  const bool tasks_ended = copies_.look(*entry);
+  Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
+  copies_.let(*entry);
+  if (tasks_ended || !grant) recheck_object(*set, store()->object_of(slot));
   return grant;
 }
 
@@ -183,7 +210,7 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
     if (entry == nullptr || entry->slot != slot) {
       copies_.forget(slot);
     } else {
-      feed(*set, object, {.kind = Kind::op_put_read, .op = kTasksEnded});
+      recheck_object(*set, object);
     }
   }
 }
@@ -248,15 +275,13 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
   // An heir's note is of no concern to its holder.
   const bool here = place.home == place.self;
   Set::Halves at = set.look(object, here, (here && !settled()) || role_of(in.kind) == Role::home);
-  if (!settled() && here && at.home == nullptr) {
+  if (!settled() && here && !set.reporters.contains(object)) {
     begin_rebuild(set, object);
     at = set.look(object, true, true);
   }
-  if (in.kind == Kind::report) set.reporters[object].insert(in.from);
+  if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
-    if (in.op == kTasksEnded) ++part.holder.readers;
     const StepResult result = step(place, part, in, actions);
-    if (in.kind == Kind::report && part.home.missing == 0) set.reporters.erase(object);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
   });
 }

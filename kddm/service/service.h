@@ -48,6 +48,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   // Whether an operation may begin.
   // Errors  not_connected  not in a view; shutting_down  draining; those of KddmOptions::serving
   Status may_serve() const;
+  // Whether this node's leases from the cluster are valid. Errors  those of KddmOptions::serving
+  Status serves() const;
   void set_draining(bool draining) noexcept { draining_ = draining; }
 
   // --- Sets
@@ -81,6 +83,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
   Result<Grant> hand_over(Lease lease, TaskIndex task);
+  // As Kddm::resize_for().
+  Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                           Errc& how);
   // Tasks may have ended leases that somebody waits for: looks.
   void sweep() noexcept;
   // They have, of these slots: as NodeStore::sweep() says.
@@ -105,13 +110,12 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
-  // Leases of tasks have ended: the op number of a put that is nobody's.
-  static constexpr std::uint32_t kTasksEnded = ~std::uint32_t{0};
-
   Homes homes_for(Set& set, ObjectId object) const noexcept;
   Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // Leases of tasks on the object have ended.
+  void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
   template <class Step>
   void with_part(Set& set, Set::Halves at, ObjectId object, const Place& place, const Block& data,

@@ -72,7 +72,8 @@ struct Set {
   Table<HomeEntry> homes;
   // What can not be dealt with yet, of blank holders; almost always empty.
   std::unordered_map<ObjectId, std::unique_ptr<std::vector<Message>>> waiting;
-  // While the members report: who has, of those objects whose home is this node.
+  // While the members report: who has, of those objects whose home is this node. Stays until all
+  // have: an object that was found absent meanwhile is not to be put together once more.
   std::unordered_map<ObjectId, CopySet> reporters;
   // HomePolicy::fixed: where all its objects are at home, in the view of that epoch.
   Homes homes_of_all;

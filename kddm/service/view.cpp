@@ -75,6 +75,7 @@ void Service::on_reported(NodeId from) noexcept {
       if (told != set.reporters.end() && told->second.contains(from)) return;
       report_nothing(set, entry.id, from);
     });
+    if (settled()) set.reporters.clear();
   });
 }
 

@@ -10,11 +10,12 @@ namespace krg::kddm {
 template <class Step>
 void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& place,
                         const Block& data, Step&& step) {
-  if (at.holder != nullptr) copies_.look(*at.holder);
+  const bool tasks_ended = at.holder != nullptr && copies_.look(*at.holder);
   Part part = set.take(at, object, place);
   const std::uint32_t readers = part.holder.readers;
   const bool writer = part.holder.writer;
   Actions actions = std::exchange(actions_, {});
+  if (tasks_ended) recheck(place, part, actions);
   step(part, actions);
   // What the step changed are leases of this process.
   const std::uint32_t more = part.holder.readers - readers;

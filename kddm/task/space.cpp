@@ -3,11 +3,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <utility>
 #include <vector>
 
 #include "krg/calls/calls.h"
+#include "krg/config/environment.h"
 #include "krg/gate/client.h"
 #include "krg/gate/control.h"
 #include "krg/reactor/block_on.h"
@@ -32,8 +32,7 @@ Co<Result<Attached>> attach(gate::Control& control, std::string path, Deadline d
   const wire::Empty nothing;
   std::vector<UniqueFd> none;
   std::vector<UniqueFd> fds;
-  auto reply =
-      co_await control.call<calls::Attach>(nothing, deadline, std::move(none), &fds);
+  auto reply = co_await control.call<calls::Attach>(nothing, deadline, std::move(none), &fds);
   if (!reply) co_return reply.error();
   if (fds.size() != calls::Attach::kFds) {
     co_return Error(Errc::protocol_error, "krgd passed other descriptors than it should");
@@ -74,7 +73,6 @@ class Space::Impl {
     request.try_only = use.try_only;
     request.no_touch = use.no_touch;
     request.to = to;
-    if (use.size) request.size = *use.size;
     return call<calls::Use>(request, use.timeout);
   }
   Status act(calls::Verb verb, SetId set, ObjectId object, const Use& how, NodeId to = kNoNode) {
@@ -93,12 +91,12 @@ Space::~Space() = default;
 Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
   std::string path = gate;
   if (path.empty()) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): read once, before the program changes it.
-    const char* const given = std::getenv("KRG_GATE");
-    if (given == nullptr) {
+    const auto environment = config::Environment::of_process();
+    const auto given = environment.get("KRG_GATE");
+    if (!given) {
       return Error(Errc::not_found, "this process was not started by krgrun: no KRG_GATE");
     }
-    path = given;
+    path = *given;
   }
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock);
@@ -175,13 +173,19 @@ Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
 }
 
 Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
-  if (!use.size) {
-    if (WriteLease hit = impl_->store_->try_write(set, object)) return hit;
-  }
+  if (WriteLease hit = impl_->store_->try_write(set, object)) return hit;
   KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
   WriteLease lease = impl_->store_->adopt_write(reply.grant);
   if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
   return lease;
+}
+
+Status Space::resize(WriteLease& lease, std::size_t size) {
+  const SlotId slot = lease.slot();
+  const auto reply = impl_->call<calls::Resize>({slot, lease.surrender(), size}, kSetLimit);
+  if (!reply) return reply.error();
+  lease = impl_->store_->adopt_write(reply->grant);
+  return reply->how == Errc::ok ? Status() : Status(Error(reply->how, "another size"));
 }
 
 Status Space::flush(SetId set, ObjectId object, NodeId to, const Use& use) {

@@ -12,8 +12,12 @@ constexpr Duration kStatusTime = std::chrono::seconds(3);
 
 }  // namespace
 
-Session::Session(Service& service, control::Connection& client, std::function<void()> end_cluster)
-    : service_(service), client_(client), end_cluster_(std::move(end_cluster)) {}
+Session::Session(Service& service, control::Connection& client, Desk::Add add,
+                 std::function<void()> end_cluster)
+    : service_(service),
+      client_(client),
+      end_cluster_(std::move(end_cluster)),
+      desk_(service.node(), client, std::move(add)) {}
 
 Session::~Session() {
   if (job_ != nullptr) job_->abandon();
@@ -56,7 +60,7 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
       if (end_cluster_) end_cluster_();
       return static_cast<bool>(end_cluster_);
     default:
-      return false;
+      return Desk::takes(type) && desk_.on_frame(type, body);
   }
 }
 
@@ -69,12 +73,20 @@ void Session::run(JobSpec spec) {
 
 Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
   node::Node& node = service_.node();
-  Nodes answer{node.options().cluster, node.view().epoch.value, {}};
+  const Status serving = node.serving();
+  Nodes answer{node.options().cluster,
+               node.view().epoch.value,
+               node.view().coordinator,
+               serving ? "" : std::string(text(serving.error().code())),
+               {}};
   std::vector<NodeId> asked;
   for (const hotplug::Record& record : node.roster().records) {
     const cluster::Member& member = record.member;
-    answer.nodes.push_back(
-        {member.node, member.host, std::string(cluster::name_of(member.state)), {}});
+    answer.nodes.push_back({member.node,
+                            member.incarnation,
+                            member.host,
+                            std::string(cluster::name_of(member.state)),
+                            {}});
     if (record.is_member()) asked.push_back(member.node);
   }
   const auto replies = co_await rpc::call_all<node::Status>(node.rpc(), std::move(asked), {},

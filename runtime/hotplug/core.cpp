@@ -17,7 +17,8 @@ constexpr std::size_t kHistory = 64;
 
 std::vector<agreement::ServerId> first_voters(const cluster::View& view, const Options& options) {
   std::size_t count = view.members.size();
-  if (count >= 3) count = std::min<std::size_t>(count, options.voters) - (count == 4 ? 1 : 0);
+  if (count >= 3) count = std::min<std::size_t>(count, options.voters);
+  if (count >= 3 && count % 2 == 0) --count;
   if (count == 2 && options.two_nodes == TwoNodes::coordinator_survives) count = 1;
   std::vector<agreement::ServerId> voters;
   for (std::size_t i = 0; i < count; ++i) {
@@ -37,7 +38,8 @@ Core::Impl::Impl(const cluster::Member& self, const Options& options,
       now_(now),
       detector_(me_, options.detector, datagrams, *this, sink.random(), now),
       log_(agreement::server_of(self.node, self.incarnation), options.log, *this, now),
-      next_tick_(now) {}
+      next_tick_(now),
+      verdicts_(4 * options.detector.period) {}
 
 Status Core::Impl::found(const cluster::View& view, TimePoint now) {
   now_ = now;
@@ -262,6 +264,13 @@ void Core::Impl::take_command(const Command& command) {
   history_.push_back(command);
   history_.back().whole.clear();  // Whoever needs it asks for the whole anyway.
   if (history_.size() > kHistory) history_.pop_front();
+  for (const Change& change : command.changes) {
+    const Record* const record = roster_.find(change.peer.node);
+    if (change.kind == ChangeKind::present && record != nullptr && record->peer() == change.peer &&
+        record->member.state == cluster::NodeState::present) {
+      sink_.present(record->member);
+    }
+  }
   roster_changed(&command, before);
 }
 

@@ -151,7 +151,10 @@ bool Core::Impl::propose_failures() {
 
 bool Core::Impl::propose_requests() {
   std::vector<Change> changes;
-  std::erase_if(knocking_, [&](const auto& k) { return now_ > k.second.second + kPresentLife; });
+  // One that was let in has been heard: should it leave soon, that is not to bring it back.
+  std::erase_if(knocking_, [&](const auto& k) {
+    return now_ > k.second.second + kPresentLife || roster_.has_member(k.first);
+  });
   for (const auto& [peer, knock] : knocking_) {
     const Record* const record = roster_.find(peer.node);
     const bool blank = record != nullptr && record->member.state == NodeState::possible;

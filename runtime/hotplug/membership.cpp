@@ -206,23 +206,28 @@ Co<void> Membership::work() {
   working_ = false;
 }
 
+void Membership::present(const cluster::Member& member) {
+  tell(member, cluster::NodeState::present, core_.roster().epoch);
+}
+
+void Membership::tell(const cluster::Member& member, cluster::NodeState state, Epoch epoch) {
+  const NodeEvent event{epoch, {member.node, member.incarnation}, member.host, state};
+  for (const auto& handler : handlers_) handler(event);
+}
+
 void Membership::tell(const cluster::ViewChange& change) {
-  const auto one = [&](const cluster::Member& member, cluster::NodeState state) {
-    const NodeEvent event{
-        change.after.epoch, {member.node, member.incarnation}, member.host, state};
-    for (const auto& handler : handlers_) handler(event);
-  };
+  const Epoch epoch = change.after.epoch;
   for (const cluster::Member& member : change.before.members) {
     const cluster::Member* const now = change.after.find(member.node);
     if (now != nullptr && now->incarnation == member.incarnation) {
-      if (now->state != member.state) one(*now, now->state);
+      if (now->state != member.state) tell(*now, now->state, epoch);
       continue;
     }
     const bool left = change.leaving.contains(member.node);
-    one(member, left ? cluster::NodeState::possible : cluster::NodeState::failed);
+    tell(member, left ? cluster::NodeState::possible : cluster::NodeState::failed, epoch);
   }
   for (const NodeId node : change.joining) {
-    one(*change.after.find(node), cluster::NodeState::online);
+    tell(*change.after.find(node), cluster::NodeState::online, epoch);
   }
 }
 

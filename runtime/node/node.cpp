@@ -14,6 +14,7 @@ Node::Node(reactor::Reactor& reactor, Options options)
       options_(std::move(options)),
       started_(reactor.now()),
       rpc_(reactor, {.self = options_.self, .stats = &registry_}),
+      objects_(rpc_, objects_options()),
       watch_(
           reactor, options_.self.node, options_.watch,
           [this](NodeId node, Error why) {
@@ -38,6 +39,17 @@ Node::Node(reactor::Reactor& reactor, Options options)
   serve();
 }
 
+objects::Objects::Options Node::objects_options() {
+  objects::Objects::Options options;
+  options.self = options_.self.node;
+  options.serving = [this] { return serving(); };
+  options.stats = &registry_;
+  options.lease_until = [this] {
+    return member_ ? members_->membership().lease_until() : Deadline::never().at();
+  };
+  return options;
+}
+
 void Node::serve() {
   rpc_.serve<Ping>(
       [](rpc::Incoming&, wire::Empty&) -> Result<wire::Empty> { return wire::Empty{}; });
@@ -48,7 +60,8 @@ void Node::serve() {
 }
 
 Node::~Node() {
-  gate_.reset();  // Its handlers may wait for rpc.
+  gate_.reset();          // Its handlers may wait for rpc.
+  reactor_.cancel_all();  // As may others, and use shared objects.
   fabric_.reset();
   reactor_.remove_poller(rpc_);
 }
@@ -83,12 +96,28 @@ krg::Status Node::open_gate(std::string path) {
       [this](gate::Call&, const wire::Empty&) -> Result<Stats::Reply> { return stats(); });
   KRG_TRY(gate->listen());
   gate_ = std::move(gate);
+  objects_.open(*gate_);
   gate_path_ = std::move(path);
   return {};
 }
 
-void Node::on_event(std::function<void(const hotplug::NodeEvent&)> told) {
-  events_.push_back(std::move(told));
+void Node::add_listener(cluster::ViewListener& listener) {
+  listeners_.push_back(&listener);
+  if (member_) members_->membership().add_listener(listener);
+}
+
+std::shared_ptr<const Node::OnEvent> Node::on_event(OnEvent told) {
+  // Shared with whoever is told, who may go while others are.
+  auto kept = std::make_shared<const OnEvent>(std::move(told));
+  events_.push_back(kept);
+  return kept;
+}
+
+void Node::tell(const hotplug::NodeEvent& event) {
+  std::erase_if(events_, [](const auto& weak) { return weak.expired(); });
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    if (const auto told = events_[i].lock()) (*told)(event);
+  }
 }
 
 // The services from below: this node's view first.
@@ -96,8 +125,9 @@ hotplug::Membership& Node::begin_membership() {
   hotplug::Membership& membership = members_->begin(member(), options_.hotplug);
   member_ = true;
   membership.add_listener(*this);
+  membership.add_listener(objects_.kddm());
   for (cluster::ViewListener* const listener : listeners_) membership.add_listener(*listener);
-  for (const auto& told : events_) membership.on_event(told);
+  membership.on_event([this](const hotplug::NodeEvent& event) { tell(event); });
   membership.on_over([this](Errc why) {
     if (over_) over_(why);
   });
@@ -109,6 +139,7 @@ krg::Status Node::found(cluster::View view) {
   KRG_ASSERT(view.members.size() == 1 || members_ != nullptr);
   view_ = std::move(view);
   rpc_.set_epoch(view_.epoch);
+  objects_.kddm().enter(view_);
   if (members_ == nullptr) return {};
   hotplug::Membership& membership = begin_membership();
   KRG_TRY(membership.found(view_));

@@ -14,6 +14,8 @@ constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 // Of objects at a time; address space until it is touched.
 constexpr std::uint32_t kSlots = std::uint32_t{1} << 24;
 constexpr std::uint32_t kTasks = 1024;
+// Well below what a lease of the node is renewed for.
+constexpr Duration kLeaseLook = std::chrono::milliseconds(50);
 
 std::uint64_t half_of_memory() noexcept {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 1L));
@@ -25,19 +27,18 @@ std::uint64_t half_of_memory() noexcept {
 Objects::Objects(rpc::Rpc& rpc, Options options)
     : options_(std::move(options)),
       reactor_(rpc.reactor()),
-      until_(options_.serving ? TimePoint{} : Deadline::never().at()),
       kddm_(rpc, {.self = options_.self, .serving = options_.serving, .stats = options_.stats}) {}
 
 Objects::~Objects() = default;
 
 void Objects::open(gate::Server& gate) {
-  access_ = std::make_unique<kddm::TaskAccess>(reactor_, gate, kddm_,
-                                               [this] { return make_store(); });
+  access_ =
+      std::make_unique<kddm::TaskAccess>(reactor_, gate, kddm_, [this] { return make_store(); });
 }
 
-void Objects::serve_until(TimePoint until) noexcept {
-  until_ = until;
-  if (store_) store_->serve_until(until);
+void Objects::on_timer() noexcept {
+  store_->serve_until(options_.lease_until());
+  reactor_.add_timer(*this, reactor_.after(kLeaseLook));
 }
 
 Result<kddm::NodeStore*> Objects::make_store() {
@@ -48,7 +49,7 @@ Result<kddm::NodeStore*> Objects::make_store() {
   options.geometry = {.slots = kSlots, .tasks = kTasks, .data_bytes = options.budget_bytes};
   KRG_TRY_ASSIGN(kddm::NodeStore made, kddm::NodeStore::create(options));
   store_ = std::make_unique<kddm::NodeStore>(std::move(made));
-  store_->serve_until(until_);
+  on_timer();
   kddm_.use_store(*store_);
   return store_.get();
 }

@@ -164,7 +164,7 @@ TEST_F(ChannelPair, AMessageIsAcknowledgedSoonAndManyAtOnce) {
   EXPECT_TRUE(comes_to_rest());
   a_->send(kB, "alone");
   EXPECT_TRUE(runs_until([&] { return a_->channels.unacknowledged() == 0; }, 5ms));
-  for (int i = 0; i < 32; ++i) a_->send(kB, "one of many");
+  for (int i = 0; i < 128; ++i) a_->send(kB, "one of many");
   EXPECT_TRUE(runs_until([&] { return a_->channels.unacknowledged() == 0; }, 500us));
   EXPECT_LE(b_->channels.stats().acks, 3u);
   EXPECT_EQ(a_->channels.stats().probes, 0u);

@@ -11,7 +11,19 @@
 namespace krg::kddm::check {
 namespace {
 
+// What takes a sanitizer's build ten times as long is done in smaller sizes there.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 constexpr std::uint32_t kAllOps = (1u << std::size(kOps)) - 1;
+constexpr std::uint32_t kGet = 1u << 0;
+constexpr std::uint32_t kGrab = 1u << 1;
+constexpr std::uint32_t kFlush = 1u << 2;
+constexpr std::uint32_t kSync = 1u << 3;
+constexpr std::uint32_t kRemove = 1u << 4;
 
 // Explores and expects nothing wrong; prints what was seen.
 Found expect_right(const char* name, const Config& config, bool cycles = false) {
@@ -47,8 +59,16 @@ TEST(Explore, OneOfTwoNodesDiesAtAnyMoment) {
 TEST(Explore, ThreeNodesDoAllThingsInAllOrders) {
   expect_right("3 nodes", {.nodes = 3, .ops = 2, .total = 3});
   expect_right("3 nodes, 2 copies", {.nodes = 3, .ops = 2, .total = 3, .copies = 2});
-  expect_right("3 nodes, 3 copies", {.nodes = 3, .ops = 2, .total = 3, .copies = 3});
-  expect_right("3 nodes, 2 objects", {.nodes = 3, .objects = 2, .ops = 1, .total = 3});
+  const unsigned total = kSanitized ? 2 : 3;
+  expect_right("3 nodes, 3 copies", {.nodes = 3, .ops = 2, .total = total, .copies = 3});
+  expect_right("3 nodes, 2 objects", {.nodes = 3, .objects = 2, .ops = 1, .total = total});
+}
+
+// Goal    no request outlives the op that it was sent for.
+// Method  a sync pushes a copy to a node that asks for one; then somebody removes the object.
+TEST(Explore, NothingIsTouchedForNobody) {
+  expect_right("3 nodes, pushes and removals",
+               {.nodes = 3, .ops = 2, .total = 4, .copies = 2, .allowed = kGet | kSync | kRemove});
 }
 
 TEST(Explore, OneOfThreeNodesDiesAtAnyMoment) {
@@ -65,8 +85,6 @@ struct Case {
 };
 
 constexpr std::uint32_t kGetGrab = 3;
-constexpr std::uint32_t kGetGrabSync = kGetGrab | 1u << 3;
-constexpr std::uint32_t kGetGrabRemove = kGetGrab | 1u << 4;
 
 // Where each seeded bug does harm: the smallest cluster that shows it.
 std::vector<Case> cases() {
@@ -74,10 +92,13 @@ std::vector<Case> cases() {
   const Config two_die{.nodes = 2, .ops = 2, .failures = 1};
   const Config three{.nodes = 3, .ops = 2, .total = 3, .allowed = kGetGrab};
   Config spares{.nodes = 3, .ops = 3, .total = 3, .copies = 2, .failures = 1};
-  spares.allowed = kGetGrabSync;
+  spares.allowed = kGrab;
   const Config two_of_three_die{.nodes = 3, .ops = 2, .total = 2, .copies = 3, .failures = 2};
-  Config removal = spares;
-  removal.allowed = kGetGrabRemove;
+  Config seen = spares;
+  seen.ops = 2;
+  seen.allowed = kGetGrab;
+  Config removal = seen;
+  removal.allowed = kGrab | kRemove;
   return {{Mutant::dropped_inval, two},
           {Mutant::early_ack, two},
           {Mutant::skipped_epoch_test, two_die},
@@ -87,7 +108,7 @@ std::vector<Case> cases() {
           {Mutant::unawaited_acks, two},
           {Mutant::no_retention, two_die},
           {Mutant::grab_beside_readers, two},
-          {Mutant::no_spares, spares},
+          {Mutant::no_spares, seen},
           {Mutant::forgetful_heir, two_die},
           {Mutant::copies_before_spares, removal},
           {Mutant::oldest_spare_wins, spares},
@@ -132,10 +153,21 @@ TEST(Table, EveryCellWithARuleIsUsed) {
     EXPECT_TRUE(found.complete) << found.error << "\n" << found.trace;
     for (std::size_t i = 0; i < used.size(); ++i) used[i] |= found.coverage[i];
   };
-  add({.nodes = 2, .ops = 3, .total = 4, .failures = 1, .touch_at_home = true, .fills_fail = true});
-  add({.nodes = 2, .ops = 3, .total = 4, .copies = 2, .failures = 1});
-  add({.nodes = 2, .tasks = 2, .ops = 1, .total = 3, .failures = 1, .fills_fail = true});
-  add({.nodes = 3, .ops = 2, .total = 3, .copies = 2, .failures = 1});
+  const unsigned less = kSanitized ? 1 : 0;
+  const unsigned failures = kSanitized ? 0 : 1;
+  add({.nodes = 2,
+       .ops = 3,
+       .total = 4,
+       .failures = failures,
+       .touch_at_home = true,
+       .fills_fail = true});
+  add({.nodes = 2, .ops = 3 - less, .total = 4 - less, .copies = 2, .failures = 1});
+  add({.nodes = 2, .tasks = 2, .ops = 1, .total = 3 - less, .failures = 1, .fills_fail = true});
+  add({.nodes = 3, .ops = 2, .total = 3 - less, .copies = 2, .failures = 1});
+  add({.nodes = 2, .ops = 2, .total = 3, .failures = 1, .touch_at_home = true, .fills_fail = true});
+  Config flushes{.nodes = 3, .ops = 1, .total = 3, .copies = 2, .failures = 1};
+  flushes.allowed = kGrab | kFlush;
+  add(flushes);
   EXPECT_EQ(print_unused(used), "");
 }
 

@@ -5,30 +5,7 @@
 
 namespace krg::kddm::check {
 
-const char* name_of(Mutant mutant) {
-  static constexpr const char* kNames[] = {"none",
-                                           "dropped_inval",
-                                           "early_ack",
-                                           "skipped_epoch_test",
-                                           "lost_member",
-                                           "upgrade_without_inval",
-                                           "stale_owner",
-                                           "unawaited_acks",
-                                           "no_retention",
-                                           "grab_beside_readers",
-                                           "no_spares",
-                                           "forgetful_heir",
-                                           "copies_before_spares",
-                                           "oldest_spare_wins",
-                                           "no_downgrade",
-                                           "lost_wake_up",
-                                           "kept_stale_spare",
-                                           "queue_survives_view",
-                                           "released_unseen",
-                                           "seen_too_early"};
-  static_assert(std::size(kNames) == static_cast<std::size_t>(Mutant::count));
-  return kNames[static_cast<std::size_t>(mutant)];
-}
+const char* name_of(Mutant mutant) { return kMutantNames[static_cast<std::size_t>(mutant)]; }
 
 std::string describe(const Message& message) {
   static constexpr std::pair<Flag, const char*> kFlags[] = {

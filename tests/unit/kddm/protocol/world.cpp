@@ -221,6 +221,7 @@ void World::perform(unsigned node, unsigned object, const Actions& actions, std:
       case Action::Do::fill:
         n.filling[object] = n.epoch;
         saw_absent(object, "first touch");
+        if (kills_ == 0 && !is_wanted(object)) wrong("a first touch for nobody");
         break;
       case Action::Do::lease:
         lease(node, object, action.message);
@@ -230,6 +231,17 @@ void World::perform(unsigned node, unsigned object, const Actions& actions, std:
         break;
     }
   }
+}
+
+// Whether anybody waits for the object to be there.
+bool World::is_wanted(unsigned object) const {
+  for (const Node& node : nodes_) {
+    for (const Task& task : node.tasks) {
+      const bool leases = kOps[task.op].kind == Kind::op_get || kOps[task.op].kind == Kind::op_grab;
+      if (task.state == Task::State::waiting && task.object == object && leases) return true;
+    }
+  }
+  return false;
 }
 
 void World::lease(unsigned node, unsigned object, const Message& action) {

@@ -127,6 +127,7 @@ class World {
   void kill_object(unsigned dead, unsigned object);
   void leave_home(unsigned node, unsigned object);
   void count_survivors(unsigned object);
+  bool is_wanted(unsigned object) const;
   bool all_in_view() const;
   bool rebuilt() const;
   void enter_view(unsigned node);
@@ -159,12 +160,6 @@ class World {
   std::uint8_t kills_ = 0;
   std::uint8_t issued_ = 0;
   std::string error_;
-};
-
-// The seeded bug of Config::mutant, looked up at run time.
-struct Seeded {
-  static inline Mutant active = Mutant::none;
-  static bool on(Mutant mutant) noexcept { return mutant == active; }
 };
 
 const char* name_of(Mutant mutant);

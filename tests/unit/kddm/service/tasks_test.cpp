@@ -1,6 +1,7 @@
 // A task of a node that leases by itself what its node has, and by its krgd what it has not.
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 
 #include "kddm_cluster.h"
@@ -193,6 +194,63 @@ TEST_F(Tasks, TheVersionGoesOnWhereATaskLeftIt) {
   }
   EXPECT_EQ(here, there);
   EXPECT_GE(here, 6u) << "the first touch and five writes";
+}
+
+// Goal    nobody waits for ever when several tasks of a node want the same few objects.
+// Method  two tasks take turns by chance: a hit, a call, the end of a lease, a removal; in the end
+//         all leases end, and every call must have been answered.
+TEST_F(Tasks, TwoTasksThatWantTheSameObjectsBothGetThem) {
+  struct Player {
+    std::unique_ptr<LocalStore> store;
+    TaskIndex task = kNoTask;
+    WriteLease lease;
+    std::optional<Result<Grant>> asked;
+    bool asking = false;
+  };
+  std::array<Player, 2> players;
+  for (Player& player : players) {
+    player.store = attach(0);
+    player.task = task_;
+  }
+  sim::Random& random = cluster_.world().random();
+  const auto take = [&](Player& player) {
+    if (!player.asked) return;
+    player.asking = false;
+    ASSERT_TRUE(*player.asked) << player.asked->error().message();
+    player.lease = player.store->adopt_write(**player.asked);
+    ASSERT_TRUE(player.lease) << name_of(player.lease.miss());
+    player.asked.reset();
+  };
+  for (int i = 0; i < 5000; ++i) {
+    Player& player = players[random.below(2)];
+    take(player);
+    if (player.lease) {
+      player.lease.end();
+      if (rings_ > 0) {
+        rings_ = 0;
+        cluster_.kddm(0).on_ring();
+      }
+    } else if (!player.asking) {
+      player.lease = player.store->try_write(set_, kObject);
+      if (!player.lease) {
+        player.asking = true;
+        cluster_.start(0,
+                       cluster_.kddm(0).lease_for(player.task, LeaseKind::write, set_, kObject,
+                                                  {Deadline(cluster_.world().now() + 3600s)}),
+                       player.asked);
+      }
+    }
+    if (random.below(3) == 0)
+      cluster_.world().run_for(std::chrono::microseconds(random.below(200)));
+  }
+  for (int i = 0; i < 4; ++i) {
+    for (Player& player : players) {
+      take(player);
+      player.lease.end();
+      cluster_.settle();
+    }
+  }
+  for (const Player& player : players) EXPECT_FALSE(player.asking) << "a call was never answered";
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST(DataArea, PlacesNeverOverlapAndComeBack) {
   std::uint64_t pages = 0;
   while (area.take(kStorePage)) ++pages;
   // The last run of each class stays: at most one for each of them.
-  EXPECT_GE(pages * kStorePage, kBytes - 20 * 64 * 1024);
+  EXPECT_GE(pages * kStorePage, kBytes - 20 * std::uint64_t{64 * 1024});
 }
 
 TEST(DataArea, AnEmptyAreaHasNoPlace) {

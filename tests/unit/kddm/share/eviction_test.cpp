@@ -40,7 +40,7 @@ TEST(ShareEviction, WhoWasUsedSinceTheHandCameByGetsASecondChance) {
   EXPECT_THAT(victims(s, 1), ElementsAre(slots[0]));
   ASSERT_TRUE(task->store->try_read(s.node.handle(slots[1])));
   EXPECT_THAT(victims(s, 1), ElementsAre(slots[2]));
-  EXPECT_THAT(victims(s, 2 * 4096), ElementsAre(slots[3], slots[0]));
+  EXPECT_THAT(victims(s, 8192), ElementsAre(slots[3], slots[0]));
   EXPECT_THAT(victims(s, 1), ElementsAre(slots[1])) << "its second chance is over";
 }
 
@@ -49,7 +49,7 @@ TEST(ShareEviction, EveryVictimIsNamedOnceAndNoMoreThanAsked) {
   std::vector<SlotId> slots;
   for (std::uint64_t i = 0; i < 10; ++i) slots.push_back(s.make(ObjectId{i}, 128, Access::read));
   EXPECT_EQ(victims(s, ~std::uint64_t{0}).size(), 10u);
-  EXPECT_EQ(victims(s, 3 * 128).size(), 3u);
+  EXPECT_EQ(victims(s, 384).size(), 3u);
   EXPECT_EQ(victims(s, 0, 4).size(), 4u);
   EXPECT_THAT(victims(s, 0), IsEmpty());
 }

@@ -32,14 +32,20 @@ struct TestTask {
 
 inline UniqueFd copy_of(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
-inline std::unique_ptr<TestTask> make_task(NodeStore& node) {
+// As a process of its own has it, or a thread of krgd.
+enum class Mapping { own, of_krgd };
+
+inline std::unique_ptr<TestTask> make_task(NodeStore& node, Mapping mapping = Mapping::own) {
   auto task = std::make_unique<TestTask>();
   auto index = node.attach();
   EXPECT_OK(index);
   task->index = *index;
   const Doorbell bell{[](void* who) noexcept { ++static_cast<TestTask*>(who)->rings; }, task.get()};
-  auto store = LocalStore::open(
-      {copy_of(node.directory_fd()), copy_of(node.shared_fd()), node.geometry(), *index}, bell);
+  auto store = mapping == Mapping::of_krgd
+                   ? LocalStore::open_in_krgd(node, *index, bell)
+                   : LocalStore::open({copy_of(node.directory_fd()), copy_of(node.shared_fd()),
+                                       node.geometry(), *index},
+                                      bell);
   EXPECT_OK(store);
   task->store = std::move(*store);
   return task;
@@ -59,7 +65,9 @@ struct Store {
     EXPECT_OK(node.thaw(*slot, access));
     return *slot;
   }
-  std::unique_ptr<TestTask> task() { return make_task(node); }
+  std::unique_ptr<TestTask> task(Mapping mapping = Mapping::own) {
+    return make_task(node, mapping);
+  }
 
   NodeStore node;
 };

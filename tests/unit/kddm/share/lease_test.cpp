@@ -228,6 +228,19 @@ TEST(ShareLease, WhatADeadTaskHeldIsEnded) {
   EXPECT_EQ(s.node.freeze(written).version, 1u);
 }
 
+TEST(ShareLease, ThreadsOfKrgdAreATaskToo) {
+  Store s;
+  const auto krgd = s.task(Mapping::of_krgd);
+  const auto task = s.task();
+  const SlotId slot = s.make(ObjectId{1}, 8, Access::write);
+  WriteLease writer = krgd->store->try_write(kSet, ObjectId{1});
+  ASSERT_TRUE(writer);
+  EXPECT_EQ(task->store->try_read(s.node.handle(slot)).miss(), Miss::writer);
+  writer.bytes()[0] = std::byte{9};
+  writer.end();
+  EXPECT_EQ(task->store->try_read(s.node.handle(slot)).bytes()[0], std::byte{9});
+}
+
 TEST(ShareLease, AMovedLeaseEndsOnce) {
   Store s;
   const auto task = s.task();

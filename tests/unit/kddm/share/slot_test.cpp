@@ -46,8 +46,8 @@ TEST(ShareSlot, AHandleOfThePastIsRefused) {
 TEST(ShareSlot, SizesLieWhereTheyShould) {
   Store s;
   const auto task = s.task();
-  const std::uint64_t sizes[] = {0,    1,    32,   33,   64,        65,     100,    1000,
-                                 3584, 3585, 4096, 4097, 12 * 4096, 100000, 1 << 20};
+  const std::uint64_t sizes[] = {0,    1,    32,   33,   64,    65,     100,    1000,
+                                 3584, 3585, 4096, 4097, 49152, 100000, 1 << 20};
   std::uint64_t id = 0;
   for (const std::uint64_t size : sizes) {
     ++id;

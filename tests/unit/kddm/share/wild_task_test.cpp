@@ -39,87 +39,96 @@ TEST(ShareWildTask, AWriterThatIsInNoTableIsNone) {
   }
 }
 
-// Goal    whatever is in the shared segment, krgd neither crashes nor loses count of its memory.
-// Method  a second mapping fills counts, tables and slots with random words between the calls of a
-//         random krgd. What calls return may be anything; in the end all tasks are gone, and every
-//         slot can be frozen, freed and used again.
-TEST(ShareWildTask, AnythingInTheSharedSegmentHarmsNoBookOfKrgd) {
-  Store s;
-  const Geometry g = s.node.geometry();
-  auto segment = shm::Segment::adopt(copy_of(s.node.shared_fd()), shared_map(g).bytes);
-  ASSERT_OK(segment);
-  std::mt19937_64 random(krg::testing::seed());
-  auto* const words = reinterpret_cast<std::atomic<std::uint64_t>*>(segment->bytes().data());
-  const SharedMap map = shared_map(g);
-  std::vector<TaskIndex> tasks;
-  for (std::uint32_t i = 0; i < g.tasks; ++i) tasks.push_back(*s.node.attach());
-  std::vector<SlotId> slots;
-  std::uint64_t next = 0;
-  const auto scribble = [&] {
+// A krgd that does anything, beside a task that writes anything.
+class WildTask : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto segment = shm::Segment::adopt(copy_of(s_.node.shared_fd()), map_.bytes);
+    ASSERT_OK(segment);
+    segment_ = std::move(*segment);
+    words_ = reinterpret_cast<std::atomic<std::uint64_t>*>(segment_.bytes().data());
+    for (std::uint32_t i = 0; i < s_.node.geometry().tasks; ++i)
+      tasks_.push_back(*s_.node.attach());
+  }
+
+  // Fills some words of counts, tables and slots.
+  void scribble() {
     const std::uint64_t kinds[][2] = {
-        {0, kCacheLine}, {map.tables, map.slots}, {map.slots, map.data}};
+        {0, kCacheLine}, {map_.tables, map_.slots}, {map_.slots, map_.data}};
     for (int i = 0; i < 40; ++i) {
-      const auto& [from, to] = kinds[random() % 3];
+      const auto& [from, to] = kinds[random_() % 3];
       // Small numbers are likelier to be somebody's slot or task.
-      const std::uint64_t value = random() >> (random() % 64);
-      words[(from + random() % (to - from)) / 8].store(value);
+      const std::uint64_t value = random_() >> (random_() % 64);
+      words_[(from + random_() % (to - from)) / 8].store(value);
     }
-  };
+  }
+
+  void change_a_frozen(SlotId slot, std::uint64_t what) {
+    const TaskIndex task = tasks_[random_() % tasks_.size()];
+    if (what == 0) {
+      (void)s_.node.thaw(slot, static_cast<Access>(random_() % 3));
+    } else if (what == 1) {
+      if (s_.node.free(slot)) std::erase(slots_, slot);
+    } else if (what == 2) {
+      (void)s_.node.resize(slot, random_() % 10000);
+    } else {
+      const auto grant = s_.node.grant(slot, task, static_cast<LeaseKind>(random_() % 2));
+      if (grant && random_() % 2 == 0) s_.node.withdraw(task, *grant);
+    }
+  }
+
+  void do_anything() {
+    std::vector<SlotId> out;
+    const std::uint64_t what = random_() % 8;
+    if (what == 0) {
+      const auto made = s_.node.allocate(kSet, ObjectId{next_++}, random_() % 10000);
+      if (made) slots_.push_back(*made);
+    } else if (what == 1) {
+      s_.node.sweep(out);
+    } else if (what == 2) {
+      s_.node.victims(random_() % 100000, random_() % 10, out);
+    } else if (what == 3 && random_() % 50 == 0) {
+      const TaskIndex task = tasks_[random_() % tasks_.size()];
+      s_.node.release_all(task);
+      ASSERT_EQ(*s_.node.attach(), task);
+    } else if (!slots_.empty()) {
+      const SlotId slot = slots_[random_() % slots_.size()];
+      if (!s_.node.is_frozen(slot)) {
+        s_.node.freeze(slot);
+      } else {
+        change_a_frozen(slot, random_() % 4);
+      }
+    }
+  }
+
+  Store s_;
+  const SharedMap map_ = shared_map(s_.node.geometry());
+  shm::Segment segment_;
+  std::atomic<std::uint64_t>* words_ = nullptr;
+  std::mt19937_64 random_{krg::testing::seed()};
+  std::vector<TaskIndex> tasks_;
+  std::vector<SlotId> slots_;
+  std::uint64_t next_ = 0;
+};
+
+// Goal    whatever is in the shared segment, krgd neither crashes nor loses count of its memory.
+// Method  a second mapping scribbles between the calls of a random krgd. What calls return may be
+//         anything; in the end all tasks are gone, and every slot can be frozen, freed, used again.
+TEST_F(WildTask, HarmsNoBookOfKrgd) {
   for (int step = 0; step < 20000; ++step) {
     scribble();
-    const SlotId slot = slots.empty() ? kNoSlot : slots[random() % slots.size()];
-    std::vector<SlotId> out;
-    switch (random() % 8) {
-      case 0:
-        if (auto made = s.node.allocate(kSet, ObjectId{next++}, random() % 10000)) {
-          slots.push_back(*made);
-        }
-        break;
-      case 1:
-        if (slot != kNoSlot) s.node.freeze(slot);
-        break;
-      case 2:
-        if (slot != kNoSlot && s.node.is_frozen(slot)) {
-          (void)s.node.thaw(slot, static_cast<Access>(random() % 3));
-        }
-        break;
-      case 3:
-        if (slot != kNoSlot && s.node.is_frozen(slot) && s.node.free(slot)) {
-          std::erase(slots, slot);
-        }
-        break;
-      case 4:
-        if (slot != kNoSlot && s.node.is_frozen(slot)) (void)s.node.resize(slot, random() % 10000);
-        break;
-      case 5:
-        if (slot != kNoSlot && s.node.is_frozen(slot)) {
-          const TaskIndex task = tasks[random() % tasks.size()];
-          const auto grant = s.node.grant(slot, task, static_cast<LeaseKind>(random() % 2));
-          if (grant && random() % 2 == 0) s.node.withdraw(task, *grant);
-        }
-        break;
-      case 6:
-        s.node.sweep(out);
-        break;
-      case 7:
-        s.node.victims(random() % 100000, random() % 10, out);
-        if (random() % 50 == 0) {
-          const TaskIndex task = tasks[random() % tasks.size()];
-          s.node.release_all(task);
-          ASSERT_EQ(*s.node.attach(), task);
-        }
-        break;
-    }
-    ASSERT_EQ(s.node.objects(), slots.size());
+    do_anything();
+    ASSERT_EQ(s_.node.objects(), slots_.size());
   }
-  for (const TaskIndex task : tasks) s.node.release_all(task);
-  for (const SlotId slot : slots) {
-    ASSERT_TRUE(s.node.freeze(slot).idle());
-    ASSERT_OK(s.node.free(slot));
+  for (const TaskIndex task : tasks_) s_.node.release_all(task);
+  for (const SlotId slot : slots_) {
+    ASSERT_TRUE(s_.node.freeze(slot).idle());
+    ASSERT_OK(s_.node.free(slot));
   }
-  EXPECT_EQ(s.node.objects(), 0u);
-  EXPECT_EQ(s.node.bytes_used(), 0u);
-  for (std::uint64_t i = 0; i < g.slots; ++i) s.make(ObjectId{i}, 8, Access::write);
+  EXPECT_EQ(s_.node.objects(), 0u);
+  EXPECT_EQ(s_.node.bytes_used(), 0u);
+  for (std::uint64_t i = 0; i < s_.node.geometry().slots; ++i)
+    s_.make(ObjectId{i}, 8, Access::write);
 }
 
 }  // namespace

@@ -1,8 +1,8 @@
 // access/access.h: krgd's side of the shared objects that its tasks use.
 //
-// Model    serves the calls of krg/calls at the gate. The store is made when the first task attaches.
-//          A task has its place in the store from attach until its process has ended; then all its leases end,
-//          within a turn of the reactor.
+// Model    serves the calls of krg/calls at the gate. The store is made when the first task
+//          attaches. A task has its place in it until its process has ended; then all its leases
+//          end, within a turn of the reactor.
 // Threads  the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Tasks"

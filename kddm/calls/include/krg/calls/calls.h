@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 
+#include "krg/error/error.h"
 #include "krg/share/geometry.h"
 #include "krg/share/types.h"
 #include "krg/store/set_options.h"
@@ -38,22 +39,37 @@ enum class Verb : std::uint8_t { get, grab, flush, sync, remove, prefetch };
 struct Use {
   static constexpr ServiceId kId{0x51};
   static constexpr const char* kName = "kddm.use";
-  static constexpr std::uint64_t kKeepSize = ~std::uint64_t{0};
   struct Request {
     Verb verb = Verb::get;
     SetId set;
     ObjectId object;
     bool try_only = false;
     bool no_touch = false;
-    NodeId to = kNoNode;             // flush
-    std::uint64_t size = kKeepSize;  // grab: of an object of variable size, from now on.
+    NodeId to = kNoNode;  // flush
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.to, m.size);
+      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.to);
     }
   };
   struct Reply {
     Grant grant;
     static void wire_fields(auto& m, auto&& visit) { visit(m.grant); }
+  };
+};
+
+// The task's write lease at `entry` of its table goes, and comes back with another size.
+struct Resize {
+  static constexpr ServiceId kId{0x56};
+  static constexpr const char* kName = "kddm.resize";
+  struct Request {
+    SlotId slot;
+    std::uint32_t entry = 0;
+    std::uint64_t size = 0;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.slot, m.entry, m.size); }
+  };
+  struct Reply {
+    Grant grant;
+    Errc how = Errc::ok;  // Else the object has the size it had.
+    static void wire_fields(auto& m, auto&& visit) { visit(m.grant, m.how); }
   };
 };
 

@@ -21,7 +21,7 @@ struct ChannelOptions {
   std::uint32_t window_messages = 1000;
   std::size_t window_bytes = std::size_t{4} << 20;
   // An acknowledgement that no message carries goes after so many messages or this long.
-  std::uint32_t ack_messages = 32;
+  std::uint32_t ack_messages = 128;
   Duration ack_delay = std::chrono::milliseconds(2);
   // How long acknowledgements may be missing until the peer is asked; doubles up to the maximum.
   Duration probe_after = std::chrono::milliseconds(5);

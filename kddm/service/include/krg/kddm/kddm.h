@@ -10,7 +10,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -91,11 +90,14 @@ class Kddm final : public cluster::ViewListener {
   // Requires  once; it outlives this.
   void use_store(NodeStore& store) noexcept;
   // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
-  // `size`: of an object of variable size that is leased for writing, from now on.
-  // Errors  limit_reached  the task holds too many; not_supported  there is no store;
-  //         invalid_argument  a size that can not be
+  // Errors  limit_reached  the task holds too many; not_supported  there is no store
   Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                              OpOptions options, std::optional<std::size_t> size = {});
+                              OpOptions options);
+  // The object that the task's table names at `lease`, held for writing, gets another size; the
+  // lease goes on as the grant. `how`: why it has not, if so: the lease then goes on unchanged.
+  // Errors  invalid_argument  no such lease: nothing has changed
+  Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                           Errc& how);
   // A task has rung: it has ended a lease that somebody may wait for.
   void on_ring() noexcept;
   // A task is gone; what NodeStore::release_all() has said of it.
@@ -116,8 +118,11 @@ class Kddm final : public cluster::ViewListener {
   // Operations that wait.
   std::size_t pending() const noexcept;
   Epoch epoch() const noexcept;
+  // Whether all members of this view have told this node what they hold.
+  bool settled() const noexcept;
 
  private:
+  Co<Status> may_serve(Deadline deadline);
   Result<Set*> know(SetId set, ObjectId object);
   Co<Result<Set*>> learn(SetId set, ObjectId object, Deadline deadline);
   Co<Result<Lease>> lease(Kind kind, SetId set, ObjectId object, OpOptions options);
@@ -128,6 +133,7 @@ class Kddm final : public cluster::ViewListener {
 
   std::unique_ptr<Service> service_;
   std::uint64_t sets_made_ = 0;
+  bool has_served_ = false;
 };
 
 }  // namespace krg::kddm

@@ -130,6 +130,7 @@ class NodeStore {
   void serve_until(TimePoint until) noexcept;
 
  private:
+  friend class LocalStore;
   struct State;
   explicit NodeStore(std::unique_ptr<State> state) noexcept;
 

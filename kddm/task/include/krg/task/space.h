@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "krg/base/deadline.h"
@@ -27,8 +26,6 @@ struct Use {
   Duration timeout = std::chrono::seconds(60);
   bool try_only = false;  // would_block rather than wait for others.
   bool no_touch = false;  // not_found rather than create.
-  // grab: of an object of variable size, from now on.
-  std::optional<std::size_t> size = {};
 };
 
 class Space {
@@ -57,6 +54,11 @@ class Space {
   // Cost  a hit: a hash, three cache lines and three or four atomic operations.
   Result<ReadLease> get(SetId set, ObjectId object, const Use& use = {});
   Result<WriteLease> grab(SetId set, ObjectId object, const Use& use = {});
+  // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
+  // may have moved.
+  // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was
+  //         no_memory         as well
+  Status resize(WriteLease& lease, std::size_t size);
   Status flush(SetId set, ObjectId object, NodeId to = kNoNode, const Use& use = {});
   Status sync(SetId set, ObjectId object, const Use& use = {});
   Status remove(SetId set, ObjectId object, const Use& use = {});

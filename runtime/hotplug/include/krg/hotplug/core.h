@@ -38,6 +38,8 @@ class CoreSink {
   // could refuse it.
   virtual void install(std::uint64_t round, const cluster::View& before, const cluster::View& after,
                        const cluster::NodeSet& leaving) = 0;
+  // `member` asks to be let in. Told to those who hear of it as it is agreed.
+  virtual void present(const cluster::Member& member) { static_cast<void>(member); }
   // Ends this life: left (ok), excluded (stale), or not let in (cancelled, already_exists, stale).
   virtual void over(Errc why) = 0;
   // A leave that was asked for here has ended: ok, or cancelled.

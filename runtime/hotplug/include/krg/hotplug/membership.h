@@ -43,7 +43,7 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   // Requires  the reactor's coroutines have been cancelled, or will not run again.
   ~Membership() override;
 
-  // Requires  before found() and join().
+  // Requires  before found() and join(), or in the turn of found().
   void add_listener(cluster::ViewListener& listener) { listeners_.push_back(&listener); }
   void on_event(std::function<void(const NodeEvent&)> handler) { handlers_.push_back(handler); }
 
@@ -103,6 +103,7 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   void abort(std::uint64_t round) override;
   void install(std::uint64_t round, const cluster::View& before, const cluster::View& after,
                const cluster::NodeSet& leaving) override;
+  void present(const cluster::Member& member) override;
   void over(Errc why) override;
   void leave_ended(const Peer& peer, Errc how) override;
   std::uint64_t random() override;
@@ -112,6 +113,7 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   Co<void> work();
   Co<Status> prepare_all(const Work& work);
   void abort_prepared(const Work& work) noexcept;
+  void tell(const cluster::Member& member, cluster::NodeState state, Epoch epoch);
   void tell(const cluster::ViewChange& change);
   cluster::ViewListener& listener(std::size_t i, const cluster::ViewChange& change) const noexcept;
 

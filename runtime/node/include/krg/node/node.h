@@ -22,6 +22,7 @@
 #include "krg/hotplug/membership.h"
 #include "krg/node/status.h"
 #include "krg/node/watch.h"
+#include "krg/objects/objects.h"
 #include "krg/rpc/rpc.h"
 #include "krg/stats/registry.h"
 
@@ -45,6 +46,7 @@ class Node final : private cluster::ViewListener {
       reactor::Reactor&, fabric::EventSink&, const fabric::Options&)>;
   // Told of each node that is lost, in the order of registration; see Watch.
   using OnLost = std::function<void(NodeId, Error)>;
+  using OnEvent = std::function<void(const hotplug::NodeEvent&)>;
   // What the layers above add to this node's status.
   using Describe = std::function<void(Status::Reply&)>;
 
@@ -59,7 +61,7 @@ class Node final : private cluster::ViewListener {
   // This node as others are to know it; without addresses before open_fabric().
   cluster::Member member() const;
   // Lets the tasks of this node in by the gate: a socket at `path`, in a folder that is ours alone.
-  // Its first services are Ping, Status and Stats.
+  // Its first services are Ping, Status and Stats, and those of shared objects.
   // Errors  those of gate::Server::listen().
   krg::Status open_gate(std::string path);
   // Where tasks find it; "" before open_gate().
@@ -68,9 +70,10 @@ class Node final : private cluster::ViewListener {
   gate::Server& gate() noexcept { return *gate_; }
 
   // Takes part in every change of the view, above those that were added before.
-  // Requires  before found() and join().
-  void add_listener(cluster::ViewListener& listener) { listeners_.push_back(&listener); }
-  void on_event(std::function<void(const hotplug::NodeEvent&)> told);
+  // Requires  before join(); before found() or in its turn.
+  void add_listener(cluster::ViewListener& listener);
+  // Tells `told` of whatever becomes of a node, for as long as the caller keeps what is returned.
+  [[nodiscard]] std::shared_ptr<const OnEvent> on_event(OnEvent told);
   // Told once that this node is no member any more: it has left (ok), or was excluded (stale).
   void on_over(std::function<void(Errc)> told) { over_ = std::move(told); }
   // As a member of the first view, the same everywhere.
@@ -98,6 +101,7 @@ class Node final : private cluster::ViewListener {
   reactor::Reactor& reactor() noexcept { return reactor_; }
   rpc::Rpc& rpc() noexcept { return rpc_; }
   Watch& watch() noexcept { return watch_; }
+  kddm::Kddm& kddm() noexcept { return objects_.kddm(); }
   // What this node counts: rpc and the gate do, the layers above may.
   stats::Registry& registry() noexcept { return registry_; }
   void on_lost(OnLost told) { lost_.push_back(std::move(told)); }
@@ -114,7 +118,9 @@ class Node final : private cluster::ViewListener {
   }
   void commit(const cluster::ViewChange& change) noexcept override;
   hotplug::Membership& begin_membership();
+  void tell(const hotplug::NodeEvent& event);
   void serve();
+  objects::Objects::Options objects_options();
 
   reactor::Reactor& reactor_;
   const Options options_;
@@ -122,12 +128,13 @@ class Node final : private cluster::ViewListener {
   cluster::View view_;
   stats::Registry registry_;  // Outlives those that count in it.
   rpc::Rpc rpc_;
+  objects::Objects objects_;
   std::unique_ptr<fabric::Fabric> fabric_;
   std::string gate_path_;
   std::unique_ptr<gate::Server> gate_;
   std::vector<OnLost> lost_;
   std::vector<cluster::ViewListener*> listeners_;
-  std::vector<std::function<void(const hotplug::NodeEvent&)>> events_;
+  std::vector<std::weak_ptr<const OnEvent>> events_;
   std::function<void(Errc)> over_;
   Describe describe_;
   std::unique_ptr<Members> members_;  // None of a lone node.

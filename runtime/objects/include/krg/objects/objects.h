@@ -7,22 +7,26 @@
 // Source   docs/design/kddm.md, "Tasks"
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "krg/access/access.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
+#include "krg/reactor/reactor.h"
 #include "krg/rpc/rpc.h"
 
 namespace krg::objects {
 
-class Objects {
+class Objects final : private reactor::Timer {
  public:
   struct Options {
     // As kddm::KddmOptions.
     NodeId self;
     std::function<Status()> serving;
     stats::Registry* stats = nullptr;
+    // Until when tasks may use what their node has without asking; may be put off meanwhile.
+    std::function<TimePoint()> lease_until;
     // Of the memory that tasks share, as allocated; 0: half of what the machine has.
     std::uint64_t budget_bytes = 0;
   };
@@ -36,15 +40,14 @@ class Objects {
   kddm::Kddm& kddm() noexcept { return kddm_; }
   // Lets the tasks of `gate` in. Requires  once; the gate's sessions end before this does.
   void open(gate::Server& gate);
-  // Until when tasks may use what their node has without asking, by CLOCK_MONOTONIC.
-  void serve_until(TimePoint until) noexcept;
 
  private:
   Result<kddm::NodeStore*> make_store();
+  // Hands the node's lease on to the tasks.
+  void on_timer() noexcept override;
 
   const Options options_;
   reactor::Reactor& reactor_;
-  TimePoint until_;
   std::unique_ptr<kddm::NodeStore> store_;  // Outlives the Kddm, whose copies lie in it.
   kddm::Kddm kddm_;
   std::unique_ptr<kddm::TaskAccess> access_;

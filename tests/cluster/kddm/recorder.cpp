@@ -1,0 +1,178 @@
+#include "recorder.h"
+
+#include <algorithm>
+
+namespace krg::kddm_sim {
+
+std::size_t Recorder::add_object(unsigned copies, bool touched_at_home) {
+  Object& object = objects_.emplace_back();
+  object.history.copies = copies;
+  object.history.touched_at_home = touched_at_home;
+  return objects_.size() - 1;
+}
+
+LifeId Recorder::begin_life() {
+  lives_.emplace_back();
+  return static_cast<LifeId>(lives_.size() - 1);
+}
+
+void Recorder::end_life(LifeId life) {
+  if (lives_[life].ended) return;
+  lives_[life].ended = true;
+  const Step now = ++step_;
+  for (Object& object : objects_) {
+    std::erase_if(object.leases, [&](std::size_t index) {
+      Op& lease = object.history.ops[index];
+      if (lease.life != life) return false;
+      lease.ended = now;
+      return true;
+    });
+  }
+}
+
+void Recorder::fail(const std::vector<LifeId>& lives) {
+  Failure failure{.at = ++step_, .until = kNever, .lives = lives};
+  for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
+    for (const LifeId life : failures_[i].lives) {
+      if (std::count(failure.lives.begin(), failure.lives.end(), life) == 0) {
+        failure.lives.push_back(life);
+      }
+    }
+  }
+  failed_together_ = std::max(failed_together_, failure.lives.size());
+  // While another change is not settled, who knew that an object exists may have told it to nobody
+  // that is left.
+  failure.may_forget = !settled_ || failure.lives.size() >= 2;
+  settled_ = false;
+  failures_.push_back(std::move(failure));
+  views_since_.push_back(0);
+  ++open_failures_;
+}
+
+unsigned Recorder::view_begins() {
+  settled_ = false;
+  for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
+    if (++views_since_[i] > 1) failures_[i].may_forget = true;
+  }
+  return ++views_;
+}
+
+void Recorder::settled() {
+  settled_ = true;
+  ++step_;
+  for (; open_failures_ > 0; --open_failures_) {
+    failures_[failures_.size() - open_failures_].until = step_;
+  }
+}
+
+void Recorder::view_entered(unsigned number) {
+  const Step now = ++step_;
+  for (Object& object : objects_) {
+    std::erase_if(object.unknown, [&](const auto& unknown) {
+      if (unknown.second >= number) return false;
+      object.history.ops[unknown.first].returned = now;
+      return true;
+    });
+  }
+}
+
+void Recorder::nothing_under_way(std::size_t object, LifeId life) {
+  Object& of = objects_[object];
+  const Step now = ++step_;
+  std::erase_if(of.unknown, [&](const auto& unknown) {
+    Op& op = of.history.ops[unknown.first];
+    // What an excluded one has put may be there as long as its node.
+    if (op.life != life || op.kind == OpKind::put) return false;
+    op.returned = now;
+    return true;
+  });
+}
+
+OpRef Recorder::begin(OpKind kind, std::size_t object, LifeId life, bool touch) {
+  auto& ops = objects_[object].history.ops;
+  ops.push_back({.kind = kind, .life = life, .touch = touch, .invoked = ++step_});
+  ++open_ops_;
+  return {object, ops.size() - 1};
+}
+
+void Recorder::leased(OpRef ref, Value seen) {
+  Op& lease = op(ref);
+  lease.outcome = Outcome::ok;
+  lease.seen = seen;
+  lease.returned = ++step_;
+  objects_[ref.object].leases.push_back(ref.op);
+}
+
+void Recorder::released(OpRef ref) {
+  --open_ops_;
+  if (std::erase(objects_[ref.object].leases, ref.op) > 0) op(ref).ended = ++step_;
+}
+
+void Recorder::put(OpRef lease, Value wrote) {
+  const Op of = op(lease);
+  const bool valid = !lives_[of.life].ended;
+  auto& ops = objects_[lease.object].history.ops;
+  ops.push_back({.kind = OpKind::put,
+                 .outcome = valid ? Outcome::ok : Outcome::unknown,
+                 .life = of.life,
+                 .seen = of.seen,
+                 .wrote = wrote,
+                 .invoked = ++step_});
+  if (valid) {
+    ops.back().returned = ++step_;
+  } else {
+    objects_[lease.object].unknown.emplace_back(ops.size() - 1, views_);
+  }
+}
+
+void Recorder::end(OpRef ref, Outcome outcome) {
+  --open_ops_;
+  Op& ended = op(ref);
+  ended.outcome = outcome;
+  if (outcome == Outcome::unknown) {
+    objects_[ref.object].unknown.emplace_back(ref.op, views_);
+  } else {
+    ended.returned = ++step_;
+  }
+}
+
+std::size_t Recorder::ops() const {
+  std::size_t sum = 0;
+  for (const Object& object : objects_) sum += object.history.ops.size();
+  return sum;
+}
+
+// What a failure may cost an object. With k copies, k lives that fail together may take all of it.
+// After earlier failures there need not be k copies of what is exclusive, so two may be too many.
+Failure Recorder::judged(const Failure& failure, unsigned copies, bool first) const {
+  Failure result = failure;
+  const std::size_t together = failure.lives.size();
+  result.may_lose = together >= copies || (together >= 2 && !first);
+  result.may_age = copies >= 2 && result.may_lose;
+  return result;
+}
+
+std::vector<History> Recorder::histories() const {
+  std::vector<History> all;
+  for (const Object& object : objects_) {
+    all.push_back(object.history);
+    History& history = all.back();
+    for (const Failure& failure : failures_) {
+      const bool first = std::none_of(failures_.begin(), failures_.end(),
+                                      [&](const Failure& f) { return f.until < failure.at; });
+      history.failures.push_back(judged(failure, history.copies, first));
+    }
+    // What a life that failed was about to do may come until it is got over, and no later.
+    for (Op& op : history.ops) {
+      if (op.outcome != Outcome::unknown || op.returned != kNever) continue;
+      for (const Failure& failure : failures_) {
+        const auto& lives = failure.lives;
+        if (std::count(lives.begin(), lives.end(), op.life) == 0) continue;
+        op.returned = std::min(op.returned, failure.until);
+      }
+    }
+  }
+  return all;
+}
+
+}  // namespace krg::kddm_sim

@@ -1,0 +1,22 @@
+// The protocol with one seeded bug, in place of kddm/protocol/step.cpp.
+#include "krg/protocol/step.h"
+
+#include "rules.h"
+
+namespace krg::kddm {
+
+StepResult step(const Place& place, Part& part, const Message& in, Actions& out) {
+  StepResult result;
+  result.outcome = Protocol<Seeded>::step(place, part, in, out, result.why);
+  return result;
+}
+
+void change_view(const Place& place, Part& part, Actions& out) {
+  Protocol<Seeded>::change_view(place, part, out);
+}
+
+void recheck(const Place& place, Part& part, Actions& out) {
+  Protocol<Seeded>::recheck(place, part, out);
+}
+
+}  // namespace krg::kddm
