@@ -26,6 +26,10 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   Set* const set = *known;
   Counters& counters = service_->counters();
   (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
+  if (Lease hit = service_->hit(*set, object, kind == Kind::op_grab)) {
+    counters.hits->add();
+    co_return hit;
+  }
   const std::uint64_t sent = counters.sent->value();
   const auto flags =
       static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "hits.h"
 #include "krg/log/log.h"
 #include "krg/protocol/table.h"
 #include "with_part.h"
@@ -94,8 +95,23 @@ void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   set.give(at, object, std::move(part));
 }
 
+Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
+  HolderEntry* const entry = settled_ ? set.holders.find(object) : nullptr;
+  if (entry == nullptr || entry->slot != kNoSlot || !begin_hit(entry->holder, writes)) return {};
+  entry->readers = entry->holder.readers;
+  entry->writer = entry->holder.writer;
+  return Lease(*this, set, object, entry->block, writes);
+}
+
 void Service::end_lease(Set& set, ObjectId object, bool writes) noexcept {
   if (set.gone) return;
+  HolderEntry* const entry = set.waiting.empty() ? set.holders.find(object) : nullptr;
+  if (entry != nullptr && entry->slot == kNoSlot && !entry->waiting &&
+      end_hit(entry->holder, writes)) {
+    entry->readers = entry->holder.readers;
+    entry->writer = entry->holder.writer;
+    return;
+  }
   feed(set, object, {.kind = writes ? Kind::op_put_write : Kind::op_put_read});
 }
 

@@ -70,6 +70,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   void start(Set& set, ObjectId object, Message op) noexcept;
   // Its caller has given up.
   void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
+  // A lease of what is here, if it can be had at once and the protocol has nothing to do for it.
+  Lease hit(Set& set, ObjectId object, bool writes) noexcept;
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
   // The bytes here, of an object on which there is a lease; kept while the block lives.
   Block block_of(Set& set, ObjectId object) noexcept;
