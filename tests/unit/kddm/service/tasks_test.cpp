@@ -36,9 +36,9 @@ class Tasks : public ::testing::Test {
   }
   static void ring(void* who) noexcept { ++static_cast<Tasks*>(who)->rings_; }
 
-  Result<Grant> ask(LeaseKind kind, ObjectId object) {
-    return cluster_.run(0,
-                        cluster_.kddm(0).lease_for(task_, kind, set_, object, cluster_.within()));
+  Result<Grant> ask(LeaseKind kind, ObjectId object) { return ask_for(task_, kind, object); }
+  Result<Grant> ask_for(TaskIndex task, LeaseKind kind, ObjectId object) {
+    return cluster_.run(0, cluster_.kddm(0).lease_for(task, kind, set_, object, cluster_.within()));
   }
   // What node 1 reads, or how that failed.
   Result<std::byte> other_reads(ObjectId object, Duration limit) {
