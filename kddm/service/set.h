@@ -2,8 +2,8 @@
 //
 // Model    most objects are here as a copy or as their home, not both, so the two halves of a part
 //          are kept apart; look() finds them, take() puts them together for one step of the
-//          protocol, give() stores what it made of them. A set that was destroyed stays as a name, so that late messages
-//          about it find out.
+//          protocol, give() stores what it made of them. A set that was destroyed stays as a name,
+//          so that late messages about it find out.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Service"
