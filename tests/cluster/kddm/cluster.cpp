@@ -117,9 +117,14 @@ void Cluster::next_view(const cluster::NodeSet& members) {
 
 void Cluster::next_view_without(const cluster::NodeSet& gone, Duration after) {
   ++coming_;
-  later(after, [this, gone] {
+  later(after, [this, gone, lives = lives_] {
     --coming_;
-    next_view(view_ - gone);
+    // One that has come back meanwhile has left the view with the life before.
+    cluster::NodeSet still;
+    for (const NodeId node : gone) {
+      if (lives_[node.value] == lives[node.value]) still.insert(node);
+    }
+    if (!still.empty()) next_view(view_ - still);
   });
 }
 
