@@ -63,7 +63,9 @@ harness::Sample measure_echo(Wire& wire, const harness::Job& job) {
     case harness::Kind::rate:
       return {measure_rate(wire, job), 0};
     case harness::Kind::bandwidth:
-      return {measure_rate(wire, job) * static_cast<double>(job.size) * 1e-6, 0};
+      return {measure_rate(wire, job) * static_cast<double>(job.reply != 0 ? job.reply : job.size) *
+                  1e-6,
+              0};
   }
   return {};
 }

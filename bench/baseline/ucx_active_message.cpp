@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -18,6 +19,7 @@ using harness::Transport;
 
 constexpr unsigned kRequest = 1;
 constexpr unsigned kReply = 2;
+constexpr std::size_t kShort = 8;
 
 class UcxActiveMessage final : public harness::Contestant {
  public:
@@ -42,17 +44,24 @@ class UcxActiveMessage final : public harness::Contestant {
     return measure_echo(*this, job);
   }
 
-  void post(const Job& job) { send(kRequest, job.size); }
+  void post(const Job& job) { send(kRequest, job.reply != 0 ? kShort : job.size); }
   std::uint64_t replies() const { return replies_; }
   void progress() { ucx_.progress(); }
 
  private:
   void prepare(const Job& job) {
-    reply_size_ = job.kind == Kind::bandwidth ? 8 : job.size;
-    if (out_.size() < job.size + 8) {
-      out_.assign(job.size + 8, std::byte{1});
-      in_.assign(job.size + 8, std::byte{0});
+    reply_size_ = job.kind == Kind::bandwidth ? kShort : job.size;
+    if (job.reply != 0) reply_size_ = job.reply;
+    place_bytes_ = std::max(job.size, job.reply) + kShort;
+    places_ = job.places;
+    if (out_.size() < place_bytes_ * places_) {
+      out_.assign(place_bytes_ * places_, std::byte{1});
+      in_.assign(place_bytes_ * places_, std::byte{0});
     }
+  }
+
+  std::byte* place_in(std::vector<std::byte>& memory) noexcept {
+    return memory.data() + next_++ % places_ * place_bytes_;
   }
 
   void send(unsigned id, std::size_t size) {
@@ -60,7 +69,7 @@ class UcxActiveMessage final : public harness::Contestant {
     param.op_attr_mask = UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA;
     param.cb.send = on_sent;
     param.user_data = this;
-    if (ucp_am_send_nbx(ucx_.endpoint(), id, nullptr, 0, out_.data(), size, &param) != nullptr) {
+    if (ucp_am_send_nbx(ucx_.endpoint(), id, nullptr, 0, place_in(out_), size, &param) != nullptr) {
       ++pending_;
     }
   }
@@ -88,7 +97,7 @@ class UcxActiveMessage final : public harness::Contestant {
   template <unsigned kId>
   ucs_status_t receive(void* data, std::size_t size, const ucp_am_recv_param_t* param) {
     if ((param->recv_attr & UCP_AM_RECV_ATTR_FLAG_RNDV) == 0) {
-      std::memcpy(in_.data(), data, size);
+      std::memcpy(place_in(in_), data, size);
       arrived(kId);
       return UCS_OK;
     }
@@ -97,7 +106,7 @@ class UcxActiveMessage final : public harness::Contestant {
         UCP_OP_ATTR_FIELD_CALLBACK | UCP_OP_ATTR_FIELD_USER_DATA | UCP_OP_ATTR_FLAG_NO_IMM_CMPL;
     receive.cb.recv_am = on_data<kId>;
     receive.user_data = this;
-    ucp_am_recv_data_nbx(ucx_.get(), data, in_.data(), size, &receive);
+    ucp_am_recv_data_nbx(ucx_.get(), data, place_in(in_), size, &receive);
     return UCS_OK;
   }
 
@@ -114,6 +123,9 @@ class UcxActiveMessage final : public harness::Contestant {
   UcxWorker ucx_;
   std::vector<std::byte> out_, in_;
   std::size_t reply_size_ = 0;
+  std::size_t place_bytes_ = 0;
+  std::size_t places_ = 1;
+  std::size_t next_ = 0;
   std::uint64_t replies_ = 0;
   std::uint64_t pending_ = 0;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "krg/wire/codec.h"
@@ -25,6 +26,17 @@ struct Echo {
   static constexpr const char* kName = "bench.echo";
   using Request = Blob;
   using Reply = Blob;
+};
+
+// Gives data, as bulk data beside the reply.
+struct Fetch {
+  static constexpr ServiceId kId{0x7f04};
+  static constexpr const char* kName = "bench.fetch";
+  struct Request {
+    std::uint64_t bytes = 0;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
+  };
+  using Reply = wire::Empty;
 };
 
 // Takes bulk data, and answers with nothing.

@@ -17,6 +17,8 @@ constexpr Duration kFdInterval = std::chrono::microseconds(30);
 // Of a reactor that is turned by hand: its clock may stand.
 constexpr unsigned kFdTurns = 128;
 // After so many coroutines the pollers get their chance: no coroutine starves the network.
+// What may come of a network before its message is there.
+constexpr unsigned kLoudTurns = 2;
 constexpr std::uint64_t kPollerEvent = ~std::uint64_t{0};
 constexpr int kReadyPerTurnMax = 4096;
 
@@ -139,6 +141,8 @@ bool Reactor::check_fds(int timeout_ms) noexcept {
   const int n =
       epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
   if (timeout_ms != 0) refresh_clock();
+  // A timer may be due, or only be nearer than the wheel could say: what matters runs coroutines.
+  if (timeout_ms != 0 && n == 0) background_ = true;
   bool worked = false;
   for (int i = 0; i < n; ++i) {
     const auto [mask, data] = events[static_cast<std::size_t>(i)];
@@ -164,8 +168,12 @@ bool Reactor::make_turn(bool look_at_fds) noexcept {
   ++turns_;
   if (look_at_fds) worked |= check_fds(0);
   worked |= timers_.advance(now_);
-  worked |= run_ready();
+  const bool ran = run_ready();
+  worked |= ran;
   for (std::size_t i = 0; i < pollers_.size(); ++i) worked |= pollers_[i]->flush();
+  // A network's own business may come before the message that it has woken us for.
+  const bool loud = worked && !background_ && ++loud_turns_ > kLoudTurns;
+  if (ran || !ready_.empty() || loud) drowsy_ = false;
   return worked || !ready_.empty();
 }
 
@@ -175,7 +183,13 @@ void Reactor::run() {
     if (turns_ % kClockInterval == 0) refresh_clock();
     const bool look_at_fds = now_ >= fds_due_;
     if (look_at_fds) fds_due_ = now_ + kFdInterval;
-    if (make_turn(look_at_fds)) {
+    const bool worked = make_turn(look_at_fds);
+    if (drowsy_ && background_ && waiting_ == Waiting::adaptive) {
+      sleep();
+      controller_.woke();
+      continue;
+    }
+    if (worked) {
       controller_.worked();
       continue;
     }
@@ -228,7 +242,11 @@ void Reactor::sleep() noexcept {
   while (quiet && armed < pollers_.size()) quiet = pollers_[armed++]->arm();
   if (quiet && !stopping()) {
     ++sleeps_;
+    drowsy_ = true;
+    background_ = false;
+    loud_turns_ = 0;
     check_fds(sleep_limit_ms());
+    fds_due_ = now_ + kFdInterval;
   }
   for (std::size_t i = 0; i < armed; ++i) pollers_[i]->disarm();
 }

@@ -2,8 +2,15 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 
 namespace krg::reactor {
+namespace {
+
+// Timers of a slot that next() looks at one by one.
+constexpr int kLookedAtMax = 16;
+
+}  // namespace
 
 std::uint64_t TimerWheel::tick_of(TimePoint t) noexcept {
   // Unsigned, so that rounding up the last instants does not overflow; before the origin is at it.
@@ -76,6 +83,18 @@ bool TimerWheel::advance_to(std::uint64_t target) noexcept {
   return fired;
 }
 
+// The first tick at which one of these is due; 0 if they are too many to look at. Being woken only
+// to put a timer into a lower level would be a third of an idle node's wake-ups.
+std::uint64_t TimerWheel::first_of(List& timers) noexcept {
+  std::uint64_t first = std::numeric_limits<std::uint64_t>::max();
+  int left = kLookedAtMax;
+  for (const Timer& timer : timers) {
+    if (left-- == 0) return 0;
+    first = std::min(first, tick_not_before(timer.deadline_.at()));
+  }
+  return first;
+}
+
 std::optional<TimePoint> TimerWheel::next() noexcept {
   for (int level = 0; level < kLevels; ++level) {
     Level& wheel = levels_[level];
@@ -88,7 +107,9 @@ std::optional<TimePoint> TimerWheel::next() noexcept {
         wheel.occupied &= ~(std::uint64_t{1} << slot);
         continue;
       }
-      const std::uint64_t tick = (hand + 1 + distance) << (kSlotBits * level);
+      std::uint64_t tick = (hand + 1 + distance) << (kSlotBits * level);
+      // Those of the last level may be due later than it reaches.
+      if (level > 0 && level < kLevels - 1) tick = std::max(tick, first_of(wheel.slots[slot]));
       return TimePoint{Duration(tick << kTickShift)};
     }
   }

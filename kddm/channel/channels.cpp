@@ -18,9 +18,7 @@ void Channels::set_view(const cluster::View& view) { impl_->set_view(view); }
 
 Epoch Channels::epoch() const noexcept { return impl_->epoch(); }
 
-void Channels::send(NodeId to, wire::Bytes head, Data data) {
-  impl_->send(to, head, std::move(data));
-}
+void Channels::send(NodeId to, wire::Bytes head, Data data) { impl_->send(to, head, data); }
 
 std::size_t Channels::unacknowledged() const noexcept { return impl_->unacknowledged(); }
 

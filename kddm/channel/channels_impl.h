@@ -18,7 +18,7 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   ~Impl() override;
 
   void set_view(const cluster::View& view);
-  void send(NodeId to, wire::Bytes head, Data data);
+  void send(NodeId to, wire::Bytes head, Data& data);
   std::size_t unacknowledged() const noexcept;
   Epoch epoch() const noexcept { return epoch_; }
   const ChannelStats& stats() const noexcept { return stats_; }
@@ -49,11 +49,12 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
 
   // Sending.
   void fill_window(ChannelPeer& peer);
-  void transmit(ChannelPeer& peer, std::uint64_t seq);
+  void transmit(ChannelPeer& peer, std::uint64_t seq, OutMessage& message);
   bool acknowledged(ChannelPeer& peer, std::uint64_t ack);
   void send_ack(ChannelPeer& peer);
   FrameHeader header_for(ChannelPeer& peer, std::uint64_t seq, std::size_t head) noexcept;
   void expect_ack(ChannelPeer& peer);
+  void lose_patience(ChannelPeer& peer);
   void ask(ChannelPeer& peer);
   void end(Transfer& transfer);
   void send_again(ChannelPeer& peer, const Receipt& receipt, std::uint64_t upto);
@@ -61,6 +62,7 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   // Receiving. False: malformed.
   bool take(const fabric::Identity& from, const FrameBytes& frame, rpc::Buffer* bulk);
   bool take_of_member(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk);
+  bool take_unusual(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk);
   void take_of_other_view(const fabric::Identity& from, const FrameBytes& frame, rpc::Buffer* bulk);
   void take_early(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk);
   void deliver(ChannelPeer& peer, wire::Bytes head, rpc::Buffer data);

@@ -30,6 +30,9 @@ struct FrameBytes {
   wire::Bytes head;
   wire::Bytes data;
   bool sound = true;
+  // Of a frame to be sent: all of it but data that have an owner, which are `data`. One piece, so
+  // that it is copied into the batch at once.
+  wire::Bytes record;
 };
 
 struct Frame {
@@ -68,9 +71,8 @@ template <>
 struct krg::wire::Codec<krg::kddm::FrameBytes> {
   static constexpr std::size_t kMin = sizeof(krg::kddm::FrameHeader);
   static void put(Encoder& out, const krg::kddm::FrameBytes& f) {
-    out.put_raw(&f.header, sizeof f.header);
-    out.put_raw(f.head.data(), f.head.size());
-    out.put_raw(f.data.data(), f.data.size());
+    out.put_raw(f.record.data(), f.record.size());
+    if (!f.data.empty()) out.put_raw(f.data.data(), f.data.size());
   }
   static void get(Decoder& in, krg::kddm::FrameBytes& f) {
     f.sound = in.left() >= sizeof f.header;

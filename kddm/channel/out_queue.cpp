@@ -8,7 +8,7 @@
 
 namespace krg::kddm {
 
-static_assert(Chunk::kBytes >= Channels::kHeadMax + Channels::kSmallMax);
+static_assert(Chunk::kBytes >= sizeof(FrameHeader) + Channels::kHeadMax + Channels::kSmallMax);
 
 std::unique_ptr<Chunk> ChunkPool::take() {
   if (free_.empty()) return std::make_unique<Chunk>();
@@ -32,34 +32,39 @@ std::byte* OutQueue::room(std::size_t size) {
   return newest_->bytes.data() + std::exchange(newest_->used, newest_->used + size);
 }
 
-void OutQueue::push(wire::Bytes head, Data data) {
+OutMessage& OutQueue::push(wire::Bytes head, Data& data) {
   KRG_ASSERT(head.size() <= Channels::kHeadMax);
-  if (size() == slots_.size()) grow();
+  if (size() == slots_.size()) [[unlikely]] {
+    grow();
+  }
   ++last_;
   OutMessage& message = at(last_);
-  message.large = head.size() + data.size() > Channels::kSmallMax;
+  const wire::Bytes bytes = data.bytes();
+  message.large = head.size() + bytes.size() > Channels::kSmallMax;
   message.on_its_way = false;
-  const bool copied = data.owner() == nullptr && !message.large;
-  std::byte* const into = room(head.size() + (copied ? data.size() : 0));
+  message.shared = {};
+  const bool copied = !data.owner() && !message.large;
+  message.head_size = static_cast<std::uint32_t>(head.size());
+  message.copied_size = copied ? static_cast<std::uint32_t>(bytes.size()) : 0;
+  message.record = room(sizeof(FrameHeader) + head.size() + message.copied_size);
+  std::byte* const into = message.record + sizeof(FrameHeader);
   if (!head.empty()) std::memcpy(into, head.data(), head.size());
-  message.head = {into, head.size()};
-  message.data = data.bytes();
   if (copied) {
-    if (data.size() != 0) std::memcpy(into + head.size(), data.bytes().data(), data.size());
-    message.data = {into + head.size(), data.size()};
-  } else if (data.owner() != nullptr) {
-    message.owner = std::move(data.owner());
+    if (!bytes.empty()) std::memcpy(into + head.size(), bytes.data(), bytes.size());
   } else {
-    const auto copy =
-        std::make_shared<std::vector<std::byte>>(data.bytes().begin(), data.bytes().end());
-    message.data = *copy;
-    message.owner = copy;
+    if (!data.owner()) {
+      const auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+      data = Data::shared(copy, *copy);
+    }
+    message.shared = data.bytes();
+    message.owner = std::move(data.owner());
   }
+  return message;
 }
 
 void OutQueue::pop() noexcept {
   KRG_DASSERT(!empty());
-  at(first_).owner.reset();
+  if (OutMessage& gone = at(first_); gone.owner) gone.owner.reset();
   ++first_;
   std::unique_ptr<Chunk>& oldest = chunks_.empty() ? newest_ : chunks_.front();
   if (--oldest->messages > 0) return;

@@ -1,14 +1,16 @@
 // out_queue.h: the messages to one node, from send() to their acknowledgement.
 //
-// Heads and copied data lie one after the other in chunks, and messages leave in the order in which
+// Records lie one after the other in chunks, and messages leave in the order in which
 // they came: so a queue in steady use allocates nothing.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
+#include "frame.h"
 #include "krg/base/ring_queue.h"
 #include "krg/channel/data.h"
 
@@ -35,13 +37,25 @@ class ChunkPool {
 };
 
 struct OutMessage {
-  wire::Bytes head;
-  wire::Bytes data;
-  std::shared_ptr<const void> owner;  // Of the data; nullptr if they lie in a chunk.
-  bool large = false;                 // Goes by itself, as bulk data.
-  bool on_its_way = false;            // A call that carries it has not ended.
+  std::byte* record = nullptr;  // Room for the header, then the head, then copied data.
+  std::uint32_t head_size = 0;
+  std::uint32_t copied_size = 0;
+  wire::Bytes shared;       // Data that have an owner.
+  DataRef owner;            // None: the data are in the record.
+  bool large = false;       // Goes by itself, as bulk data.
+  bool on_its_way = false;  // A call that carries it has not ended.
 
-  std::size_t size() const noexcept { return head.size() + data.size(); }
+  std::size_t size() const noexcept { return std::size_t{head_size} + copied_size + shared.size(); }
+  wire::Bytes head() const noexcept { return {record + sizeof(FrameHeader), head_size}; }
+  wire::Bytes data() const noexcept {
+    if (owner) return shared;
+    return {record + sizeof(FrameHeader) + head_size, copied_size};
+  }
+  // The record with `header` in it.
+  wire::Bytes record_with(const FrameHeader& header) noexcept {
+    std::memcpy(record, &header, sizeof header);
+    return {record, sizeof header + head_size + copied_size};
+  }
 };
 
 // The messages first() ... last(), by consecutive numbers.
@@ -59,8 +73,8 @@ class OutQueue {
   // Requires  first() <= seq <= last().
   OutMessage& at(std::uint64_t seq) noexcept { return slots_[seq & (slots_.size() - 1)]; }
 
-  // The new last message. Copies the head, and data that have no owner.
-  void push(wire::Bytes head, Data data);
+  // The new last message. Copies the head, and data that have no owner; takes the owner.
+  OutMessage& push(wire::Bytes head, Data& data);
   // Requires  !empty().
   void pop() noexcept;
   // Forgets all; the next number is 1.

@@ -27,37 +27,36 @@ bool Channels::Impl::take(const fabric::Identity& from, const FrameBytes& frame,
 }
 
 bool Channels::Impl::take_of_member(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk) {
+  const FrameHeader& header = frame.header;
+  if (header.ack >= peer.out.first() && !acknowledged(peer, header.ack)) return false;
+  if (header.seq != peer.received + 1 || bulk != nullptr) [[unlikely]] {
+    return take_unusual(peer, frame, bulk);
+  }
+  // The next one, and small.
+  rpc::Buffer data;
+  if (!frame.data.empty() && !copy(frame.data, data)) {
+    ++stats_.beyond;
+  } else {
+    deliver(peer, frame.head, std::move(data));
+  }
+  return true;
+}
+
+bool Channels::Impl::take_unusual(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk) {
   const std::uint64_t seq = frame.header.seq;
-  if (!acknowledged(peer, frame.header.ack)) return false;
-  // A call carries its data as bulk, and a notice has none.
+  // A call carries its data as bulk, and a question has none.
   if (bulk != nullptr && (!frame.data.empty() || (seq == 0) != bulk->empty())) return false;
   if (seq == 0) {
     if (!frame.head.empty() || !frame.data.empty()) return false;
-    // It is there, in this view: no need to wait long before it is asked.
-    if (peer.patience > options_.probe_after && !peer.out.empty() && bulk == nullptr) {
-      peer.patience = options_.probe_after;
-      peer.ListNode<reactor::TimerTag>::unlink();
-      expect_ack(peer);
-    }
-    return true;
-  }
-  if (seq <= peer.received) {
+    if (bulk == nullptr) lose_patience(peer);
+  } else if (seq <= peer.received) {
     ++stats_.duplicates;
     owe_ack(peer);  // Our acknowledgement may have been lost.
-    return true;
-  }
-  if (seq != peer.received + 1) [[unlikely]] {
+  } else if (seq != peer.received + 1) {
     take_early(peer, frame, bulk);
-    return true;
+  } else {
+    deliver(peer, frame.head, std::move(*bulk));
   }
-  rpc::Buffer data;
-  if (bulk != nullptr) {
-    data = std::move(*bulk);
-  } else if (!copy(frame.data, data)) {
-    ++stats_.beyond;
-    return true;
-  }
-  deliver(peer, frame.head, std::move(data));
   return true;
 }
 
@@ -93,7 +92,8 @@ void Channels::Impl::deliver(ChannelPeer& peer, wire::Bytes head, rpc::Buffer da
   owe_ack(peer);
   ++stats_.delivered;
   sink_.on_message(peer.node, epoch, head, std::move(data));
-  while (epoch_ == epoch && !peer.early.empty() && peer.early.take(peer.received + 1, scratch_)) {
+  // A new view leaves nothing to be found here.
+  while (!peer.early.empty() && peer.early.take(peer.received + 1, scratch_)) {
     ++peer.received;
     owe_ack(peer);
     ++stats_.delivered;
@@ -144,7 +144,7 @@ bool Channels::Impl::deliver_later() {
   std::vector<LaterMessage> due;
   due.swap(due_);
   for (LaterMessage& m : due) {
-    const FrameBytes frame{m.header, m.head, {}, true};
+    const FrameBytes frame{m.header, m.head, {}, true, {}};
     if (m.data.empty()) {
       take(m.from, frame, nullptr);
     } else {
@@ -160,8 +160,8 @@ bool Channels::Impl::deliver_own() {
   for (std::size_t left = own_.size(); left > 0 && epoch_ == epoch; --left) {
     const OutMessage& message = own_.at(own_.first());
     rpc::Buffer data;
-    if (!copy(message.data, data)) return false;  // Another time.
-    const wire::Bytes head = message.head;
+    if (!copy(message.data(), data)) return false;  // Another time.
+    const wire::Bytes head = message.head();
     ++stats_.delivered;
     sink_.on_message(self_.node, epoch, head, std::move(data));
     if (epoch_ == epoch) own_.pop();

@@ -1,5 +1,7 @@
 // From send() to the acknowledgement.
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <utility>
 
 #include "channels_impl.h"
@@ -7,11 +9,11 @@
 
 namespace krg::kddm {
 
-void Channels::Impl::send(NodeId to, wire::Bytes head, Data data) {
+void Channels::Impl::send(NodeId to, wire::Bytes head, Data& data) {
   if (to == self_.node) {
     if (!member_) return void(++stats_.not_members);
     ++stats_.sent;
-    own_.push(head, std::move(data));
+    own_.push(head, data);
     return;
   }
   ChannelPeer* const peer = find(to);
@@ -19,7 +21,7 @@ void Channels::Impl::send(NodeId to, wire::Bytes head, Data data) {
     return void(++stats_.not_members);
   }
   ++stats_.sent;
-  peer->out.push(head, std::move(data));
+  peer->out.push(head, data);
   fill_window(*peer);
 }
 
@@ -28,12 +30,13 @@ void Channels::Impl::fill_window(ChannelPeer& peer) {
   OutQueue& out = peer.out;
   while (peer.sent < out.last()) {
     const std::uint64_t next = peer.sent + 1;
-    const std::size_t size = out.at(next).size();
+    OutMessage& message = out.at(next);
+    const std::size_t size = message.size();
     if (next >= out.first() + options_.window_messages) return;
     if (peer.in_flight != 0 && peer.in_flight + size > options_.window_bytes) return;
     peer.in_flight += size;
     peer.sent = next;
-    transmit(peer, next);
+    transmit(peer, next, message);
   }
 }
 
@@ -44,25 +47,28 @@ FrameHeader Channels::Impl::header_for(ChannelPeer& peer, std::uint64_t seq,
 }
 
 // Whatever becomes of it is found out later: from acknowledgements, or from a question.
-void Channels::Impl::transmit(ChannelPeer& peer, std::uint64_t seq) {
-  OutMessage& message = peer.out.at(seq);
-  const FrameHeader header = header_for(peer, seq, message.head.size());
+void Channels::Impl::transmit(ChannelPeer& peer, std::uint64_t seq, OutMessage& message) {
+  const FrameHeader header = header_for(peer, seq, message.head_size);
   expect_ack(peer);
-  if (!message.large) {
-    const Frame frame{{header, message.head, message.data, true}};
+  if (!message.large) [[likely]] {
+    const Frame frame{{{}, {}, message.shared, true, message.record_with(header)}};
     (void)rpc_.notify<MessageService>(peer.node, frame);
     return;
   }
   ++stats_.large;
   message.on_its_way = true;
-  auto* const transfer = new Transfer(rpc_, peer, header, message);
+  auto* const transfer =
+      new Transfer(rpc_, peer, header, message, reactor_.after(options_.large_limit));
   peer.transfers.push_back(*transfer);
   transfer->begin();
 }
 
 void Channels::Impl::send_ack(ChannelPeer& peer) {
   ++stats_.acks;
-  const Frame frame{{header_for(peer, 0, 0), {}, {}, true}};
+  std::array<std::byte, sizeof(FrameHeader)> record;
+  const FrameHeader header = header_for(peer, 0, 0);
+  std::memcpy(record.data(), &header, sizeof header);
+  const Frame frame{{{}, {}, {}, true, record}};
   (void)rpc_.notify<MessageService>(peer.node, frame);
 }
 
@@ -74,9 +80,20 @@ bool Channels::Impl::acknowledged(ChannelPeer& peer, std::uint64_t ack) {
     peer.in_flight -= peer.out.at(peer.out.first()).size();
     peer.out.pop();
   }
-  peer.patience = options_.probe_after;
+  lose_patience(peer);
   fill_window(peer);
   return true;
+}
+
+// The peer is there, in this view: what it does not acknowledge is to be asked for soon.
+void Channels::Impl::lose_patience(ChannelPeer& peer) {
+  if (peer.patience == options_.probe_after) [[likely]] {
+    return;
+  }
+  peer.patience = options_.probe_after;
+  if (!peer.ListNode<reactor::TimerTag>::linked()) return;
+  peer.ListNode<reactor::TimerTag>::unlink();
+  if (!peer.out.empty()) expect_ack(peer);
 }
 
 // The timer runs as long as anything is not acknowledged; it is not set anew with each message, but
@@ -99,7 +116,8 @@ void Channels::Impl::look_after(ChannelPeer& peer) {
 // of the messages, so what the answer does not tell of those before it is lost.
 void Channels::Impl::ask(ChannelPeer& peer) {
   ++stats_.probes;
-  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent);
+  peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent,
+                               reactor_.after(options_.question_limit));
   peer.transfers.push_back(*peer.question);
   peer.question->begin();
 }
@@ -134,7 +152,7 @@ void Channels::Impl::send_again(ChannelPeer& peer, const Receipt& receipt, std::
   for (std::uint64_t seq = std::max(peer.out.first(), receipt.received + 1); seq <= upto; ++seq) {
     if (held(seq) || peer.out.at(seq).on_its_way) continue;
     ++stats_.resent;
-    transmit(peer, seq);
+    transmit(peer, seq, peer.out.at(seq));
   }
 }
 

@@ -1,43 +1,45 @@
 #include "transfer.h"
 
-#include <chrono>
+#include <cstring>
 
 #include "channels_impl.h"
 
 namespace krg::kddm {
 namespace {
 
-// rpc ends a call when its connection ends, which is what tells that a message may be lost. These
-// are only for a peer that has forgotten to answer.
-constexpr std::chrono::seconds kLargeLimit{60};
-constexpr std::chrono::seconds kQuestionLimit{10};
-
 void release_owner(void* owner, std::span<std::byte>) noexcept {
-  delete static_cast<std::shared_ptr<const void>*>(owner);
+  static_cast<DataOwner*>(owner)->let_go();
 }
 
 // Lends the message's data to rpc, which only reads them.
 rpc::Buffer lend(const OutMessage& message) {
-  auto* const memory = const_cast<std::byte*>(message.data.data());
-  return rpc::Buffer({memory, message.data.size()}, release_owner,
-                     new std::shared_ptr<const void>(message.owner));
+  auto* const memory = const_cast<std::byte*>(message.shared.data());
+  message.owner.get()->keep();
+  return rpc::Buffer({memory, message.shared.size()}, release_owner, message.owner.get());
 }
 
 }  // namespace
 
-Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message)
-    : CallBase(rpc, peer.node, AskService::kId, {.deadline = rpc.reactor().after(kLargeLimit)}),
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, OutMessage& message,
+                   Deadline deadline)
+    : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
-      head_(message.head.begin(), message.head.end()),
-      frame_{{header, head_, {}, true}} {
+      seq_(header.seq) {
+  const wire::Bytes record = message.record_with(header);
+  record_.assign(record.begin(), record.end());
+  frame_.body.record = record_;
   set_bulk(rpc::Bulk(lend(message)));
 }
 
-Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto)
-    : CallBase(rpc, peer.node, AskService::kId, {.deadline = rpc.reactor().after(kQuestionLimit)}),
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,
+                   Deadline deadline)
+    : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
-      frame_{{header, {}, {}, true}},
-      upto_(upto) {}
+      record_(sizeof header),
+      upto_(upto) {
+  std::memcpy(record_.data(), &header, sizeof header);
+  frame_.body.record = record_;
+}
 
 bool Transfer::accept(wire::Bytes typed) noexcept {
   wire::Decoder in{typed};

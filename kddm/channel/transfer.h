@@ -20,17 +20,19 @@ class Transfer final : public rpc::CallBase,
                        public ListNode<struct TransferTag>,
                        public ListNode<struct EndedTag> {
  public:
-  // A large message. The head is copied: the message may be acknowledged while rpc still keeps the
-  // call waiting.
-  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, const OutMessage& message);
+  // A large message. The record is copied: the message may be acknowledged while rpc still keeps
+  // the call waiting.
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, OutMessage& message,
+           Deadline deadline);
   // A question about the messages up to `upto`.
-  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto);
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,
+           Deadline deadline);
 
   void begin() noexcept { start(); }
 
   bool failed() const noexcept { return error_.code() != Errc::ok; }
-  bool is_question() const noexcept { return frame_.body.header.seq == 0; }
-  std::uint64_t seq() const noexcept { return frame_.body.header.seq; }
+  bool is_question() const noexcept { return seq_ == 0; }
+  std::uint64_t seq() const noexcept { return seq_; }
   std::uint64_t upto() const noexcept { return upto_; }
   const Receipt& receipt() const noexcept { return receipt_; }
   ChannelPeer& peer() const noexcept { return peer_; }
@@ -41,8 +43,9 @@ class Transfer final : public rpc::CallBase,
   void completed() noexcept override;
 
   ChannelPeer& peer_;
-  std::vector<std::byte> head_;
+  std::vector<std::byte> record_;
   Frame frame_;
+  std::uint64_t seq_ = 0;  // 0: a question.
   std::uint64_t upto_ = 0;
   Receipt receipt_;
 };

@@ -16,30 +16,6 @@ CopySet::CopySet(const CopySet& other) : size_(other.size_), words_(other.words_
   }
 }
 
-CopySet::CopySet(CopySet&& other) noexcept : size_(other.size_), words_(other.words_) {
-  if (words_ == 0) {
-    few_ = other.few_;
-  } else {
-    many_ = other.many_;
-  }
-  other.size_ = 0;
-  other.words_ = 0;
-}
-
-CopySet& CopySet::operator=(CopySet other) noexcept {
-  clear();
-  size_ = std::exchange(other.size_, 0);
-  words_ = std::exchange(other.words_, 0);
-  if (words_ == 0) {
-    few_ = other.few_;
-  } else {
-    many_ = other.many_;
-  }
-  return *this;
-}
-
-CopySet::~CopySet() { clear(); }
-
 bool CopySet::contains(NodeId node) const noexcept {
   if (words_ == 0) {
     return std::find(few_.begin(), few_.begin() + size_, node.value) != few_.begin() + size_;

@@ -17,6 +17,10 @@ class Protocol {
   static Outcome step(const Place& place, Part& part, const Message& in, Actions& out,
                       const char*& why);
   static void change_view(const Place& place, Part& part, Actions& out);
+  static void recheck(const Place& place, Part& part, Actions& out) {
+    const char* why = nullptr;
+    look_again(place, part, out, why);
+  }
 
  private:
   static Step apply(const Turn& turn);

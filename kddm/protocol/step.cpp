@@ -14,4 +14,8 @@ void change_view(const Place& place, Part& part, Actions& out) {
   Protocol<NoMutants>::change_view(place, part, out);
 }
 
+void recheck(const Place& place, Part& part, Actions& out) {
+  Protocol<NoMutants>::recheck(place, part, out);
+}
+
 }  // namespace krg::kddm

@@ -20,14 +20,22 @@ void Kddm::enter(const cluster::View& view) { service_->enter(view); }
 // --- Objects ------------------------------------------------------------------------------------
 
 Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions options) {
-  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  Result<Set*> known = know(id, object);
+  if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
+  if (!known) co_return known.error();
+  Set* const set = *known;
   Counters& counters = service_->counters();
   (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
+  if (Lease hit = service_->hit(*set, object, kind == Kind::op_grab)) {
+    counters.hits->add();
+    co_return hit;
+  }
   const std::uint64_t sent = counters.sent->value();
   const auto flags =
       static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
   const Message message{.kind = kind, .flags = flags};
-  KRG_CO_TRY(co_await Op(*service_, *set, object, message, options.deadline));
+  Op op(*service_, *set, object, message, options.deadline);
+  KRG_CO_TRY(co_await op);
   // It may have come after this node was excluded, from one that has not heard of that yet.
   const Status serves = service_->serves();
   if (!serves) {
@@ -35,12 +43,15 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     co_return serves.error();
   }
   if (counters.sent->value() == sent) counters.hits->add();
-  co_return Service::lease(*service_, *set, object, kind == Kind::op_grab);
+  co_return Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab);
 }
 
 Co<Status> Kddm::simple(Kind kind, SetId id, ObjectId object, OpOptions options, NodeId to,
                         std::uint16_t flags) {
-  KRG_CO_TRY_ASSIGN(Set* const set, co_await know(id, object, options.deadline));
+  Result<Set*> known = know(id, object);
+  if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
+  if (!known) co_return known.error();
+  Set* const set = *known;
   const auto all = static_cast<std::uint16_t>(flags | (options.try_only ? kTry : 0) |
                                               (options.no_touch ? kNoTouch : 0));
   const Message message{.kind = kind, .flags = all, .node = to};
@@ -79,6 +90,29 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
   const HolderEntry* const entry = set == nullptr ? nullptr : set->holders.find(object);
   if (entry == nullptr) return false;
   return entry->holder.copy == Copy::read || entry->holder.copy == Copy::write;
+}
+
+// --- Tasks --------------------------------------------------------------------------------------
+
+Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
+                                  OpOptions options) {
+  const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
+  Result<Lease> leased = co_await lease(op, set, object, options);
+  if (!leased) co_return leased.error();
+  co_return service_->hand_over(std::move(*leased), task);
+}
+
+Result<Grant> Kddm::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                               Errc& how) {
+  return service_->resize_for(task, slot, lease, size, how);
+}
+
+void Kddm::use_store(NodeStore& store) noexcept { service_->use_store(store); }
+
+void Kddm::on_ring() noexcept { service_->sweep(); }
+
+void Kddm::on_released(const NodeStore::Released& released) noexcept {
+  service_->tasks_ended(released.idle);
 }
 
 // --- Views --------------------------------------------------------------------------------------
@@ -121,7 +155,7 @@ std::vector<ObjectState> Kddm::dump() const {
       ObjectState state{.set = set.id, .object = object, .holder = {}, .home = {}};
       if (const HolderEntry* entry = set.holders.find(object)) {
         state.holder = entry->holder;
-        state.size = entry->block.size();
+        state.size = service_->size_of(*entry);
       }
       if (const HomeEntry* entry = set.homes.find(object)) state.home = entry->home;
       all.push_back(std::move(state));

@@ -1,8 +1,5 @@
 #include "krg/kddm/lease.h"
 
-#include <algorithm>
-#include <cstring>
-
 #include "service.h"
 
 namespace krg::kddm {
@@ -18,13 +15,9 @@ Status Lease::resize(std::size_t size) noexcept {
   if (!options.variable_size || size > options.object_bytes) {
     return Error(Errc::invalid_argument, "the set has no objects of this size");
   }
-  Block larger = Block::make(size);
-  if (!larger) return Error(Errc::no_memory, "a shared object");
-  const std::size_t kept = std::min(size, block_.size());
-  if (kept > 0) std::memcpy(larger.bytes().data(), block_.bytes().data(), kept);
-  if (size > kept) std::memset(larger.bytes().data() + kept, 0, size - kept);
-  block_ = larger;
-  if (!set_->gone) service_->replace_block(*set_, object_, std::move(larger));
+  if (set_->gone) return Error(Errc::not_found, "the set was destroyed");
+  KRG_TRY(service_->resize(*set_, object_, size));
+  block_ = service_->block_of(*set_, object_);
   return {};
 }
 

@@ -1,5 +1,7 @@
 #include "op.h"
 
+#include <utility>
+
 #include "service.h"
 
 namespace krg::kddm {
@@ -30,11 +32,12 @@ Status Op::await_resume() noexcept {
   return result_;
 }
 
-void Op::complete(Status how, bool leased, bool writes) noexcept {
+void Op::complete(Status how, bool leased, bool writes, Block block) noexcept {
   KRG_DASSERT(state_ == State::waiting);
   service_.ops().remove(message_.op);
   state_ = State::done;
   result_ = how;
+  block_ = std::move(block);
   leased_ = leased;
   writes_ = writes;
   if (!suspended_) return;

@@ -11,6 +11,7 @@
 #include <coroutine>
 #include <vector>
 
+#include "krg/kddm/block.h"
 #include "krg/protocol/message.h"
 #include "krg/reactor/reactor.h"
 #include "krg/store/ids.h"
@@ -33,8 +34,10 @@ class Op final : private reactor::Ready, private reactor::Timer {
   // Of an op_get or op_grab that is ok: the caller has the lease now.
   Status await_resume() noexcept;
 
-  // The protocol has decided. Called once.
-  void complete(Status how, bool leased, bool writes) noexcept;
+  // The protocol has decided; with a lease, `block` are the bytes. Called once.
+  void complete(Status how, bool leased, bool writes, Block block) noexcept;
+  // The bytes of the lease that await_resume() has given.
+  Block take_block() noexcept { return std::move(block_); }
   // Ends it as `why`, if it has not ended.
   void give_up(Error why) noexcept;
 
@@ -50,6 +53,7 @@ class Op final : private reactor::Ready, private reactor::Timer {
   Message message_;
   const Deadline deadline_;
   Status result_;
+  Block block_;
   State state_ = State::idle;
   bool suspended_ = false;
   bool leased_ = false;

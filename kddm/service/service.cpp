@@ -2,13 +2,21 @@
 
 #include <utility>
 
+#include "hits.h"
 #include "krg/log/log.h"
+#include "krg/protocol/table.h"
+#include "with_part.h"
 
 namespace krg::kddm {
 namespace {
 
-// How often ops that wait look whether this node may still serve.
-constexpr Duration kServeCheck = std::chrono::milliseconds(50);
+// How often ops that wait look whether this node may still serve, and tasks are looked at that can
+// not ring: stopped ones.
+constexpr Duration kLook = std::chrono::milliseconds(20);
+
+// Shorter data are copied into the channel; it keeps longer ones where they are until the receiver
+// has them.
+constexpr std::size_t kCopiedMax = 256;
 
 bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 
@@ -39,8 +47,10 @@ Linker* Service::linker(const std::string& name) const noexcept {
 }
 
 Set* Service::find_set(SetId id) noexcept {
+  if (last_ != nullptr && last_->id == id) return last_;
   const auto at = sets_.find(id);
-  return at == sets_.end() ? nullptr : at->second.get();
+  if (at == sets_.end()) return nullptr;
+  return last_ = at->second.get();
 }
 
 Set& Service::add_set(SetId id, SetOptions options) {
@@ -59,11 +69,12 @@ Set& Service::add_set(SetId id, SetOptions options) {
 void Service::bury(SetId id) {
   Set& set = add_set(id, SetOptions{});
   if (set.gone) return;
-  if (set.linker != nullptr) {
-    set.holders.for_each([&](const HolderEntry& entry) {
-      if (entry.block) set.linker->removed(set.id, entry.id);
-    });
-  }
+  set.holders.for_each([&](HolderEntry& entry) {
+    if (set.linker != nullptr && entry.holder.copy != Copy::none) {
+      set.linker->removed(set.id, entry.id);
+    }
+    copies_.drop(entry);
+  });
   set.bury();
   ops_.give_up_of(set, Error(Errc::not_found, "the set was destroyed"));
 }
@@ -71,63 +82,164 @@ void Service::bury(SetId id) {
 // --- Operations ---------------------------------------------------------------------------------
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
-  if (!watching_) {
-    watching_ = true;
-    reactor().add_timer(*this, reactor().after(kServeCheck));
-  }
+  watch();
   feed(set, object, op);
 }
 
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   ops_.remove(op);
   const Place place = place_of(set, object);
-  Part part = set.take(object, place);
+  Set::Halves at = set.look(object, place.home == place.self, false);
+  Part part = set.take(at, object, place);
   cancel(part, op);
-  set.give(object, place, std::move(part));
+  set.give(at, object, std::move(part));
+}
+
+Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
+  HolderEntry* const entry = settled_ ? set.holders.find(object) : nullptr;
+  if (entry == nullptr || entry->slot != kNoSlot || !begin_hit(entry->holder, writes)) return {};
+  entry->readers = entry->holder.readers;
+  entry->writer = entry->holder.writer;
+  return Lease(*this, set, object, entry->block, writes);
 }
 
 void Service::end_lease(Set& set, ObjectId object, bool writes) noexcept {
   if (set.gone) return;
+  HolderEntry* const entry = set.waiting.empty() ? set.holders.find(object) : nullptr;
+  if (entry != nullptr && entry->slot == kNoSlot && !entry->waiting &&
+      end_hit(entry->holder, writes)) {
+    entry->readers = entry->holder.readers;
+    entry->writer = entry->holder.writer;
+    return;
+  }
   feed(set, object, {.kind = writes ? Kind::op_put_write : Kind::op_put_read});
 }
 
 Block Service::block_of(Set& set, ObjectId object) noexcept {
-  const HolderEntry* entry = set.holders.find(object);
-  return entry == nullptr ? Block() : entry->block;
+  HolderEntry* const entry = set.holders.find(object);
+  return entry == nullptr ? Block() : copies_.pin(*entry);
 }
 
-void Service::replace_block(Set& set, ObjectId object, Block block) noexcept {
-  if (HolderEntry* entry = set.holders.find(object)) entry->block = std::move(block);
+Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
+  HolderEntry* const entry = set.holders.find(object);
+  KRG_ASSERT(entry != nullptr && entry->writer);
+  return copies_.resize(*entry, size);
 }
 
-Lease Service::lease(Service& service, Set& set, ObjectId object, bool writes) {
-  return Lease(service, set, object, service.block_of(set, object), writes);
+Lease Service::lease(Service& service, Set& set, ObjectId object, Block block, bool writes) {
+  return Lease(service, set, object, std::move(block), writes);
 }
 
-void Service::complete(std::uint32_t number, Status how, bool leased, bool writes) noexcept {
-  if (!how && how.error().code() == Errc::lost) counters_.lost->add();
-  if (Op* op = ops_.find(number)) op->complete(how, leased, writes);
+void Service::finish(std::uint32_t number, Answer answer) noexcept {
+  const Errc how = to_errc(answer);
+  if (how == Errc::lost) counters_.lost->add();
+  if (Op* op = ops_.find(number)) {
+    op->complete(how == Errc::ok ? Status() : Status(Error(how)), false, false, {});
+  }
+}
+
+void Service::watch() noexcept {
+  if (watching_) return;
+  watching_ = true;
+  reactor().add_timer(*this, reactor().after(kLook));
 }
 
 void Service::on_timer() noexcept {
   watching_ = false;
   if (const Status may = may_serve(); !may && !draining_) ops_.give_up_all(may.error());
-  if (ops_.size() == 0) return;
-  watching_ = true;
-  reactor().add_timer(*this, reactor().after(kServeCheck));
+  sweep();
+  if (ops_.size() > 0 || (store() != nullptr && store()->waiting() > 0)) watch();
+}
+
+// --- Tasks --------------------------------------------------------------------------------------
+
+void Service::recheck_object(Set& set, ObjectId object) noexcept {
+  const Place place = place_of(set, object);
+  with_part(set, set.look(object, place.home == place.self, false), object, place, {},
+            [&](Part& part, Actions& actions) { recheck(place, part, actions); });
+  drain();
+}
+
+Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
+  Set& set = *lease.set_;
+  HolderEntry* const entry = set.gone ? nullptr : set.holders.find(lease.object_);
+  if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
+  const bool tasks_ended = copies_.look(*entry);
+  const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
+  const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
+  if (grant) {
+    lease.service_ = nullptr;
+    lease.block_ = {};
+  }
+  copies_.let(*entry);
+  if (tasks_ended) recheck_object(set, lease.object_);
+  return grant;
+}
+
+Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease,
+                                  std::size_t size, Errc& how) {
+  const Error wrong(Errc::invalid_argument, "the task has no such lease for writing");
+  if (store() == nullptr || !store()->in_use(slot)) return wrong;
+  Set* const set = find_set(store()->set_of(slot));
+  HolderEntry* const entry =
+      set == nullptr || set->gone ? nullptr : set->holders.find(store()->object_of(slot));
+  if (entry == nullptr || entry->slot != slot) return wrong;
+  const SetOptions& options = set->options;
+  const bool possible = options.variable_size && size <= options.object_bytes;
+  const bool tasks_ended = copies_.look(*entry);
+  Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
+  copies_.let(*entry);
+  if (tasks_ended || !grant) recheck_object(*set, store()->object_of(slot));
+  return grant;
+}
+
+void Service::sweep() noexcept {
+  if (store() == nullptr || store()->waiting() == 0) return;
+  std::vector<SlotId> idle;
+  store()->sweep(idle);
+  tasks_ended(idle);
+}
+
+void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
+  for (const SlotId slot : idle) {
+    if (!store()->in_use(slot)) continue;
+    Set* const set = find_set(store()->set_of(slot));
+    const ObjectId object = store()->object_of(slot);
+    const HolderEntry* const entry =
+        set == nullptr || set->gone ? nullptr : set->holders.find(object);
+    if (entry == nullptr || entry->slot != slot) {
+      copies_.forget(slot);
+    } else {
+      recheck_object(*set, object);
+    }
+  }
 }
 
 // --- One input ----------------------------------------------------------------------------------
 
-Place Service::place_of(const Set& set, ObjectId object) const noexcept {
-  Homes homes;
-  if (set.options.policy == HomePolicy::linker) {
-    const NodeId preferred =
-        set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
-    homes = preferred == kNoNode ? ring_.homes(set.id, object) : homes_near(preferred, members_);
-  } else {
-    homes = homes_of(set.options, set.id, object, ring_, members_);
+Homes Service::homes_for(Set& set, ObjectId object) const noexcept {
+  switch (set.options.policy) {
+    case HomePolicy::linker: {
+      const NodeId preferred =
+          set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
+      if (preferred == kNoNode) return ring_.homes(set.id, object);
+      return homes_near(preferred, members_);
+    }
+    case HomePolicy::fixed:
+      if (set.homes_epoch != epoch_) {
+        set.homes_of_all = homes_of(set.options, set.id, object, ring_, members_);
+        set.homes_epoch = epoch_;
+      }
+      return set.homes_of_all;
+    case HomePolicy::hash:
+    case HomePolicy::round_robin:
+      break;
   }
+  return homes_of(set.options, set.id, object, ring_, members_);
+}
+
+Place Service::place_of(Set& set, ObjectId object) const noexcept {
+  const Homes homes = homes_for(set, object);
   return {.epoch = epoch_,
           .self = options_.self,
           .home = homes.home,
@@ -160,18 +272,18 @@ void Service::drain() noexcept {
 
 void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
   const Place place = place_of(set, object);
-  if (!settled() && place.home == place.self && !set.reporters.contains(object)) {
+  // An heir's note is of no concern to its holder.
+  const bool here = place.home == place.self;
+  Set::Halves at = set.look(object, here, (here && !settled()) || role_of(in.kind) == Role::home);
+  if (!settled() && here && !set.reporters.contains(object)) {
     begin_rebuild(set, object);
+    at = set.look(object, true, true);
   }
   if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
-  Part part = set.take(object, place);
-  Actions actions = std::exchange(actions_, {});
-  const StepResult result = step(place, part, in, actions);
-  set.give(object, place, std::move(part));
-  if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
-  perform(set, object, actions, data);
-  actions.clear();
-  actions_ = std::move(actions);
+  with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
+    const StepResult result = step(place, part, in, actions);
+    if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
+  });
 }
 
 void Service::report_impossible(const Set& set, ObjectId object, const Message& in,
@@ -184,35 +296,36 @@ void Service::report_impossible(const Set& set, ObjectId object, const Message& 
 
 // --- What comes out -----------------------------------------------------------------------------
 
-void Service::perform(Set& set, ObjectId object, const Actions& actions,
+void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
                       const Block& data) noexcept {
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
-        send(set, object, action.to, action.message);
+        send(set, object, entry, action.to, action.message);
         break;
       case Action::Do::install:
-        install(set, object, data);
+        install(set, entry, data);
         break;
       case Action::Do::drop:
-        drop(set, object);
+        drop(set, entry);
         break;
       case Action::Do::fill:
-        begin_fill(set, object);
+        begin_fill(set, entry);
         break;
       case Action::Do::lease:
-        complete(action.message.op, {}, true, action.message.has(kForWrite));
+        if (Op* const op = ops_.find(action.message.op)) {
+          op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
+        }
         break;
-      case Action::Do::finish: {
-        const Errc how = to_errc(action.message.status);
-        complete(action.message.op, how == Errc::ok ? Status() : Status(Error(how)), false, false);
+      case Action::Do::finish:
+        finish(action.message.op, action.message.status);
         break;
-      }
     }
   }
 }
 
-void Service::send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept {
+void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
+                   const Message& message) noexcept {
   if (to == options_.self) {
     notes_.push_back({&set, object, message});
     return;
@@ -223,49 +336,49 @@ void Service::send(Set& set, ObjectId object, NodeId to, const Message& message)
   }
   Data data;
   if (message.kind == Kind::data) {
-    const Block block = block_of(set, object);
+    const Block block = entry == nullptr ? Block() : copies_.pin(*entry);
     counters_.data_bytes_sent->add(block.size());
-    if (block.size() <= Channels::kSmallMax - kEnvelopeBytes) {
-      data = Data::copied(block.bytes());
-    } else {
-      data = Data::shared(std::make_shared<Block>(block), block.bytes());
-    }
+    data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }
   counters_.sent->add();
   channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
 }
 
-void Service::install(Set& set, ObjectId object, const Block& data) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
-  entry->block = data;
-  if (set.linker != nullptr) set.linker->arrived(set.id, object, entry->block.bytes());
+  if (const Status how = copies_.install(set, *entry, data); !how) {
+    // Without memory there is no copy to be had; the node can not go on as a member.
+    KRG_ERROR("kddm set {} object {}: {}", set.id.value, entry->id.value, how.error().message());
+    KRG_ASSERT(how);
+  }
+  if (set.linker != nullptr) set.linker->arrived(set.id, entry->id, copies_.bytes(*entry));
 }
 
-void Service::drop(Set& set, ObjectId object) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::drop(Set& set, HolderEntry*& entry) noexcept {
   if (entry == nullptr) return;
   counters_.invalidated->add();
-  if (set.linker != nullptr) set.linker->given_up(set.id, object, entry->block.bytes());
-  entry->block = {};
+  if (set.linker != nullptr) set.linker->given_up(set.id, entry->id, copies_.bytes(*entry));
+  copies_.drop(*entry);
   const Holder& holder = entry->holder;
   if (holder.copy == Copy::none && holder.asks == Asks::nothing && !holder.in_use()) {
-    set.holders.erase(object);
+    set.holders.erase(entry->id);
+    entry = nullptr;
   }
 }
 
-void Service::begin_fill(Set& set, ObjectId object) noexcept {
-  HolderEntry* const entry = set.holders.find(object);
+void Service::begin_fill(Set& set, HolderEntry* entry) noexcept {
   if (entry == nullptr) return;
+  const ObjectId object = entry->id;
   const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
   counters_.first_touches->add();
-  entry->block = Block::make(size);
-  if (!entry->block || set.linker == nullptr) {
+  const Status room = copies_.allocate(set, *entry, size);
+  if (!room || set.linker == nullptr) {
+    if (!room) KRG_WARN("kddm set {}: {}", set.id.value, room.error().message());
     notes_.push_back(
         {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
     return;
   }
-  reactor().spawn(fill(set, object, entry->block, epoch_));
+  reactor().spawn(fill(set, object, copies_.pin(*entry), epoch_));
 }
 
 Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
@@ -310,7 +423,7 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
   counters_.received->add();
   if (set->gone) {
     if (is_request(message.kind)) {
-      send(*set, envelope->object, from,
+      send(*set, envelope->object, nullptr, from,
            {.kind = Kind::answer, .status = Answer::absent, .from = options_.self});
     }
     return;

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "copies.h"
 #include "counters.h"
 #include "envelope.h"
 #include "krg/base/ring_queue.h"
@@ -69,17 +70,34 @@ class Service final : public ChannelSink, private reactor::Timer {
   void start(Set& set, ObjectId object, Message op) noexcept;
   // Its caller has given up.
   void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
+  // A lease of what is here, if it can be had at once and the protocol has nothing to do for it.
+  Lease hit(Set& set, ObjectId object, bool writes) noexcept;
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
-  // The bytes here, of an object on which there is a lease.
+  // The bytes here, of an object on which there is a lease; kept while the block lives.
   Block block_of(Set& set, ObjectId object) noexcept;
-  void replace_block(Set& set, ObjectId object, Block block) noexcept;
-  static Lease lease(Service& service, Set& set, ObjectId object, bool writes);
+  // Of an object that is leased for writing here. Errors  no_memory
+  Status resize(Set& set, ObjectId object, std::size_t size) noexcept;
+  std::size_t size_of(const HolderEntry& entry) const noexcept {
+    return copies_.bytes(entry).size();
+  }
+  static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
+  // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
+  Result<Grant> hand_over(Lease lease, TaskIndex task);
+  // As Kddm::resize_for().
+  Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                           Errc& how);
+  // Tasks may have ended leases that somebody waits for: looks.
+  void sweep() noexcept;
+  // They have, of these slots: as NodeStore::sweep() says.
+  void tasks_ended(const std::vector<SlotId>& idle) noexcept;
+  NodeStore* store() const noexcept { return copies_.store(); }
+  void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views
   void enter(const cluster::View& view);
   Epoch epoch() const noexcept { return epoch_; }
   // Whether all members have said what they held when this view began.
-  bool settled() const noexcept { return reported_.size() == members_.size(); }
+  bool settled() const noexcept { return settled_; }
 
   // ChannelSink
   void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
@@ -92,17 +110,27 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
-  Place place_of(const Set& set, ObjectId object) const noexcept;
+  Homes homes_for(Set& set, ObjectId object) const noexcept;
+  Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // Leases of tasks on the object have ended.
+  void recheck_object(Set& set, ObjectId object) noexcept;
+  // One step, or a change of view, of an object's part; then what comes out of it.
+  template <class Step>
+  void with_part(Set& set, Set::Halves at, ObjectId object, const Place& place, const Block& data,
+                 Step&& step);
   void drain() noexcept;
-  void perform(Set& set, ObjectId object, const Actions& actions, const Block& data) noexcept;
-  void send(Set& set, ObjectId object, NodeId to, const Message& message) noexcept;
-  void install(Set& set, ObjectId object, const Block& data) noexcept;
-  void drop(Set& set, ObjectId object) noexcept;
-  void begin_fill(Set& set, ObjectId object) noexcept;
+  // `entry` is the object's, if it has one; when it goes it is nullptr.
+  void perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
+               const Block& data) noexcept;
+  void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
+            const Message& message) noexcept;
+  void install(Set& set, HolderEntry* entry, const Block& data) noexcept;
+  void drop(Set& set, HolderEntry*& entry) noexcept;
+  void begin_fill(Set& set, HolderEntry* entry) noexcept;
   Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
-  void complete(std::uint32_t op, Status how, bool leased, bool writes) noexcept;
+  void finish(std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
 
@@ -116,15 +144,19 @@ class Service final : public ChannelSink, private reactor::Timer {
   void begin_rebuild(Set& set, ObjectId object) noexcept;
   void report_nothing(Set& set, ObjectId object, NodeId from) noexcept;
 
+  // Looks now and then whether ops may go on, and whether tasks have ended what they had.
+  void watch() noexcept;
   void on_timer() noexcept override;
 
   rpc::Rpc& rpc_;
   const KddmOptions options_;
   Counters counters_;
+  Copies copies_;
   Channels channels_;
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
   std::unordered_map<SetId, std::unique_ptr<Set>> sets_;
+  Set* last_ = nullptr;  // That was asked for: the next one mostly is the same.
   OpTable ops_;
   Epoch epoch_{0};
   cluster::NodeSet members_;
@@ -132,9 +164,10 @@ class Service final : public ChannelSink, private reactor::Timer {
   CopySet reported_;  // Members that have told everything they held when this view began.
   RingQueue<Note> notes_;
   Actions actions_;
+  bool settled_ = true;
   bool draining_ = false;
   bool busy_ = false;      // drain() runs.
-  bool watching_ = false;  // The timer runs: ops wait, and may_serve() is looked at.
+  bool watching_ = false;  // The timer runs.
 };
 
 }  // namespace krg::kddm

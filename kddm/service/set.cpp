@@ -15,36 +15,51 @@ bool is_blank(const Home& home) noexcept {
 
 }  // namespace
 
-Part Set::take(ObjectId object, const Place& place) {
+Set::Halves Set::look(ObjectId object, bool here, bool asked) noexcept {
+  Halves at{holders.find(object)};
+  at.at_home =
+      asked || (here && (!waiting.empty() || (at.holder != nullptr && at.holder->waiting)));
+  if (at.at_home) at.home = homes.find(object);
+  return at;
+}
+
+Part Set::take(const Halves& at, ObjectId object, const Place& place) {
   Part part = blank_part(place);
-  if (HolderEntry* entry = holders.find(object)) part.holder = entry->holder;
-  if (HomeEntry* entry = homes.find(object)) part.home = std::move(entry->home);
-  if (waiting.empty()) return part;
-  if (const auto at = waiting.find(object); at != waiting.end()) {
-    part.waiting = std::move(at->second);
-    waiting.erase(at);
+  if (at.home != nullptr) part.home = std::move(at.home->home);
+  if (at.holder != nullptr) {
+    part.holder = at.holder->holder;
+    part.waiting = std::move(at.holder->waiting);
+  }
+  if (waiting.empty() || part.waiting) return part;
+  if (const auto more = waiting.find(object); more != waiting.end()) {
+    part.waiting = std::move(more->second);
+    waiting.erase(more);
   }
   return part;
 }
 
-void Set::give(ObjectId object, const Place&, Part&& part) {
-  HolderEntry* holder = holders.find(object);
+void Set::give(Halves& at, ObjectId object, Part&& part) {
   if (!is_blank(part.holder)) {
-    (holder != nullptr ? *holder : holders.insert(object)).holder = part.holder;
-  } else if (holder != nullptr) {
-    if (holder->block) {
-      holder->holder = part.holder;  // The action that frees the bytes is still to come.
+    if (at.holder == nullptr) at.holder = &holders.insert(object);
+    at.holder->holder = part.holder;
+    at.holder->waiting = std::move(part.waiting);
+  } else if (at.holder != nullptr) {
+    if (at.holder->block || at.holder->slot != kNoSlot) {
+      at.holder->holder = part.holder;  // The action that frees the bytes is still to come.
     } else {
       holders.erase(object);
+      at.holder = nullptr;
     }
   }
-  HomeEntry* home = homes.find(object);
-  if (!is_blank(part.home)) {
-    (home != nullptr ? *home : homes.insert(object)).home = std::move(part.home);
-  } else if (home != nullptr) {
-    homes.erase(object);
-  }
   if (part.waiting) waiting[object] = std::move(part.waiting);
+  if (!at.at_home) return;
+  if (!is_blank(part.home)) {
+    if (at.home == nullptr) at.home = &homes.insert(object);
+    at.home->home = std::move(part.home);
+  } else if (at.home != nullptr) {
+    homes.erase(object);
+    at.home = nullptr;
+  }
 }
 
 std::vector<ObjectId> Set::objects() {

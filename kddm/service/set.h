@@ -1,9 +1,9 @@
 // set.h: what a node knows about one set: its options, and its part of each of the objects.
 //
 // Model    most objects are here as a copy or as their home, not both, so the two halves of a part
-//          are kept apart; take() puts them together for one step of the protocol, give() stores
-//          what it made of them. A set that was destroyed stays as a name, so that late messages
-//          about it find out.
+//          are kept apart; look() finds them, take() puts them together for one step of the
+//          protocol, give() stores what it made of them. A set that was destroyed stays as a name,
+//          so that late messages about it find out.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Service"
@@ -15,6 +15,8 @@
 
 #include "krg/kddm/block.h"
 #include "krg/protocol/step.h"
+#include "krg/share/types.h"
+#include "krg/store/homes.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
 #include "table.h"
@@ -24,8 +26,13 @@ namespace krg::kddm {
 struct HolderEntry {
   ObjectId id;
   std::uint32_t next = 0;
+  SlotId slot = kNoSlot;  // Of the node-shared store; none: the block has the bytes.
   Holder holder;
   Block block;
+  std::unique_ptr<std::vector<Message>> waiting;  // Of the part, while the holder is not blank.
+  // Leases of this process; the holder's may be more: those of tasks.
+  std::uint32_t readers = 0;
+  bool writer = false;
 };
 static_assert(sizeof(HolderEntry) + sizeof(std::uint32_t) <= 128);
 
@@ -39,9 +46,19 @@ static_assert(sizeof(HomeEntry) + sizeof(std::uint32_t) <= 128);
 struct Set {
   Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {}
 
-  // The part of `object`; it stays out of the tables until give().
-  Part take(ObjectId object, const Place& place);
-  void give(ObjectId object, const Place& place, Part&& part);
+  // Where the halves of a part are; entries stay where they are until they are erased.
+  struct Halves {
+    HolderEntry* holder = nullptr;  // nullptr: blank.
+    HomeEntry* home = nullptr;      // nullptr: blank, or not looked at.
+    bool at_home = false;           // Whether the home's half was looked at.
+  };
+  // `here`: this node is the home. `asked`: the home's half itself is; else it is needed only if
+  // something waits, which the step may look at again.
+  Halves look(ObjectId object, bool here, bool asked) noexcept;
+  // The part of `object`; it stays out of the tables until give(), which brings `at` up to date.
+  // A half that was not looked at is blank, and give() leaves it as it is.
+  Part take(const Halves& at, ObjectId object, const Place& place);
+  void give(Halves& at, ObjectId object, Part&& part);
   // Every object of which this node has a part.
   std::vector<ObjectId> objects();
   // Drops everything but the name.
@@ -53,11 +70,14 @@ struct Set {
   bool gone = false;
   Table<HolderEntry> holders;
   Table<HomeEntry> homes;
-  // What can not be dealt with yet; almost always empty.
+  // What can not be dealt with yet, of blank holders; almost always empty.
   std::unordered_map<ObjectId, std::unique_ptr<std::vector<Message>>> waiting;
   // While the members report: who has, of those objects whose home is this node. Stays until all
   // have: an object that was found absent meanwhile is not to be put together once more.
   std::unordered_map<ObjectId, CopySet> reporters;
+  // HomePolicy::fixed: where all its objects are at home, in the view of that epoch.
+  Homes homes_of_all;
+  Epoch homes_epoch{0};
   CopySet introduced;  // Who has been told the options in this view.
 };
 

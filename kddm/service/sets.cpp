@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "krg/kddm/kddm.h"
+#include "krg/reactor/event.h"
 #include "krg/rpc/multicast.h"
 #include "service.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kDirectoryEntryMax = std::uint64_t{1} << 20;
 constexpr std::size_t kNameMax = 255;
+// How often a node looks whether it has become a member.
+constexpr Duration kFirstLease = std::chrono::milliseconds(5);
 
 Status write(Lease& lease, const std::vector<std::byte>& bytes) {
   KRG_TRY(lease.resize(bytes.size()));
@@ -66,19 +69,41 @@ void Kddm::serve() {
       });
 }
 
-// The set, if this node may serve and the object can be one of its.
-Co<Result<Set*>> Kddm::know(SetId id, ObjectId object, Deadline deadline) {
-  KRG_CO_TRY(service_->may_serve());
-  Set* set = service_->find_set(id);
-  if (set == nullptr) {
-    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
-    set = &service_->add_set(id, options);
+// A node that has never served yet waits until it may; one that may no longer says so at once.
+Co<Status> Kddm::may_serve(Deadline deadline) {
+  for (;;) {
+    const Status may = service_->may_serve();
+    if (may) has_served_ = true;
+    if (may || has_served_ || may.error().code() == Errc::shutting_down) co_return may;
+    if (deadline.passed(service_->reactor().now())) co_return may;
+    co_await reactor::sleep_for(service_->reactor(), kFirstLease);
   }
-  if (set->gone) co_return Error(Errc::not_found, "no such set");
+}
+
+// The set, if this node may serve and the object can be one of its; nullptr if it is not known yet,
+// or if the node has still to become a member.
+Result<Set*> Kddm::know(SetId id, ObjectId object) {
+  if (const Status may = service_->may_serve(); !may) {
+    if (has_served_ || may.error().code() == Errc::shutting_down) return may.error();
+    return static_cast<Set*>(nullptr);
+  }
+  has_served_ = true;
+  Set* const set = service_->find_set(id);
+  if (set == nullptr) return set;
+  if (set->gone) return Error(Errc::not_found, "no such set");
   if (object.value >= set->options.object_count) {
-    co_return Error(Errc::invalid_argument, "an object id that is not in the set");
+    return Error(Errc::invalid_argument, "an object id that is not in the set");
   }
-  co_return set;
+  return set;
+}
+
+Co<Result<Set*>> Kddm::learn(SetId id, ObjectId object, Deadline deadline) {
+  KRG_CO_TRY(co_await may_serve(deadline));
+  if (service_->find_set(id) == nullptr) {
+    KRG_CO_TRY_ASSIGN(const SetOptions options, co_await options_of(id, deadline));
+    service_->add_set(id, options);
+  }
+  co_return know(id, object);
 }
 
 Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service.h"
+#include "with_part.h"
 
 namespace krg::kddm {
 
@@ -21,6 +22,7 @@ void Service::enter(const cluster::View& view) {
   counters_.views->add();
   channels_.set_view(view);
   reported_.clear();
+  settled_ = false;
   for_each_set([](Set& set) {
     set.introduced.clear();
     set.reporters.clear();
@@ -43,13 +45,8 @@ void Service::change_view_of(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
   // Its own report goes to itself, by a note.
   if (place.home == place.self) set.reporters[object].insert(place.self);
-  Part part = set.take(object, place);
-  Actions actions = std::exchange(actions_, {});
-  change_view(place, part, actions);
-  set.give(object, place, std::move(part));
-  perform(set, object, actions, {});
-  actions.clear();
-  actions_ = std::move(actions);
+  with_part(set, set.look(object, true, true), object, place, {},
+            [&](Part& part, Actions& actions) { change_view(place, part, actions); });
 }
 
 // The first that this home hears of an object in this view, while not all have reported.
@@ -69,6 +66,7 @@ void Service::report_nothing(Set& set, ObjectId object, NodeId from) noexcept {
 
 void Service::on_reported(NodeId from) noexcept {
   reported_.insert(from);
+  settled_ = reported_.size() == members_.size();
   for_each_set([&](Set& set) {
     if (set.gone) return;
     set.homes.for_each([&](const HomeEntry& entry) {

@@ -53,6 +53,7 @@ enum class Mutant {
 
 // A reader that loses to writers so often is better off in krgd's queue.
 inline constexpr int kReadTries = 4;
+inline constexpr int kThawTries = 64;
 
 inline Miss why_not(Word word, std::uint32_t generation, LeaseKind kind) noexcept {
   if (word.generation() != generation) return Miss::absent;
@@ -172,23 +173,37 @@ bool thaw(Memory& m, const Frozen& left, Access access, std::uint32_t generation
     return true;
   }
   Word word = m.load_word();
-  // The writer may end at any time.
-  while (!m.cas_word(word, word.has_writer() ? thawed.with_writer(word.writer()) : thawed)) {
+  // The writer may end at any time; the word changes more often only under a task gone wild.
+  for (int tries = 0; tries < kThawTries; ++tries) {
+    if (m.cas_word(word, word.has_writer() ? thawed.with_writer(word.writer()) : thawed))
+      return true;
   }
-  return true;
+  return false;
 }
 
-// Ends what the table of a dead task names. Whether it may have changed the bytes.
+// Puts a lease that krgd begins in a task's name into a frozen word. Its entry is in the table.
+// Requires  a look has found nobody who forbids it; so a `readers` bit that stands is of the past
+//           if the lease is for writing.
+template <class Memory>
+void let_in(Memory& m, LeaseKind kind, TaskIndex task) {
+  if (kind == LeaseKind::read) {
+    m.set_word(Word::kReaders);
+  } else {
+    m.store_word(Word(m.load_word().bits() & ~Word::kReaders).with_writer(task));
+  }
+}
+
+// Ends what the table of a dead task names. Whether it may have changed the bytes; a writer that
+// was still looking at the tables has not, but that can not be told: an entry beside it may be that
+// of a reader that gives way.
 template <Mutant kMutant = Mutant::none, class Memory>
 bool end_dead_writer(Memory& m, TaskIndex dead) {
-  const Word word = m.load_word();
-  if (word.writer() != dead) return false;
-  // With a good read lease beside it, it was about to give way.
-  const bool torn = !(word.readers() && m.any_reader());
-  if (torn) m.count_write();
+  if (m.load_word().writer() != dead) return false;
+  m.count_write();
+  // `readers` stays: the dead may not have looked.
   m.clear_word(kMutant == Mutant::death_clears_readers ? Word::kWriterMask | Word::kReaders
                                                        : Word::kWriterMask);
-  return torn;
+  return true;
 }
 
 }  // namespace krg::kddm::rules

@@ -7,6 +7,7 @@
 
 #include "index.h"
 #include "lease_rules.h"
+#include "node_state.h"
 #include "tables.h"
 
 namespace krg::kddm {
@@ -16,16 +17,11 @@ constexpr std::uint32_t kNoEntry = 0xffffffffu;
 constexpr std::size_t kSeats = 512;  // A power of two.
 constexpr std::size_t kSeatProbes = 8;
 
-std::uint64_t thread_number() noexcept {
-  return static_cast<std::uint64_t>(
-      reinterpret_cast<std::uintptr_t>(reinterpret_cast<void*>(::pthread_self())));
-}
+std::uint64_t thread_number() noexcept { return ::pthread_self(); }
 
 template <class T>
-T* at(const shm::Segment& segment, std::uint64_t offset, std::size_t count) noexcept {
-  T* const found = segment.at(shm::Offset<T>{offset}, count);
-  KRG_ASSERT(found != nullptr);
-  return found;
+T* at(std::span<std::byte> segment, std::uint64_t offset) noexcept {
+  return reinterpret_cast<T*>(segment.data() + offset);
 }
 
 }  // namespace
@@ -81,44 +77,66 @@ class LocalStore::TaskMemory {
 // --- opening
 // ---------------------------------------------------------------------------------------
 
-Status LocalStore::map(Pass pass) {
-  const Geometry g = pass.geometry;
-  if (!is_sound(g) || pass.task.value >= g.tasks) {
-    return Error(Errc::protocol_error, "a store's numbers make no sense");
-  }
-  const DirectoryMap directory = directory_map(g);
-  const SharedMap shared = shared_map(g);
-  KRG_TRY_ASSIGN(directory_, shm::Segment::adopt(std::move(pass.directory), directory.bytes,
-                                                 shm::Segment::Access::read_only));
-  KRG_TRY_ASSIGN(shared_, shm::Segment::adopt(std::move(pass.shared), shared.bytes));
-  geometry_ = g;
-  task_ = pass.task;
-  header_ = at<DirectoryHeader>(directory_, 0, 1);
+// Requires  the segments are as large as the geometry says.
+Status LocalStore::find_places(std::span<std::byte> directory, std::span<std::byte> shared,
+                               const Geometry& geometry, TaskIndex task) {
+  const DirectoryMap in_directory = directory_map(geometry);
+  const SharedMap in_shared = shared_map(geometry);
+  geometry_ = geometry;
+  task_ = task;
+  header_ = at<DirectoryHeader>(directory, 0);
   if (header_->magic != DirectoryHeader::kMagic) {
     return Error(Errc::protocol_error, "what was passed is not a store");
   }
   ticks_ = header_->ticks_are_tsc != 0 ? Ticks::processor : Ticks::monotonic;
-  buckets_ = at<Bucket>(directory_, directory.buckets, g.slots);
-  records_ = at<Record>(directory_, directory.records, g.slots);
-  counts_ = at<LeaseCounts>(shared_, 0, g.tasks);
-  tables_ = at<LeaseTable>(shared_, shared.tables, g.tasks);
-  slots_ = at<Slot>(shared_, shared.slots, g.slots);
-  mine_ = tables_[task_.value].entries;
+  buckets_ = at<Bucket>(directory, in_directory.buckets);
+  records_ = at<Record>(directory, in_directory.records);
+  counts_ = at<LeaseCounts>(shared, 0);
+  tables_ = at<LeaseTable>(shared, in_shared.tables);
+  slots_ = at<Slot>(shared, in_shared.slots);
+  mine_ = tables_[task.value].entries;
+  shared_bytes_ = shared.data();
+  return {};
+}
+
+Status LocalStore::make_own_pages() {
+  seats_ = std::make_unique<Seat[]>(kSeats);
+  void* const page =
+      ::mmap(nullptr, kStorePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return errno_error(Errc::no_memory, "a page of the store");
+  here_ = new (page) std::atomic<std::uint32_t>(1);
+  if (::madvise(page, kStorePage, MADV_WIPEONFORK) != 0) {
+    return errno_error(Errc::system_error, "a page that a child does not inherit");
+  }
   return {};
 }
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(Pass pass, Doorbell doorbell) {
-  std::unique_ptr<LocalStore> store(new LocalStore);
-  KRG_TRY(store->map(std::move(pass)));
-  store->doorbell_ = doorbell;
-  store->seats_ = std::make_unique<Seat[]>(kSeats);
-  void* const page =
-      ::mmap(nullptr, kStorePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (page == MAP_FAILED) return errno_error(Errc::no_memory, "a page of the store");
-  store->here_ = new (page) std::atomic<std::uint32_t>(1);
-  if (::madvise(page, kStorePage, MADV_WIPEONFORK) != 0) {
-    return errno_error(Errc::system_error, "a page that a child does not inherit");
+  const Geometry& g = pass.geometry;
+  if (!is_sound(g) || pass.task.value >= g.tasks) {
+    return Error(Errc::protocol_error, "a store's numbers make no sense");
   }
+  std::unique_ptr<LocalStore> store(new LocalStore);
+  store->doorbell_ = doorbell;
+  KRG_TRY_ASSIGN(store->directory_,
+                 shm::Segment::adopt(std::move(pass.directory), directory_map(g).bytes,
+                                     shm::Segment::Access::read_only));
+  KRG_TRY_ASSIGN(store->shared_, shm::Segment::adopt(std::move(pass.shared), shared_map(g).bytes));
+  store->shared_fd_ = store->shared_.fd();
+  KRG_TRY(store->find_places(store->directory_.bytes(), store->shared_.bytes(), g, pass.task));
+  KRG_TRY(store->make_own_pages());
+  return store;
+}
+
+Result<std::unique_ptr<LocalStore>> LocalStore::open_in_krgd(const NodeStore& node, TaskIndex task,
+                                                             Doorbell doorbell) {
+  const NodeStore::State& state = *node.state_;
+  KRG_ASSERT(task.value < state.attached.size() && state.attached[task.value]);
+  std::unique_ptr<LocalStore> store(new LocalStore);
+  store->doorbell_ = doorbell;
+  store->shared_fd_ = state.shared.fd();
+  KRG_TRY(store->find_places(state.directory.bytes(), state.shared.bytes(), state.geometry, task));
+  KRG_TRY(store->make_own_pages());
   return store;
 }
 
@@ -221,7 +239,7 @@ void LocalStore::fill(LocalLease& lease, SlotId slot, std::uint32_t entry) noexc
   lease.slot_ = slot;
   lease.entry_ = entry;
   lease.miss_ = Miss::none;
-  lease.bytes_ = {shared_.bytes().data() + record.offset.load(std::memory_order_relaxed),
+  lease.bytes_ = {shared_bytes_ + record.offset.load(std::memory_order_relaxed),
                   record.size.load(std::memory_order_relaxed)};
   std::atomic<std::uint32_t>& referenced = slots_[slot.value].referenced;
   if (referenced.load(std::memory_order_relaxed) == 0) {

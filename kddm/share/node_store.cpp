@@ -56,8 +56,7 @@ NodeStore::Released NodeStore::release_all(TaskIndex task) {
   KRG_ASSERT(task.value < s.attached.size() && s.attached[task.value]);
   Released released;
   LeaseEntry* const entries = s.tables.entries(task);
-  // All of the table, whatever its counts say. Entries go first: the task's own reads are no
-  // reason to think that its write had given way.
+  // All of the table, whatever its counts say.
   std::vector<SlotId> written;
   for (std::uint32_t i = 0; i < LeaseTable::kEntries; ++i) {
     const std::uint32_t entry = entries[i].exchange(0);
@@ -239,11 +238,7 @@ Result<Grant> NodeStore::grant(SlotId slot, TaskIndex task, LeaseKind kind) {
   auto& noted = s.tables.counts(task).grant_lines;
   if (noted.load() < lines) noted.store(lines);
   auto m = s.memory(slot);
-  if (kind == LeaseKind::read) {
-    m.set_word(Word::kReaders);
-  } else {
-    m.store_word(Word(m.load_word().bits() & ~Word::kReaders).with_writer(task));
-  }
+  rules::let_in(m, kind, task);
   s.slots[slot.value].referenced.store(1, std::memory_order_relaxed);
   s.note(slot, Frozen{kind == LeaseKind::read, kind == LeaseKind::write ? task : kNoTask, 0});
   return Grant{handle(slot), entry, kind};

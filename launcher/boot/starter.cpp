@@ -155,6 +155,10 @@ void Starter::on_frame(control::Connection& from, std::uint16_t type, wire::Byte
     }
   };
   child->greeted = true;
+  if (type == Left::kFrame && wire::decode<Left>(body)) {
+    child->told = true;
+    return;
+  }
   pass(&Upward::on_hello);
   pass(&Upward::on_ready);
   pass(&Upward::on_failed);

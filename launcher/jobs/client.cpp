@@ -1,5 +1,7 @@
 #include "krg/jobs/client.h"
 
+#include "krg/jobs/members.h"
+
 namespace krg::jobs {
 
 std::string frame_name(std::uint16_t type) {
@@ -40,6 +42,20 @@ std::string frame_name(std::uint16_t type) {
       return "nodes";
     case AllStats::kFrame:
       return "all_stats";
+    case AskEvents::kFrame:
+      return "ask_events";
+    case AddNodes::kFrame:
+      return "add_nodes";
+    case RemoveNode::kFrame:
+      return "remove_node";
+    case NodeChanged::kFrame:
+      return "node_changed";
+    case AllTold::kFrame:
+      return "all_told";
+    case NodesAdded::kFrame:
+      return "nodes_added";
+    case NodeRemoved::kFrame:
+      return "node_removed";
     default:
       return "";
   }

@@ -44,6 +44,10 @@ bool HeadJob::uses(NodeId node) const noexcept {
   return std::find(spec_.nodes.begin(), spec_.nodes.end(), node) != spec_.nodes.end();
 }
 
+bool HeadJob::is_lost(NodeId node) const noexcept {
+  return !node_.view().contains(node) || std::find(lost_.begin(), lost_.end(), node) != lost_.end();
+}
+
 // The first verdict stands: what follows is its consequence.
 void HeadJob::decide(Verdict verdict) {
   if (!verdict_) verdict_ = std::move(verdict);
@@ -67,7 +71,7 @@ Co<void> HeadJob::on_every_node(F each) {
     done.done();
   };
   for (const NodeId node : spec_.nodes) {
-    if (node_.watch().lost(node)) continue;
+    if (is_lost(node)) continue;
     group.add();
     node_.reactor().spawn(one(*this, each, node, group));
   }
@@ -224,7 +228,7 @@ void HeadJob::signal(int number) {
         {.deadline = self->node_.reactor().after(kAnswerTime), .priority = rpc::Priority::control});
   };
   for (const NodeId node : spec_.nodes) {
-    if (!node_.watch().lost(node)) node_.reactor().spawn(send(shared_from_this(), node, number));
+    if (!is_lost(node)) node_.reactor().spawn(send(shared_from_this(), node, number));
   }
 }
 
@@ -297,25 +301,21 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
 
 void HeadJob::node_lost(NodeId node, Error why) {
   if (!uses(node)) return;
-  lost_.push_back(node);
+  if (std::find(lost_.begin(), lost_.end(), node) == lost_.end()) lost_.push_back(node);
   silent_loss_ = silent_loss_ || why == Errc::timed_out;
+  cut_off_ = cut_off_ || why == Errc::no_quorum;
   if (judging_) return;
   judging_ = true;
   const auto judge = [](std::shared_ptr<HeadJob> job) -> Co<void> { co_await job->judge_losses(); };
   node_.reactor().spawn(judge(shared_from_this()));
 }
 
-// Whom to name: when most of the others have fallen silent together, it is this node that is cut
-// off.
+// Whom to name: this node, if it is that one which is cut off.
 Co<void> HeadJob::judge_losses() {
   const auto self = shared_from_this();
-  if (silent_loss_) {
-    co_await reactor::sleep_for(node_.reactor(), std::chrono::milliseconds(1000));
-  } else {
-    co_await reactor::sleep_for(node_.reactor(), std::chrono::milliseconds(50));
-  }
-  const std::size_t others = spec_.nodes.size() - (uses(node_.self()) ? 1 : 0);
-  if (silent_loss_ && lost_.size() > 1 && lost_.size() * 2 > others) {
+  // Others may be lost by the same misfortune.
+  co_await reactor::sleep_for(node_.reactor(), std::chrono::milliseconds(silent_loss_ ? 1000 : 50));
+  if (cut_off_) {
     co_return decide_loss(name_of(node_.self()) + " is cut off from the other nodes");
   }
   std::string names;

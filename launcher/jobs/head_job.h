@@ -61,6 +61,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   void decide_loss(const std::string& text);
   std::string place_of(std::uint32_t rank) const;
   std::string name_of(NodeId node) const;
+  bool is_lost(NodeId node) const noexcept;
   void apply(NodeId from, const Report::Event& event);
   Co<void> judge_losses();
   template <class F>
@@ -87,6 +88,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   std::size_t left_;         // Ranks that have not ended.
   std::vector<NodeId> lost_;
   bool silent_loss_ = false;
+  bool cut_off_ = false;  // This node has no lease: it is not the others that are lost.
   bool judging_ = false, judged_ = false;
   std::optional<Verdict> verdict_;  // Why the job ends before its ranks have.
 };

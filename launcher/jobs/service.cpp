@@ -7,6 +7,12 @@
 
 namespace krg::jobs {
 
+namespace {
+
+constexpr Duration kDrainStep = std::chrono::milliseconds(20);
+
+}  // namespace
+
 Status check(const JobSpec& spec) {
   const auto wrong = [](const char* what) { return Error(Errc::invalid_argument, what); };
   if (spec.nodes.empty() || spec.apps.empty() || spec.ranks.empty()) return wrong("an empty job");
@@ -31,6 +37,7 @@ Status check(const JobSpec& spec) {
 Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
     : node_(node), supervisor_(supervisor), pmi_(pmi) {
   serve();
+  node_.add_listener(*this);
   node_.on_lost([this](NodeId lost, Error why) { node_lost(lost, why); });
   node_.set_describe([this](node::Status::Reply& reply) {
     reply.tasks = static_cast<std::uint32_t>(supervisor_.running());
@@ -58,6 +65,7 @@ void Service::serve() {
   rpc.serve<Prepare>(
       [this](rpc::Incoming& incoming, Prepare::Request request) -> Co<Result<Prepare::Reply>> {
         KRG_CO_TRY(check(request.spec));
+        if (draining_) co_return Error(Errc::shutting_down, "the node leaves the cluster");
         if (part(request.job) != nullptr) co_return Error(Errc::already_exists, "the job is here");
         const auto job = std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
                                                    ++last_group_, std::move(request.spec));
@@ -128,8 +136,10 @@ std::shared_ptr<HeadJob> Service::add(JobSpec spec, control::Connection* client,
 
 Result<std::shared_ptr<HeadJob>> Service::lead(JobSpec spec, control::Connection& client) {
   KRG_TRY(check(spec));
+  if (draining_) return Error(Errc::shutting_down, "this node leaves the cluster");
   for (const NodeId node : spec.nodes) {
-    if (!node_.view().contains(node) || node_.watch().lost(node)) {
+    const cluster::Member* const member = node_.view().find(node);
+    if (member == nullptr || member->state != cluster::NodeState::online) {
       return Error(Errc::invalid_argument, "the job names a node that is not here").with_peer(node);
     }
   }
@@ -137,6 +147,27 @@ Result<std::shared_ptr<HeadJob>> Service::lead(JobSpec spec, control::Connection
   const auto run = [](std::shared_ptr<HeadJob> led) -> Co<void> { co_await led->run(); };
   node_.reactor().spawn(run(job));
   return job;
+}
+
+bool Service::is_idle() {
+  std::erase_if(led_, [](const auto& entry) { return entry.second.expired(); });
+  return parts_.empty() && led_.empty();
+}
+
+// A task can not be moved yet: its node waits for its end.
+Co<Status> Service::prepare(const cluster::ViewChange& change, Deadline deadline) {
+  if (!change.leaving.contains(node_.self())) co_return Status();
+  draining_ = true;
+  while (!is_idle()) {
+    // What has failed meanwhile is not to wait for our tasks.
+    const bool outdated = node_.membership()->roster().epoch != change.before.epoch;
+    if (outdated || deadline.passed(node_.reactor().now())) {
+      draining_ = false;
+      co_return Error(outdated ? Errc::cancelled : Errc::timed_out, "tasks still run");
+    }
+    co_await reactor::sleep_for(node_.reactor(), kDrainStep);
+  }
+  co_return Status();
 }
 
 void Service::node_lost(NodeId node, Error why) {

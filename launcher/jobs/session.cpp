@@ -1,6 +1,7 @@
 #include "krg/jobs/session.h"
 
 #include "head_job.h"
+#include "krg/hotplug/roster.h"
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
 
@@ -11,8 +12,12 @@ constexpr Duration kStatusTime = std::chrono::seconds(3);
 
 }  // namespace
 
-Session::Session(Service& service, control::Connection& client, std::function<void()> end_cluster)
-    : service_(service), client_(client), end_cluster_(std::move(end_cluster)) {}
+Session::Session(Service& service, control::Connection& client, Desk::Add add,
+                 std::function<void()> end_cluster)
+    : service_(service),
+      client_(client),
+      end_cluster_(std::move(end_cluster)),
+      desk_(service.node(), client, std::move(add)) {}
 
 Session::~Session() {
   if (job_ != nullptr) job_->abandon();
@@ -55,7 +60,7 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
       if (end_cluster_) end_cluster_();
       return static_cast<bool>(end_cluster_);
     default:
-      return false;
+      return Desk::takes(type) && desk_.on_frame(type, body);
   }
 }
 
@@ -68,12 +73,21 @@ void Session::run(JobSpec spec) {
 
 Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
   node::Node& node = service_.node();
-  Nodes answer{node.options().cluster, node.view().epoch.value, {}};
+  const Status serving = node.serving();
+  Nodes answer{node.options().cluster,
+               node.view().epoch.value,
+               node.view().coordinator,
+               serving ? "" : std::string(text(serving.error().code())),
+               {}};
   std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) {
-    const bool lost = node.watch().lost(member.node);
-    answer.nodes.push_back({member.node, member.host, lost ? "failed" : "online", {}});
-    if (!lost) asked.push_back(member.node);
+  for (const hotplug::Record& record : node.roster().records) {
+    const cluster::Member& member = record.member;
+    answer.nodes.push_back({member.node,
+                            member.incarnation,
+                            member.host,
+                            std::string(cluster::name_of(member.state)),
+                            {}});
+    if (record.is_member()) asked.push_back(member.node);
   }
   const auto replies = co_await rpc::call_all<node::Status>(node.rpc(), std::move(asked), {},
                                                             node.reactor().after(kStatusTime));
@@ -94,9 +108,7 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
 Co<void> Session::tell_stats(std::weak_ptr<char> alive) {
   node::Node& node = service_.node();
   std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) {
-    if (!node.watch().lost(member.node)) asked.push_back(member.node);
-  }
+  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
   const auto replies = co_await rpc::call_all<node::Stats>(node.rpc(), std::move(asked), {},
                                                            node.reactor().after(kStatusTime));
   if (alive.expired()) co_return;

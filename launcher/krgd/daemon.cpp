@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 
 #include "fabric.h"
 #include "krg/control/clusters.h"
+#include "krg/hotplug/options.h"
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
 #include "krg/topo/topology.h"
@@ -20,11 +22,25 @@ namespace {
 
 constexpr Duration kShutdownTime = std::chrono::seconds(3);
 constexpr Duration kAnswerTime = std::chrono::milliseconds(100);
+constexpr Duration kEarlierLife = std::chrono::seconds(5);
 
 std::vector<std::string> entries(const config::Environment& environment) {
   std::vector<std::string> all;
   for (const auto& [name, value] : environment.all()) all.push_back(name + "=" + value);
   return all;
+}
+
+hotplug::Options options_of(const settings::Hotplug& settings) {
+  hotplug::Options options;
+  options.detector.period = settings.heartbeat_period;
+  options.detector.timeout = std::max(settings.heartbeat_timeout, 2 * settings.heartbeat_period);
+  options.lease = settings.lease;
+  using Voters = settings::Hotplug::Voters;
+  options.voters = settings.voters == Voters::one ? 1 : settings.voters == Voters::three ? 3 : 5;
+  if (!settings.failover) options.two_nodes = hotplug::TwoNodes::no_failover;
+  // An idle node wakes for each renewal; one that is lost is repeated three times as fast.
+  options.renew = options.lease * 2 / 5;
+  return options;
 }
 
 // What a frame of a control connection is called in statistics.
@@ -43,11 +59,6 @@ std::string frame_name(std::uint16_t type) {
     default:
       return jobs::frame_name(type);
   }
-}
-
-std::vector<std::byte> bytes_of(const std::string& text) {
-  const auto bytes = std::as_bytes(std::span(text));
-  return {bytes.begin(), bytes.end()};
 }
 
 }  // namespace
@@ -70,8 +81,11 @@ Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Envir
                        .host = init_.embedded ? node::host_name() : init_.hosts[0],
                        .key = init_.key,
                        .listen = "",
-                       .watch = {.interval = settings_.node.heartbeat_interval,
-                                 .patience = settings_.node.heartbeat_patience}}),
+                       .watch = {.patience = settings_.hotplug.heartbeat_timeout +
+                                             settings_.hotplug.heartbeat_period},
+                       .hotplug = options_of(settings_.hotplug)}),
+      grower_(node_, supervisor_, init_, settings_.launch.timeout, entries(environment),
+              [this] { return open_network(); }),
       traffic_(node_.registry(), frame_name) {
   parent_.count_in(traffic_);
   sigset_t ends;
@@ -92,44 +106,36 @@ int Daemon::run() {
 
 void Daemon::close() noexcept { listener_.reset(); }
 
-// Joins the cluster: the krgds below first, for they take longest.
+// Comes into the cluster: the krgds below first, for they take longest.
 Co<void> Daemon::start() {
   if (init_.hosts.size() > 1) starter_.start(init_, 1);
-  const auto give_up = [this](const std::string& text) {
+  const bool joins = !init_.contacts.empty();
+  Status status;
+  if (init_.nodes > 1) {
+    status = node_.open_fabric(fabric_opener(settings_.transport, init_.alone));
+    if (!status) complaint_ = "the network can not be opened: ";
+  }
+  if (status) {
+    boot::Hello hello;
+    hello.member = node_.member();
+    hello.pid = static_cast<std::uint32_t>(getpid());
+    if (init_.want_topology) topology_ = hello.topology = read_topology();
+    parent_.send(hello);
+    node_.on_over([this](Errc why) { on_over(why); });
+  }
+  if (status && !joins) status = co_await found();
+  if (status) status = open_services();
+  if (status) {
+    complaint_ = "the control socket can not be opened: ";
+    status = co_await open_control_socket();
+  }
+  if (status && joins) status = co_await enter();
+  if (!status) {
+    const std::string text = complaint_ + status.error().message();
     KRG_ERROR("{}", text);
     parent_.send(boot::Failed{init_.first, text});
-    end(1);
-  };
-  if (init_.nodes > 1) {
-    if (const Status opened = node_.open_fabric(fabric_opener(settings_.transport, init_.alone));
-        !opened) {
-      co_return give_up("the network can not be opened: " + opened.error().message());
-    }
+    co_return end(1);
   }
-  boot::Hello hello;
-  hello.member = {node_.self(), node_.options().self.incarnation, node_.options().host,
-                  bytes_of(node_.address())};
-  hello.pid = static_cast<std::uint32_t>(getpid());
-  if (init_.want_topology) hello.topology = read_topology();
-  parent_.send(hello);
-  // EOF on the channel ends a wait for a launcher that is gone.
-  (void)co_await view_arrived_.wait(Deadline::never());
-  if (!view_->contains(node_.self())) co_return give_up("the cluster was made without this node");
-  node_.set_view(std::move(*view_));
-  if (const Status opened = node_.open_gate(folders_.own + "/gate"); !opened) {
-    co_return give_up("the gate can not be opened: " + opened.error().message());
-  }
-  pmi_ = std::make_unique<jobs::Pmi>(
-      node_, folders_.own, keep_topology(init_.want_topology ? hello.topology : topology_));
-  jobs_ = std::make_unique<jobs::Service>(node_, supervisor_, *pmi_);
-  launcher_ = std::make_unique<jobs::Session>(*jobs_, parent_, nullptr);
-  if (const Status opened = open_control_socket(); !opened) {
-    co_return give_up("the control socket can not be opened: " + opened.error().message());
-  }
-  node_.rpc().serve<node::Leave>([this](rpc::Incoming&, wire::Empty&) -> Result<wire::Empty> {
-    reactor_.spawn(leave());
-    return wire::Empty{};
-  });
   ready_ = true;
   parent_.send(boot::Ready{init_.first});
   if (init_.pmi != boot::Init::Pmi::later) {
@@ -138,10 +144,73 @@ Co<void> Daemon::start() {
   }
 }
 
-Status Daemon::open_control_socket() {
+Co<Status> Daemon::found() {
+  // EOF on the channel ends a wait for a launcher that is gone.
+  (void)co_await view_arrived_.wait(Deadline::never());
+  complaint_ = "the cluster can not be founded: ";
+  if (!view_->contains(node_.self())) {
+    co_return Error(Errc::invalid_argument, "it was made without this node");
+  }
+  co_return node_.found(std::move(*view_));
+}
+
+Status Daemon::open_services() {
+  complaint_ = "the gate can not be opened: ";
+  KRG_TRY(node_.open_gate(folders_.own + "/gate"));
+  pmi_ = std::make_unique<jobs::Pmi>(node_, folders_.own, keep_topology(topology_));
+  node_.add_listener(*this);
+  jobs_ = std::make_unique<jobs::Service>(node_, supervisor_, *pmi_);
+  launcher_ = session(parent_, false);
+  node_.rpc().serve<node::Leave>([this](rpc::Incoming&, wire::Empty&) -> Result<wire::Empty> {
+    reactor_.spawn(leave());
+    return wire::Empty{};
+  });
+  return {};
+}
+
+// Into a cluster that runs.
+Co<Status> Daemon::enter() {
+  complaint_ = "it was not let into the cluster: ";
+  co_return co_await node_.join(init_.contacts, reactor_.after(settings_.launch.timeout));
+}
+
+// Of a node that was the only one and gets company.
+Status Daemon::open_network() {
+  if (node_.membership() != nullptr) return {};
+  KRG_TRY(node_.open_fabric(fabric_opener(settings_.transport, init_.alone && !init_.embedded)));
+  cluster::View view = node_.view();
+  view.members = {node_.member()};
+  return node_.found(std::move(view));
+}
+
+// One that has started others, which hang on its channels, is needed.
+Co<Status> Daemon::prepare(const cluster::ViewChange& change, Deadline) {
+  const bool needed = !grower_.empty() || (!init_.standing && starter_.any_running());
+  if (change.leaving.contains(node_.self()) && needed) {
+    co_return Error(Errc::denied, "other krgds hang on this one");
+  }
+  co_return Status();
+}
+
+std::unique_ptr<jobs::Session> Daemon::session(control::Connection& client, bool may_end) {
+  return std::make_unique<jobs::Session>(
+      *jobs_, client,
+      [this](std::vector<std::string> hosts) { return grower_.add(std::move(hosts)); },
+      may_end ? std::function<void()>([this] { reactor_.spawn(end_cluster()); }) : nullptr);
+}
+
+// An earlier life of this node may not have ended yet, and takes the folder with it.
+Co<Status> Daemon::open_control_socket() {
   control::ListenerHandler& handler = *this;
-  listener_ = std::make_unique<control::Listener>(reactor_, handler);
-  return listener_->open(control::socket_of(folders_.cluster, init_.first));
+  const Deadline patience = reactor_.after(init_.incarnation > 1 ? kEarlierLife : Duration(0));
+  while (true) {
+    listener_ = std::make_unique<control::Listener>(reactor_, handler);
+    Status opened = listener_->open(control::socket_of(folders_.cluster, init_.first));
+    if (opened || patience.passed(reactor_.now())) co_return opened;
+    listener_.reset();
+    co_await reactor::sleep_for(reactor_, kAnswerTime);
+    (void)mkdir(folders_.cluster.c_str(), 0700);
+  }
 }
 
 // Ends this krgd after its answer has gone out.
@@ -150,13 +219,22 @@ Co<void> Daemon::leave() {
   end(0);
 }
 
+// This life is no member any more: what it holds may be somebody else's by now.
+void Daemon::on_over(Errc why) {
+  if (!ready_) return;  // join() tells.
+  if (why == Errc::ok) {
+    parent_.send(boot::Left{init_.first});
+    return reactor_.spawn(leave());
+  }
+  KRG_ERROR("this node was excluded from the cluster, and ends");
+  end(1);
+}
+
 // A tool ends the standing cluster: the others first, then this one.
 Co<void> Daemon::end_cluster() {
   std::vector<NodeId> others;
   for (const cluster::Member& member : node_.view().members) {
-    if (member.node != node_.self() && !node_.watch().lost(member.node)) {
-      others.push_back(member.node);
-    }
+    if (member.node != node_.self()) others.push_back(member.node);
   }
   // Who does not answer is gone or ends by the loss of the others.
   (void)co_await rpc::call_all<node::Leave>(node_.rpc(), std::move(others), {},
@@ -185,11 +263,14 @@ void Daemon::end(int code) {
   if (ending_) return;
   ending_ = true;
   exit_code_ = code;
+  node_.stop();
   reactor_.spawn(shut_down());
 }
 
 Co<void> Daemon::shut_down() {
-  const bool clean = co_await starter_.shutdown(reactor_.after(kShutdownTime));
+  const Deadline deadline = reactor_.after(kShutdownTime);
+  bool clean = co_await starter_.shutdown(deadline);
+  if (!grower_.empty()) clean = co_await grower_.shutdown(deadline) && clean;
   if (!clean) KRG_WARN("not every krgd below this one has ended");
   parent_.flush();
   reactor_.stop();
@@ -209,7 +290,7 @@ void Daemon::on_frame(control::Connection& from, std::uint16_t type, wire::Bytes
     if (!made || !cluster::check(made->view)) return end(1);
     starter_.send_view(*made);
     view_ = std::move(made->view);
-    topology_ = std::move(made->topology);
+    if (!init_.want_topology) topology_ = std::move(made->topology);
     view_arrived_.set();
   } else if (type == boot::Shutdown::kFrame) {
     end(0);
@@ -232,9 +313,7 @@ void Daemon::on_caller(UniqueFd caller) {
   client->connection =
       std::make_unique<control::Connection>(reactor_, std::move(caller), UniqueFd(), handler);
   client->connection->count_in(traffic_);
-  client->session = std::make_unique<jobs::Session>(
-      *jobs_, *client->connection,
-      init_.standing ? std::function<void()>([this] { reactor_.spawn(end_cluster()); }) : nullptr);
+  client->session = session(*client->connection, init_.standing);
   clients_.push_back(std::move(client));
 }
 

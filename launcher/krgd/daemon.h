@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "grower.h"
 #include "krg/base/unique_fd.h"
 #include "krg/boot/protocol.h"
 #include "krg/boot/starter.h"
@@ -28,7 +29,8 @@ struct Folders {
   std::string cluster;  // Of all krgds of the cluster on this machine, for their control sockets.
 };
 
-class Daemon final : private control::ConnectionHandler,
+class Daemon final : private cluster::ViewListener,
+                     private control::ConnectionHandler,
                      private control::ListenerHandler,
                      private boot::Upward,
                      private reactor::FdHandler {
@@ -36,7 +38,7 @@ class Daemon final : private control::ConnectionHandler,
   // `in` and `out` lead to whoever started it.
   Daemon(boot::Init init, settings::Settings settings, const config::Environment& environment,
          Folders folders, UniqueFd in, UniqueFd out);
-  ~Daemon();
+  ~Daemon() override;
 
   // Runs until it is told to end, or its launcher is gone. Returns the exit code.
   int run();
@@ -47,14 +49,25 @@ class Daemon final : private control::ConnectionHandler,
   struct Client;
 
   Co<void> start();
-  Status open_control_socket();
+  Co<Status> found();
+  Status open_services();
+  Co<Status> enter();
+  Status open_network();
+  std::unique_ptr<jobs::Session> session(control::Connection& client, bool may_end);
+  Co<Status> open_control_socket();
   static std::string read_topology();
   std::string keep_topology(const std::string& xml);
   void end(int code);
   Co<void> shut_down();
   Co<void> leave();
   Co<void> end_cluster();
+  void on_over(Errc why);
   void forget(control::Connection& connection);
+
+  // cluster::ViewListener
+  const char* name() const noexcept override { return "krgd"; }
+  Co<Status> prepare(const cluster::ViewChange& change, Deadline deadline) override;
+  void commit(const cluster::ViewChange&) noexcept override {}
 
   void on_frame(control::Connection& from, std::uint16_t type, wire::Bytes body) override;
   void on_closed(control::Connection& connection, Status why) override;
@@ -75,6 +88,7 @@ class Daemon final : private control::ConnectionHandler,
   control::Connection parent_;
   boot::Starter starter_;
   node::Node node_;
+  Grower grower_;
   control::Traffic traffic_;
   reactor::Event view_arrived_{reactor_};
   std::optional<cluster::View> view_;
@@ -84,6 +98,7 @@ class Daemon final : private control::ConnectionHandler,
   std::unique_ptr<jobs::Session> launcher_;  // The client on the channel.
   std::unique_ptr<control::Listener> listener_;
   std::vector<std::unique_ptr<Client>> clients_;
+  std::string complaint_;  // What the start was about when it failed.
   bool ready_ = false;
   bool ending_ = false;
   int exit_code_ = 0;

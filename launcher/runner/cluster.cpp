@@ -101,6 +101,9 @@ Status Cluster::plan_start(boot::Init& init) {
   init.agent = choice.launch_agent;
   init.program = krgd_path(job_.settings);
   init.settings = settings::accepted(environment_);
+  for (std::string& setting : settings::agreed(job_.settings.hotplug)) {
+    init.settings.push_back(std::move(setting));
+  }
   hosts_ = init.hosts;
   hellos_.resize(hosts_.size());
   return {};
@@ -226,7 +229,11 @@ void Cluster::on_client_frame(std::uint16_t type, wire::Bytes body) {
 void Cluster::on_frame(control::Connection&, std::uint16_t type, wire::Bytes body) {
   if (up_) return client_.on_frame(type, body);
   if (const auto nodes = wire::decode<jobs::Nodes>(body); nodes && type == jobs::Nodes::kFrame) {
-    for (const jobs::NodeReport& node : nodes->nodes) hosts_.push_back(node.host);
+    for (const jobs::NodeReport& node : nodes->nodes) {
+      if (node.state != cluster::name_of(cluster::NodeState::online)) continue;
+      hosts_.push_back(node.host);
+      nodes_.push_back(node.node);
+    }
     changed_.set();
   }
 }

@@ -46,9 +46,13 @@ class Cluster final : private boot::Upward, private control::ConnectionHandler {
     changed_.set();
   }
 
-  // Once it is up: its nodes by id, as the placement wants them.
+  // Once it is up: its nodes in the order of their ids, as the placement wants them.
   Result<std::vector<krgrun::NodeTopology>> topologies();
   const std::vector<std::string>& hosts() const noexcept { return hosts_; }
+  // The node at a place of hosts(): a cluster that stands may have lost some.
+  NodeId node_at(std::size_t place) const noexcept {
+    return nodes_.empty() ? NodeId{static_cast<std::uint32_t>(place)} : nodes_[place];
+  }
   control::Connection& connection() noexcept;
 
   // Ends what was started for this job; true if nothing is left.
@@ -80,7 +84,8 @@ class Cluster final : private boot::Upward, private control::ConnectionHandler {
   bool standing_wanted_ = false;
   std::string complaint_;
   std::shared_ptr<const topo::Topology> machine_;   // Shared with the plan's nodes.
-  std::vector<std::string> hosts_;                  // By node id.
+  std::vector<std::string> hosts_;                  // Of a cluster that was started: by node id.
+  std::vector<NodeId> nodes_;                       // Of one that stands: those of hosts_.
   std::vector<std::optional<boot::Hello>> hellos_;  // By node id.
   std::size_t greeted_ = 0;
   std::size_t ready_ = 0;

@@ -25,12 +25,12 @@ std::string text_of(const placement::Policy& policy, const char* what) {
   return policy.bind ? placement::to_string(*policy.bind) : "none";
 }
 
-jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan) {
+jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan, const Cluster& cluster) {
   jobs::JobSpec spec;
   std::vector<std::uint32_t> index(plan.nodes.size());
   for (const std::uint32_t node : plan.map.nodes) {
     index[node] = static_cast<std::uint32_t>(spec.nodes.size());
-    spec.nodes.push_back(NodeId{node});
+    spec.nodes.push_back(cluster.node_at(node));
     spec.oversubscribed = spec.oversubscribed || plan.map.oversubscribed[node];
   }
   for (const krgrun::App& app : job.apps) {
@@ -114,7 +114,7 @@ Result<jobs::JobSpec> Runner::place() {
   for (const placement::Rank& rank : plan->map.ranks) hosts.push_back(cluster_.hosts()[rank.node]);
   printer_ =
       std::make_unique<Printer>(reactor_, job_.out, std::to_string(getpid()), std::move(hosts));
-  return spec_of(job_, *plan);
+  return spec_of(job_, *plan, cluster_);
 }
 
 // Gives the job to krgd and passes everything on until it has ended.

@@ -69,15 +69,51 @@ const config::Table<Node>& Node::table() {
                    &Node::heartbeat_interval,
                    "1s",
                    "ms",
-                   "How often a node that others depend on is asked whether it lives.",
+                   "How often krgrun asks the node that leads its job whether it lives.",
                    {.min = "10ms", .max = "60s"}},
                   {"heartbeat_patience",
                    &Node::heartbeat_patience,
                    "5s",
                    "ms",
-                   "How long a node may be silent before it is taken for lost.",
+                   "How long that node may be silent before krgrun takes it for lost.",
                    {.min = "50ms", .max = "600s"}},
               });
+  return table;
+}
+
+const config::Table<Hotplug>& Hotplug::table() {
+  static const config::Table<Hotplug> table(
+      "hotplug", {
+                     {"heartbeat_period",
+                      &Hotplug::heartbeat_period,
+                      "300ms",
+                      "ms",
+                      "How often a node says to those who watch it that it lives.",
+                      {.min = "20ms", .max = "60s"}},
+                     {"heartbeat_timeout",
+                      &Hotplug::heartbeat_timeout,
+                      "2s",
+                      "ms",
+                      "How long a node may be silent before those who watch it accuse it; at least "
+                      "two periods.",
+                      {.min = "50ms", .max = "600s"}},
+                     {"lease",
+                      &Hotplug::lease,
+                      "1500ms",
+                      "ms",
+                      "How long a node may serve shared state without hearing from the others; a "
+                      "silent one is excluded so much after its accusation.",
+                      {.min = "700ms", .max = "60s"}},
+                     {"voters",
+                      &Hotplug::voters,
+                      "5",
+                      "",
+                      "How many nodes at most agree on who is in the cluster.",
+                      {.choices = {"1", "3", "5"}}},
+                     {"failover", &Hotplug::failover, "yes", "",
+                      "Whether of two nodes the coordinator goes on without the other; else either "
+                      "stops."},
+                 });
   return table;
 }
 
@@ -104,8 +140,9 @@ const config::Table<Launch>& Launch::table() {
 }
 
 const std::vector<const config::TableBase*>& tables() {
-  static const std::vector<const config::TableBase*> all = {
-      &Log::table(), &Cluster::table(), &Transport::table(), &Node::table(), &Launch::table()};
+  static const std::vector<const config::TableBase*> all = {&Log::table(),       &Cluster::table(),
+                                                            &Transport::table(), &Node::table(),
+                                                            &Hotplug::table(),   &Launch::table()};
   return all;
 }
 
@@ -113,8 +150,9 @@ Settings read(const config::Sources& sources, Report report) {
   const config::Config config(tables(), sources, given());
   // What is wrong is logged; the values below the wrong one stand.
   if (report == Report::yes) (void)config.report();
-  return {config.read(Log::table()), config.read(Cluster::table()), config.read(Transport::table()),
-          config.read(Node::table()), config.read(Launch::table())};
+  return {config.read(Log::table()),       config.read(Cluster::table()),
+          config.read(Transport::table()), config.read(Node::table()),
+          config.read(Hotplug::table()),   config.read(Launch::table())};
 }
 
 std::vector<std::string> accepted(const config::Environment& environment) {
@@ -128,6 +166,20 @@ std::vector<std::string> accepted(const config::Environment& environment) {
     entries.push_back(variable + "=" + std::string(*environment.get(variable)));
   }
   return entries;
+}
+
+std::vector<std::string> agreed(const Hotplug& hotplug) {
+  const auto time = [](const char* name, Duration value) {
+    const auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
+    return std::string("KRG_HOTPLUG_") + name + "=" + std::to_string(us) + "us";
+  };
+  const char* const voters = hotplug.voters == Hotplug::Voters::one     ? "1"
+                             : hotplug.voters == Hotplug::Voters::three ? "3"
+                                                                        : "5";
+  return {time("HEARTBEAT_PERIOD", hotplug.heartbeat_period),
+          time("HEARTBEAT_TIMEOUT", hotplug.heartbeat_timeout), time("LEASE", hotplug.lease),
+          std::string("KRG_HOTPLUG_VOTERS=") + voters,
+          std::string("KRG_HOTPLUG_FAILOVER=") + (hotplug.failover ? "yes" : "no")};
 }
 
 Status apply(const Log& log) {

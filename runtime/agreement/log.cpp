@@ -58,6 +58,7 @@ class Log::Impl {
   Status propose(wire::Bytes command, TimePoint now);
   Status change(ServerId server, TimePoint now, Role role);
   void pause() noexcept { paused_ = true; }
+  void stand(TimePoint now);
   void take_over(TimePoint now);
   ServerId leader() const noexcept;
   TimePoint lease_until(TimePoint now) const;
@@ -242,6 +243,12 @@ Status Log::Impl::change(ServerId server, TimePoint now, Role role) {
   return status_of(error);
 }
 
+void Log::Impl::stand(TimePoint now) {
+  if (!started_ || raft_.state != RAFT_FOLLOWER || leader() != ServerId{}) return;
+  raft_.follower_state.randomized_election_timeout = 0;
+  tick(now);
+}
+
 void Log::Impl::take_over(TimePoint now) {
   if (!started_ || paused_ || leader() == ServerId{}) return;
   io_.set_now(now);
@@ -333,6 +340,7 @@ Status Log::remove(ServerId server, TimePoint now) {
   return impl_->change(server, now, Role::none);
 }
 void Log::pause() noexcept { impl_->pause(); }
+void Log::stand(TimePoint now) { impl_->stand(now); }
 void Log::take_over(TimePoint now) { impl_->take_over(now); }
 ServerId Log::leader() const noexcept { return impl_->leader(); }
 bool Log::is_leader() const noexcept { return impl_->is_leader(); }

@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kTag = 16;
 constexpr int kPerTurn = 64;
+constexpr std::size_t kCandidatesMax = 8;
 
 bool make_tag(std::span<std::byte, kTag> tag, wire::Bytes datagram, const DatagramKey& key) {
   return crypto_generichash(reinterpret_cast<unsigned char*>(tag.data()), tag.size(),
@@ -64,6 +66,56 @@ std::string format(const sockaddr_storage& address) {
   return std::string(text.data()) + ":" + std::to_string(ntohs(four.sin_port));
 }
 
+// As a socket of IPv6 names an address of IPv4, and back.
+sockaddr_storage mapped(const sockaddr_storage& address) noexcept {
+  if (address.ss_family != AF_INET) return address;
+  const auto& four = reinterpret_cast<const sockaddr_in&>(address);
+  sockaddr_storage result{};
+  auto& six = reinterpret_cast<sockaddr_in6&>(result);
+  six.sin6_family = AF_INET6;
+  six.sin6_port = four.sin_port;
+  six.sin6_addr.s6_addr[10] = six.sin6_addr.s6_addr[11] = 0xff;
+  std::memcpy(six.sin6_addr.s6_addr + 12, &four.sin_addr, sizeof four.sin_addr);
+  return result;
+}
+
+sockaddr_storage unmapped(const sockaddr_storage& address) noexcept {
+  const auto& six = reinterpret_cast<const sockaddr_in6&>(address);
+  if (address.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&six.sin6_addr)) return address;
+  sockaddr_storage result{};
+  auto& four = reinterpret_cast<sockaddr_in&>(result);
+  four.sin_family = AF_INET;
+  four.sin_port = six.sin6_port;
+  std::memcpy(&four.sin_addr, six.sin6_addr.s6_addr + 12, sizeof four.sin_addr);
+  return result;
+}
+
+// Every interface, of both families if the kernel has them.
+UniqueFd bound_everywhere(bool& six) {
+  UniqueFd fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int off = 0;
+  sockaddr_in6 any{};
+  any.sin6_family = AF_INET6;
+  six = fd && ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 &&
+        ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0;
+  if (six) return fd;
+  fd.reset(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  sockaddr_in any_four{};
+  any_four.sin_family = AF_INET;
+  if (fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any_four), sizeof any_four) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
+UniqueFd bound_to(const sockaddr_storage& address) {
+  UniqueFd fd(::socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd && ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length(address)) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
 // Whether the control messages of an error queue's entry say that a port is closed.
 bool tells_refused(msghdr& message) noexcept {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
@@ -81,27 +133,47 @@ bool tells_refused(msghdr& message) noexcept {
 
 }  // namespace
 
-UdpPort::UdpPort(reactor::Reactor& reactor, UniqueFd fd, const DatagramKey& key) noexcept
-    : reactor_(reactor), fd_(std::move(fd)), key_(key) {}
+Result<DatagramKey> datagram_key(std::span<const std::byte, 32> cluster_key) {
+  static constexpr char kPurpose[] = "krg heartbeats";
+  if (sodium_init() < 0) return Error(Errc::system_error, "libsodium: no source of randomness");
+  DatagramKey key;
+  if (crypto_generichash(reinterpret_cast<unsigned char*>(key.data()), key.size(),
+                         reinterpret_cast<const unsigned char*>(kPurpose), sizeof kPurpose - 1,
+                         reinterpret_cast<const unsigned char*>(cluster_key.data()),
+                         cluster_key.size()) != 0) {
+    return Error(Errc::system_error, "libsodium: hashing the key");
+  }
+  return key;
+}
+
+UdpPort::UdpPort(reactor::Reactor& reactor, UniqueFd fd, bool six, const DatagramKey& key) noexcept
+    : reactor_(reactor), fd_(std::move(fd)), six_(six), key_(key) {}
 
 UdpPort::~UdpPort() { reactor_.unwatch(fd_.get()); }
 
 Result<std::unique_ptr<UdpPort>> UdpPort::open(reactor::Reactor& reactor,
                                                const std::string& address, const DatagramKey& key) {
-  if (sodium_init() < 0) return Error(Errc::system_error, "libsodium: no source of randomness");
   KRG_TRY_ASSIGN(const sockaddr_storage bound, parse(address));
-  UniqueFd fd(::socket(bound.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return errno_error(Errc::system_error, "datagrams: socket");
-  const bool six = bound.ss_family == AF_INET6;
+  return of(reactor, bound_to(bound), bound.ss_family == AF_INET6, key);
+}
+
+Result<std::unique_ptr<UdpPort>> UdpPort::open(reactor::Reactor& reactor, const DatagramKey& key) {
+  bool six = false;
+  UniqueFd fd = bound_everywhere(six);
+  return of(reactor, std::move(fd), six, key);
+}
+
+Result<std::unique_ptr<UdpPort>> UdpPort::of(reactor::Reactor& reactor, UniqueFd fd, bool six,
+                                             const DatagramKey& key) {
+  if (sodium_init() < 0) return Error(Errc::system_error, "libsodium: no source of randomness");
+  if (!fd) return errno_error(Errc::system_error, "datagrams: bind");
   const int on = 1;
-  if (::setsockopt(fd.get(), six ? int{IPPROTO_IPV6} : int{IPPROTO_IP},
-                   six ? IPV6_RECVERR : IP_RECVERR, &on, sizeof on) != 0) {
-    return errno_error(Errc::system_error, "datagrams: IP_RECVERR");
-  }
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&bound), length(bound)) != 0) {
-    return errno_error(Errc::system_error, "datagrams: bind");
-  }
-  std::unique_ptr<UdpPort> port(new UdpPort(reactor, std::move(fd), key));
+  // One of IPv6 may also speak IPv4; where it may not, the second call fails, and nothing is lost.
+  const bool told = six ? ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on) == 0
+                        : ::setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof on) == 0;
+  if (!told) return errno_error(Errc::system_error, "datagrams: IP_RECVERR");
+  if (six) (void)::setsockopt(fd.get(), IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+  std::unique_ptr<UdpPort> port(new UdpPort(reactor, std::move(fd), six, key));
   KRG_TRY(reactor.watch(port->fd_.get(), EPOLLIN, *port));
   return port;
 }
@@ -113,16 +185,58 @@ std::string UdpPort::address() const {
   return format(bound);
 }
 
-Status UdpPort::set_peer(NodeId node, const std::string& address) {
-  if (const auto before = peers_.find(node); before != peers_.end()) {
-    nodes_.erase(format(before->second));
-    peers_.erase(before);
+std::string UdpPort::at(const std::vector<std::string>& hosts) const {
+  const std::string bound = address();
+  const std::string port = bound.substr(bound.rfind(':') + 1);
+  std::string list;
+  for (std::size_t i = 0; i < std::min(hosts.size(), kCandidatesMax); ++i) {
+    list += (list.empty() ? "" : ",") + hosts[i] + ":" + port;
   }
-  if (address.empty()) return {};
-  KRG_TRY_ASSIGN(const sockaddr_storage where, parse(address));
-  peers_[node] = where;
-  nodes_[format(where)] = node;
+  return list;
+}
+
+void UdpPort::forget(NodeId node) {
+  const auto before = peers_.find(node);
+  if (before == peers_.end()) return;
+  if (before->second.candidates.size() > 1) --unsettled_;
+  std::erase_if(nodes_, [&](const auto& entry) { return entry.second == node; });
+  peers_.erase(before);
+}
+
+Status UdpPort::set_peer(NodeId node, const std::string& addresses) {
+  const auto before = peers_.find(node);
+  if (before != peers_.end() && before->second.text == addresses) return {};
+  forget(node);
+  if (addresses.empty()) return {};
+  Peer peer{addresses, {}};
+  for (std::size_t begin = 0; begin <= addresses.size();) {
+    const std::size_t end = std::min(addresses.find(',', begin), addresses.size());
+    KRG_TRY_ASSIGN(const sockaddr_storage where, parse(addresses.substr(begin, end - begin)));
+    if (peer.candidates.size() == kCandidatesMax) {
+      return Error(Errc::invalid_argument, "datagram address: too many");
+    }
+    peer.candidates.push_back(six_ ? mapped(where) : where);
+    begin = end + 1;
+  }
+  for (const sockaddr_storage& where : peer.candidates) {
+    const auto [at, fresh] = nodes_.try_emplace(format(unmapped(where)), node);
+    if (!fresh && at->second != node) at->second = kNoNode;
+  }
+  if (peer.candidates.size() > 1) ++unsettled_;
+  peers_[node] = std::move(peer);
   return {};
+}
+
+// The first address of a peer that is heard from is its present one.
+void UdpPort::heard_from(const sockaddr_storage& address) {
+  const std::string text = format(unmapped(address));
+  const auto at = nodes_.find(text);
+  const auto peer = at == nodes_.end() ? peers_.end() : peers_.find(at->second);
+  if (peer == peers_.end() || peer->second.candidates.size() < 2) return;
+  const NodeId node = at->second;
+  std::erase_if(nodes_, [&](const auto& e) { return e.second == node && e.first != text; });
+  peer->second.candidates = {address};
+  --unsettled_;
 }
 
 void UdpPort::send(NodeId to, wire::Bytes datagram) noexcept {
@@ -131,11 +245,14 @@ void UdpPort::send(NodeId to, wire::Bytes datagram) noexcept {
   std::array<std::byte, kDatagramMax + kTag> bytes;
   std::memcpy(bytes.data(), datagram.data(), datagram.size());
   if (!make_tag(std::span(bytes).subspan(datagram.size()).first<kTag>(), datagram, key_)) return;
-  // A waiting error of an earlier datagram is reported, and cleared, instead of sending: once more.
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    if (::sendto(fd_.get(), bytes.data(), datagram.size() + kTag, MSG_DONTWAIT | MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr*>(&peer->second), length(peer->second)) >= 0) {
-      return;
+  for (const sockaddr_storage& where : peer->second.candidates) {
+    // A waiting error of an earlier datagram is reported, and cleared, instead of sending: once
+    // more.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if (::sendto(fd_.get(), bytes.data(), datagram.size() + kTag, MSG_DONTWAIT | MSG_NOSIGNAL,
+                   reinterpret_cast<const sockaddr*>(&where), length(where)) >= 0) {
+        break;
+      }
     }
   }
 }
@@ -148,13 +265,18 @@ void UdpPort::on_fd(std::uint32_t events) noexcept {
 void UdpPort::receive() noexcept {
   std::array<std::byte, kDatagramMax + kTag + 1> bytes;
   for (int i = 0; i < kPerTurn; ++i) {
-    const ssize_t size = ::recv(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+    sockaddr_storage from{};
+    socklen_t from_size = sizeof from;
+    const ssize_t size = ::recvfrom(fd_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT,
+                                    reinterpret_cast<sockaddr*>(&from), &from_size);
     if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (size < static_cast<ssize_t>(kTag) || size == static_cast<ssize_t>(bytes.size())) continue;
     const wire::Bytes datagram = wire::Bytes(bytes).first(static_cast<std::size_t>(size) - kTag);
     std::array<std::byte, kTag> tag;
     if (!make_tag(tag, datagram, key_)) continue;
     if (sodium_memcmp(tag.data(), bytes.data() + datagram.size(), kTag) != 0) continue;
+    if (sink_ == nullptr) continue;
+    if (unsettled_ > 0) heard_from(from);
     sink_->on_datagram(datagram);
   }
 }
@@ -174,8 +296,12 @@ void UdpPort::read_errors() noexcept {
     message.msg_controllen = control.size();
     if (::recvmsg(fd_.get(), &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return;
     if (!tells_refused(message)) continue;
-    const auto node = nodes_.find(format(to));
-    if (node != nodes_.end()) sink_->on_refused(node->second);
+    const auto node = nodes_.find(format(unmapped(to)));
+    const auto peer = node == nodes_.end() ? peers_.end() : peers_.find(node->second);
+    if (peer == peers_.end() || peer->second.candidates.size() > 1 || sink_ == nullptr) {
+      continue;
+    }
+    sink_->on_refused(node->second);
   }
 }
 

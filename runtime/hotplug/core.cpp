@@ -11,11 +11,14 @@ namespace krg::hotplug {
 namespace {
 
 constexpr Duration kTick = std::chrono::milliseconds(50);
+// Of a node that keeps no log with others and has nothing under way: an idle cluster is to sleep.
+constexpr Duration kIdleTick = std::chrono::milliseconds(310);
 constexpr std::size_t kHistory = 64;
 
 std::vector<agreement::ServerId> first_voters(const cluster::View& view, const Options& options) {
   std::size_t count = view.members.size();
-  if (count >= 3) count = std::min<std::size_t>(count, options.voters) - (count == 4 ? 1 : 0);
+  if (count >= 3) count = std::min<std::size_t>(count, options.voters);
+  if (count >= 3 && count % 2 == 0) --count;
   if (count == 2 && options.two_nodes == TwoNodes::coordinator_survives) count = 1;
   std::vector<agreement::ServerId> voters;
   for (std::size_t i = 0; i < count; ++i) {
@@ -35,7 +38,8 @@ Core::Impl::Impl(const cluster::Member& self, const Options& options,
       now_(now),
       detector_(me_, options.detector, datagrams, *this, sink.random(), now),
       log_(agreement::server_of(self.node, self.incarnation), options.log, *this, now),
-      next_tick_(now) {}
+      next_tick_(now),
+      verdicts_(4 * options.detector.period) {}
 
 Status Core::Impl::found(const cluster::View& view, TimePoint now) {
   now_ = now;
@@ -44,7 +48,14 @@ Status Core::Impl::found(const cluster::View& view, TimePoint now) {
   if (!roster_.has_member(me_)) return Error(Errc::invalid_argument, "not in the first view");
   KRG_TRY(log_.start(first_voters(view, options_)));
   view_changed();
+  next_ask_ = now + options_.renew;  // Before the first election nobody has a lease to hand on.
   return {};
+}
+
+void Core::Impl::stand(TimePoint now) {
+  now_ = now;
+  log_.stand(now);
+  lead();
 }
 
 Status Core::Impl::join(const std::vector<cluster::Member>& contacts, TimePoint now) {
@@ -70,6 +81,7 @@ void Core::Impl::on_refused(NodeId node, TimePoint now) {
   now_ = now;
   if (over_) return;
   detector_.on_refused(node);
+  wake();
   lead();  // Not from within the detector: a change of the view changes what it watches.
 }
 
@@ -87,6 +99,25 @@ void Core::Impl::on_timer(TimePoint now) {
   if (over_) return;
   renew();
   press_requests();
+  // With the next heartbeat, if that is not far: each waking costs more than what is done then.
+  if (is_idle()) next_tick_ = std::max(next_tick_, std::min(detector_.next(), now + kIdleTick));
+}
+
+// After news: the clock may have to be looked at earlier than was thought.
+void Core::Impl::wake() {
+  if (next_tick_ > now_ + kTick && !is_idle()) next_tick_ = now_ + kTick;
+}
+
+// Whether nothing waits for the clock but the next lease: raft's timers run only between servers.
+bool Core::Impl::is_idle() const {
+  const bool at_rest = contacts_.empty() && leaving_.empty() && ended_.empty() && !round_ &&
+                       exclusions_.empty() && knocking_.empty() && leave_wanted_.empty() &&
+                       unanswered_ == 0 && now_ < lease_until_;
+  if (!at_rest) return false;
+  const std::vector<agreement::Server> servers = log_.servers();
+  return std::none_of(servers.begin(), servers.end(),
+                      [&](const auto& server) { return peer_of(server.id) == me_; }) ||
+         (servers.size() == 1 && leads());
 }
 
 Status Core::Impl::serving(TimePoint now) const noexcept {
@@ -113,7 +144,10 @@ void Core::Impl::on_message(wire::Bytes bytes, TimePoint now) {
   Header header;
   wire::get(in, header);
   if (!in.ok() || header.from.node.value >= cluster::kNodesMax) return;
-  if (acceptable(header)) return dispatch(header, in);
+  if (acceptable(header)) {
+    dispatch(header, in);
+    return wake();
+  }
   // One that was excluded long ago may know nobody by its present life: it must learn of it.
   if (header.kind == Kind::lease_request && !roster_.has_member(header.from)) {
     send(Kind::update, header.from.node, header.from.incarnation, update_from(0));
@@ -230,6 +264,13 @@ void Core::Impl::take_command(const Command& command) {
   history_.push_back(command);
   history_.back().whole.clear();  // Whoever needs it asks for the whole anyway.
   if (history_.size() > kHistory) history_.pop_front();
+  for (const Change& change : command.changes) {
+    const Record* const record = roster_.find(change.peer.node);
+    if (change.kind == ChangeKind::present && record != nullptr && record->peer() == change.peer &&
+        record->member.state == cluster::NodeState::present) {
+      sink_.present(record->member);
+    }
+  }
   roster_changed(&command, before);
 }
 
@@ -338,6 +379,7 @@ Core::Core(const cluster::Member& self, const Options& options, detector::Datagr
     : impl_(std::make_unique<Impl>(self, options, datagrams, sink, now)) {}
 Core::~Core() = default;
 Status Core::found(const cluster::View& view, TimePoint now) { return impl_->found(view, now); }
+void Core::stand(TimePoint now) { impl_->stand(now); }
 Status Core::join(const std::vector<cluster::Member>& contacts, TimePoint now) {
   return impl_->join(contacts, now);
 }

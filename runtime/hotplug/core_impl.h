@@ -24,6 +24,7 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
        CoreSink& sink, TimePoint now);
 
   Status found(const cluster::View& view, TimePoint now);
+  void stand(TimePoint now);
   Status join(const std::vector<cluster::Member>& contacts, TimePoint now);
   void leave(const Peer& peer, TimePoint now);
   void fabric_down(const Peer& peer, TimePoint now);
@@ -58,6 +59,8 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   void view_changed();
   void push(NodeId to, std::uint64_t version);
   void end(Errc why);
+  bool is_idle() const;
+  void wake();
 
   // agreement::LogSink
   void send(agreement::ServerId to, wire::Bytes message) override;

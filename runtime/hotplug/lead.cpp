@@ -100,6 +100,7 @@ bool Core::Impl::propose(std::vector<Change> changes, std::uint64_t round) {
 
 void Core::Impl::on_report(NodeId from, const Report& report) {
   if (!leads()) return;
+  next_tick_ = std::min(next_tick_, now_);  // To weigh it.
   if (!verdicts_.report(from, report.subject, report.evidence, now_)) return;
   for (const NodeId observer : rings_->observers_of(report.subject.node)) {
     send_to(Kind::probe, observer, Probe{report.subject});
@@ -150,7 +151,10 @@ bool Core::Impl::propose_failures() {
 
 bool Core::Impl::propose_requests() {
   std::vector<Change> changes;
-  std::erase_if(knocking_, [&](const auto& k) { return now_ > k.second.second + kPresentLife; });
+  // One that was let in has been heard: should it leave soon, that is not to bring it back.
+  std::erase_if(knocking_, [&](const auto& k) {
+    return now_ > k.second.second + kPresentLife || roster_.has_member(k.first);
+  });
   for (const auto& [peer, knock] : knocking_) {
     const Record* const record = roster_.find(peer.node);
     const bool blank = record != nullptr && record->member.state == NodeState::possible;

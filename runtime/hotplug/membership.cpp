@@ -35,6 +35,11 @@ Status Membership::found(const cluster::View& view) {
   return {};
 }
 
+void Membership::stand() {
+  core_.stand(reactor_.now());
+  arm();
+}
+
 Co<Status> Membership::join(std::vector<cluster::Member> contacts, Deadline deadline) {
   if (Status status = core_.join(contacts, reactor_.now()); !status) co_return status;
   arm();
@@ -67,36 +72,49 @@ Co<Status> Membership::leave(Peer peer, Deadline deadline) {
   }
 }
 
+void Membership::stop() noexcept {
+  stopped_ = true;
+  reactor::Timer::unlink();
+}
+
 void Membership::receive(wire::Bytes message) {
+  if (stopped_) return;
+  reactor_.background();
   core_.on_message(message, reactor_.now());
   arm();
 }
 void Membership::peer_down(const Peer& peer) {
+  if (stopped_) return;
   core_.fabric_down(peer, reactor_.now());
   arm();
 }
 void Membership::on_datagram(wire::Bytes datagram) noexcept {
+  if (stopped_) return;
+  reactor_.background();
   core_.on_datagram(datagram, reactor_.now());
   arm();
 }
 void Membership::on_refused(NodeId node) noexcept {
+  if (stopped_) return;
   core_.on_refused(node, reactor_.now());
   arm();
 }
 void Membership::on_timer() noexcept {
+  reactor_.background();
   core_.on_timer(reactor_.now());
   arm();
 }
 
 void Membership::arm() noexcept {
   reactor::Timer::unlink();
-  if (!over_) reactor_.add_timer(*this, Deadline(core_.next()));
+  if (!over_ && !stopped_) reactor_.add_timer(*this, Deadline(core_.next()));
 }
 
 void Membership::over(Errc why) {
   over_ = true;
   why_over_ = why;
   changed_.set();
+  if (on_over_) on_over_(why);
 }
 
 void Membership::leave_ended(const Peer& peer, Errc how) {
@@ -188,23 +206,28 @@ Co<void> Membership::work() {
   working_ = false;
 }
 
+void Membership::present(const cluster::Member& member) {
+  tell(member, cluster::NodeState::present, core_.roster().epoch);
+}
+
+void Membership::tell(const cluster::Member& member, cluster::NodeState state, Epoch epoch) {
+  const NodeEvent event{epoch, {member.node, member.incarnation}, member.host, state};
+  for (const auto& handler : handlers_) handler(event);
+}
+
 void Membership::tell(const cluster::ViewChange& change) {
-  const auto one = [&](const cluster::Member& member, cluster::NodeState state) {
-    const NodeEvent event{
-        change.after.epoch, {member.node, member.incarnation}, member.host, state};
-    for (const auto& handler : handlers_) handler(event);
-  };
+  const Epoch epoch = change.after.epoch;
   for (const cluster::Member& member : change.before.members) {
     const cluster::Member* const now = change.after.find(member.node);
     if (now != nullptr && now->incarnation == member.incarnation) {
-      if (now->state != member.state) one(*now, now->state);
+      if (now->state != member.state) tell(*now, now->state, epoch);
       continue;
     }
     const bool left = change.leaving.contains(member.node);
-    one(member, left ? cluster::NodeState::possible : cluster::NodeState::failed);
+    tell(member, left ? cluster::NodeState::possible : cluster::NodeState::failed, epoch);
   }
   for (const NodeId node : change.joining) {
-    one(*change.after.find(node), cluster::NodeState::online);
+    tell(*change.after.find(node), cluster::NodeState::online, epoch);
   }
 }
 

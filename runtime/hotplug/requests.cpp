@@ -14,6 +14,7 @@ void Core::Impl::leave(const Peer& peer, TimePoint now) {
   const bool known = record != nullptr && record->peer() == peer;
   leaving_.push_back({peer, known ? record->cancelled_leaves : 0});
   press_requests();
+  wake();
 }
 
 void Core::Impl::press_requests() {

@@ -6,6 +6,13 @@
 
 namespace krg::hotplug {
 
+namespace {
+
+// Commands that a node may have missed when it is to prepare the next.
+constexpr std::uint64_t kRecent = 4;
+
+}  // namespace
+
 cluster::NodeSet Core::Impl::leavers(const Command& command) {
   cluster::NodeSet leaving;
   for (const Change& change : command.changes) {
@@ -48,7 +55,12 @@ void Core::Impl::begin_round(const Prepare& prepare, NodeId parent) {
 
 void Core::Impl::forward_round(Duration limit) {
   const Prepare prepare{round_->key, round_->id, round_->version, limit.count(), round_->command};
-  for (const NodeId child : round_->waiting) send_to(Kind::prepare, child, prepare);
+  // Who asks to come or go is in the roster but not yet in a view, so only leases have told of it.
+  const std::uint64_t known = std::max<std::uint64_t>(roster_.version, kRecent + 1) - kRecent;
+  for (const NodeId child : round_->waiting) {
+    push(child, known);
+    send_to(Kind::prepare, child, prepare);
+  }
 }
 
 void Core::Impl::drop_round() {

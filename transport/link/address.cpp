@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -145,6 +146,20 @@ Result<std::vector<Address>> parse_list(std::string_view text) {
     if (comma == std::string_view::npos) return list;
     text.remove_prefix(comma + 1);
   }
+}
+
+std::vector<std::string> hosts_of(std::string_view list) {
+  std::vector<std::string> hosts;
+  const Result<std::vector<Address>> addresses = parse_list(list);
+  if (!addresses) return hosts;
+  const bool all_loopback = std::all_of(addresses->begin(), addresses->end(),
+                                        [](const Address& a) { return a.is_loopback(); });
+  for (const Address& address : *addresses) {
+    if (address.is_loopback() && !all_loopback) continue;
+    const std::string text = address.print();
+    hosts.push_back(text.substr(0, text.rfind(':')));
+  }
+  return hosts;
 }
 
 Result<Address> resolve(std::string_view text) {

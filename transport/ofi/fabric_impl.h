@@ -12,6 +12,7 @@
 
 #include "doorbell.h"
 #include "krg/fabric/fabric.h"
+#include "krg/link/address.h"
 #include "krg/link/link.h"
 #include "krg/reactor/reactor.h"
 #include "packet.h"
@@ -38,6 +39,7 @@ class FabricImpl final : public fabric::Fabric,
 
   // fabric::Fabric.
   std::string address() const override { return links_->address(); }
+  std::vector<std::string> hosts() const override { return link::hosts_of(links_->address()); }
   const char* provider() const noexcept override { return "ofi"; }
   void connect(NodeId node, const std::string& address, Deadline deadline) override;
   Result<std::unique_ptr<fabric::Region>> register_memory(std::span<std::byte> memory) override;

@@ -11,6 +11,7 @@
 #include "context.h"
 #include "krg/base/unique_fd.h"
 #include "krg/fabric/fabric.h"
+#include "krg/link/address.h"
 #include "krg/link/link.h"
 #include "krg/reactor/reactor.h"
 #include "operation.h"
@@ -42,6 +43,7 @@ class UcxFabric final : public fabric::Fabric, private link::LinkSink {
 
   // fabric::Fabric.
   std::string address() const override { return links_->address(); }
+  std::vector<std::string> hosts() const override { return link::hosts_of(links_->address()); }
   const char* provider() const noexcept override { return "ucx"; }
   void connect(NodeId node, const std::string& address, Deadline deadline) override;
   Result<std::unique_ptr<fabric::Region>> register_memory(std::span<std::byte> memory) override;

@@ -1,7 +1,5 @@
 #include "ask.h"
 
-#include <optional>
-
 #include "krg/control/clusters.h"
 #include "krg/control/socket.h"
 #include "krg/reactor/event.h"
@@ -9,26 +7,23 @@
 namespace krg::krgadm {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
-
-// Takes the one answer that is waited for; anything else is not ours.
 class Waiting final : public control::ConnectionHandler {
  public:
-  Waiting(reactor::Reactor& reactor, std::uint16_t type) noexcept
-      : reactor_(reactor), type_(type) {}
+  Waiting(reactor::Reactor& reactor, const Heard& heard) noexcept
+      : reactor_(reactor), heard_(heard) {}
 
   void on_frame(control::Connection&, std::uint16_t type, wire::Bytes body) override {
-    if (type != type_ || body_) return;
-    body_.emplace(body.begin(), body.end());
+    if (done_ || !heard_(type, body)) return;
+    done_ = true;
     reactor_.stop();
   }
   void on_closed(control::Connection&, Status) override { reactor_.stop(); }
-  std::optional<std::vector<std::byte>>& body() noexcept { return body_; }
+  bool done() const noexcept { return done_; }
 
  private:
   reactor::Reactor& reactor_;
-  const std::uint16_t type_;
-  std::optional<std::vector<std::byte>> body_;
+  const Heard& heard_;
+  bool done_ = false;
 };
 
 std::string how_to_find(const Target& target, Errc code) {
@@ -42,15 +37,16 @@ std::string how_to_find(const Target& target, Errc code) {
   return "no cluster named '" + target.cluster + "' is running here: see 'krgadm cluster list'";
 }
 
-Co<void> give_up(reactor::Reactor& reactor) {
-  co_await reactor::sleep_for(reactor, kPatience);
+Co<void> give_up(reactor::Reactor& reactor, Duration patience) {
+  co_await reactor::sleep_for(reactor, patience);
   reactor.stop();
 }
 
 }  // namespace
 
-Result<std::vector<std::byte>> ask(const Target& target, std::uint16_t question,
-                                   std::uint16_t answer, std::string& complaint) {
+Status converse(const Target& target, std::uint16_t question, wire::Bytes body,
+                std::optional<std::chrono::milliseconds> patience, const Heard& heard,
+                std::string& complaint) {
   const auto found = control::find_cluster(target.runtime_dir, target.cluster);
   if (!found) {
     complaint = how_to_find(target, found.error().code());
@@ -63,16 +59,28 @@ Result<std::vector<std::byte>> ask(const Target& target, std::uint16_t question,
   }
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock);
-  Waiting waiting(reactor, answer);
+  Waiting waiting(reactor, heard);
   control::Connection connection(reactor, std::move(*socket), UniqueFd(), waiting);
-  connection.send_frame(question, {});
-  reactor.spawn(give_up(reactor));
+  connection.send_frame(question, body);
+  if (patience) reactor.spawn(give_up(reactor, *patience));
   reactor.run();
-  if (!waiting.body()) {
-    complaint = "cluster '" + found->cluster + "' gave no answer; its log may say why";
-    return Error(connection.open() ? Errc::timed_out : Errc::peer_down);
-  }
-  return std::move(*waiting.body());
+  if (waiting.done()) return {};
+  complaint = "cluster '" + found->cluster + "' gave no answer; its log may say why";
+  return Error(connection.open() ? Errc::timed_out : Errc::peer_down);
+}
+
+Result<std::vector<std::byte>> ask(const Target& target, std::uint16_t question, wire::Bytes body,
+                                   std::uint16_t answer,
+                                   std::optional<std::chrono::milliseconds> patience,
+                                   std::string& complaint) {
+  std::vector<std::byte> taken;
+  const Heard heard = [&](std::uint16_t type, wire::Bytes bytes) {
+    if (type != answer) return false;  // Not what we have asked for.
+    taken.assign(bytes.begin(), bytes.end());
+    return true;
+  };
+  KRG_TRY(converse(target, question, body, patience, heard, complaint));
+  return taken;
 }
 
 }  // namespace krg::krgadm

@@ -31,7 +31,7 @@ int stop_cluster(const Target& target) {
   std::string complaint;
   const auto found = control::find_cluster(target.runtime_dir, target.cluster);
   // The answer to the wish to end is that nobody answers any more.
-  const auto answer = ask(target, jobs::EndCluster::kFrame, 0, complaint);
+  const auto answer = ask(target, jobs::EndCluster::kFrame, {}, 0, kPatience, complaint);
   if (!found || (!answer && answer.error() == Errc::timed_out)) {
     cli::refuse("krgadm", complaint);
     return cli::kFailed;

@@ -27,13 +27,23 @@ constexpr std::array kClusterOptions = {
     Option{"-f,--hostfile", "FILE", "start: one node on each host of FILE", "Options", "@file"},
     Option{"--launch-agent", "CMD", "start: reach hosts by 'CMD host command...' (default: ssh)",
            "Options"},
+    Option{"--no-failover", "", "start: of two nodes, either stops without the other", "Options"},
+};
+constexpr std::array kNodesOptions = {
+    Option{"--cluster", "NAME", "Talk to the cluster of that name; without it to the only one",
+           "Options"},
+    Option{"--json", "", "Print JSON for programs", "Options"},
+    Option{"--timeout", "TIME", "wait, del: give up after this time: 90, 90s, 5m (default: 100s)",
+           "Options"},
 };
 constexpr std::array kConfigOptions = {
     Option{"--json", "", "Print JSON for programs", "Options"},
 };
 constexpr std::array kCommands = {
     Command{"status", "Show the cluster and its nodes", "[OPTION...]", kOptions},
-    Command{"nodes", "List the nodes and their daemons", "[OPTION...]", kOptions},
+    Command{"nodes", "List the nodes and their daemons; wait for, add or remove some",
+            "[status] | wait N | add HOST... | del NODE", kNodesOptions},
+    Command{"events", "Tell what becomes of the nodes, until interrupted", "[OPTION...]", kOptions},
     Command{"stats", "Show what the services of each node have done", "[OPTION...]", kOptions},
     Command{"config", "Show every setting, its value and its origin", "[OPTION...]",
             kConfigOptions},
@@ -65,7 +75,7 @@ int cluster_command(const cli::Arguments& args, Target target, const settings::S
 int run(const cli::Arguments& args, const config::Environment& environment) {
   const std::string_view name = args.command->name;
   const bool json = args.has("--json");
-  if (name != "cluster" && !args.rest.empty()) {
+  if (name != "cluster" && name != "nodes" && !args.rest.empty()) {
     return cli::refuse("krgadm", std::string(name) + ": what is '" + args.rest.front() +
                                      "'? see krgadm " + std::string(name) + " --help");
   }
@@ -74,7 +84,8 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
   const Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
                       std::string(args.value("--cluster").value_or(settings.cluster.name))};
   if (name == "status") return show_status(target, json);
-  if (name == "nodes") return show_nodes(target, json);
+  if (name == "nodes") return nodes_command(args, target, settings, environment);
+  if (name == "events") return show_events(target, json);
   if (name == "stats") return show_stats(target, json);
   return cluster_command(args, target, settings, environment);
 }

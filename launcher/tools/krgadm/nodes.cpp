@@ -24,13 +24,14 @@ std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(valu
 
 // Exact values for programs.
 cli::Table machine_table(const jobs::Nodes& all) {
-  cli::Table table({"node", "host", "state", "pid", "up ms", "jobs", "tasks", "cpus", "load",
-                    "memory bytes", "memory free bytes", "transport"});
+  cli::Table table({"node", "host", "state", "life", "pid", "up ms", "jobs", "tasks", "cpus",
+                    "load", "memory bytes", "memory free bytes", "transport"});
   for (const jobs::NodeReport& n : all.nodes) {
     const auto& s = n.status;
-    table.add({number(n.node.value), n.host, n.state, number(s.pid), number(s.up_ms),
-               number(s.jobs), number(s.tasks), number(s.machine.cpus), s.machine.load,
-               number(s.machine.memory_bytes), number(s.machine.memory_free_bytes), s.transport});
+    table.add({number(n.node.value), n.host, n.state, number(n.incarnation.value), number(s.pid),
+               number(s.up_ms), number(s.jobs), number(s.tasks), number(s.machine.cpus),
+               s.machine.load, number(s.machine.memory_bytes), number(s.machine.memory_free_bytes),
+               s.transport});
   }
   return table;
 }
@@ -80,8 +81,11 @@ int show_status(const Target& target, bool json) {
   }
   const Totals totals = totals_of(*all);
   if (json) {
-    cli::Table head({"cluster", "epoch", "nodes", "online", "jobs", "tasks"});
-    head.add({all->cluster, number(all->epoch), number(all->nodes.size()), number(totals.online),
+    cli::Table head(
+        {"cluster", "epoch", "coordinator", "serving", "nodes", "online", "jobs", "tasks"});
+    head.add({all->cluster, number(all->epoch),
+              all->coordinator == kNoNode ? cli::Cell() : number(all->coordinator.value),
+              all->serving.empty(), number(all->nodes.size()), number(totals.online),
               number(totals.jobs), number(totals.tasks)});
     // One object: the head's only row, with the nodes in it.
     std::string object = head.json();
@@ -104,12 +108,17 @@ int show_nodes(const Target& target, bool json) {
     return cli::kFailed;
   }
   if (json) return cli::print(machine_table(*all).json());
-  cli::Table table({"NODE", "HOST", "STATE", "PID", "CPUS"});
+  cli::Table table({"NODE", "HOST", "STATE", "LIFE", "ROLE", "PID", "CPUS"});
   for (const jobs::NodeReport& n : all->nodes) {
-    table.add({number(n.node.value), n.host, n.state, number(n.status.pid),
-               number(n.status.machine.cpus)});
+    const bool answered = n.status.pid != 0;
+    const std::string role = n.node == all->coordinator ? "coordinator" : "";
+    table.add({number(n.node.value), n.host, n.state, number(n.incarnation.value), role,
+               answered ? cli::Cell(number(n.status.pid)) : cli::Cell(),
+               answered ? cli::Cell(number(n.status.machine.cpus)) : cli::Cell()});
   }
-  return cli::print(table.text());
+  const std::string trouble =
+      all->serving.empty() ? "" : fmt::format("the node that answers: {}\n", all->serving);
+  return cli::print(trouble + table.text());
 }
 
 }  // namespace krg::krgadm

@@ -61,7 +61,9 @@ int start_cluster(const cli::Arguments& args, const Target& target,
     cli::refuse("krgadm", "cluster '" + choice.name + "' is running here already");
     return cli::kFailed;
   }
-  return runner::start_cluster(choice, settings, environment);
+  settings::Settings told = settings;
+  if (args.has("--no-failover")) told.hotplug.failover = false;
+  return runner::start_cluster(choice, told, environment);
 }
 
 }  // namespace krg::krgadm

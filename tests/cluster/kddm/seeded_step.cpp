@@ -15,4 +15,8 @@ void change_view(const Place& place, Part& part, Actions& out) {
   Protocol<Seeded>::change_view(place, part, out);
 }
 
+void recheck(const Place& place, Part& part, Actions& out) {
+  Protocol<Seeded>::recheck(place, part, out);
+}
+
 }  // namespace krg::kddm

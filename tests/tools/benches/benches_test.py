@@ -16,10 +16,16 @@ SHORT = ["--rounds", "1", "--run-ms", "5", "--no-pin"]
 
 # Of each bench: the transports that it takes, and the options of a short run at a size of its own.
 RPC = {"takes": ("shm", "tcp", "sim"), "run": ["--transport", "sim", *SHORT], "size": 96}
+KDDM = {"takes": ("shm", "tcp"), "run": [*SHORT, "--nodes", "3"], "size": 6000}
+CHANNEL = {"takes": ("shm", "tcp"), "run": SHORT, "size": 4000}
 BENCHES = {
     "krg_rpc_latency": RPC,
     "krg_rpc_rate": RPC,
     "krg_rpc_bw": {**RPC, "size": 20000},
+    "krg_kddm_latency": KDDM,
+    "krg_kddm_rate": KDDM,
+    "krg_kddm_bw": KDDM,
+    "krg_channel_rate": CHANNEL,
     "krg_raw_peers": {"takes": ("shm", "tcp"), "run": SHORT, "size": 2048},
     "krg_wait_policy": {"takes": ("shm", "tcp"), "run": [*SHORT, "--row", "1 pair, 0"], "size": 500},
     "krg_gate_latency": {"takes": ("shm",), "run": SHORT, "size": 300},

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "krg/kddm/kddm.h"
@@ -15,8 +16,9 @@ namespace krg::kddm {
 
 class KddmCluster {
  public:
-  explicit KddmCluster(std::uint32_t nodes, std::uint64_t seed = 1)
-      : world_({.seed = seed, .nodes = nodes}) {
+  // `stores`: copies lie in a store that tasks could share, else on the heap.
+  explicit KddmCluster(std::uint32_t nodes, bool stores = false, std::uint64_t seed = 1)
+      : stores_(stores), world_({.seed = seed, .nodes = nodes}) {
     for (std::uint32_t i = 0; i < nodes; ++i) nodes_.push_back(make_node(i));
     enter(cluster::NodeSet::first(nodes));
   }
@@ -28,6 +30,7 @@ class KddmCluster {
 
   sim::World& world() { return world_; }
   Kddm& kddm(std::uint32_t node) { return nodes_[node]->kddm; }
+  NodeStore& store(std::uint32_t node) { return *nodes_[node]->store; }
   Deadline soon() { return Deadline(world_.now() + std::chrono::seconds(10)); }
   OpOptions within() { return {soon()}; }
 
@@ -77,10 +80,12 @@ class KddmCluster {
 
  private:
   struct Node {
-    Node(sim::World& world, rpc::RpcOptions options)
-        : reactor(world.reactor(options.self.node)),
+    Node(sim::World& world, rpc::RpcOptions options, bool shared)
+        : store(shared ? make_store() : nullptr),
+          reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
           kddm(rpc, {.self = options.self.node, .serving = {}}) {
+      if (store) kddm.use_store(*store);
       fabric::Options fabric_options;
       fabric_options.self = options.self;
       fabric = std::move(*world.open(reactor, rpc, fabric_options));
@@ -96,6 +101,18 @@ class KddmCluster {
       fabric.reset();
     }
 
+    static std::unique_ptr<NodeStore> make_store() {
+      StoreOptions options;
+      options.geometry = {.slots = 1024, .tasks = 4, .data_bytes = 64 << 20};
+      options.budget_bytes = options.geometry.data_bytes;
+      options.ticks = Ticks::monotonic;
+      auto made = NodeStore::create(options);
+      KRG_ASSERT(made);
+      made->serve_until(Deadline::never().at());
+      return std::make_unique<NodeStore>(std::move(*made));
+    }
+
+    std::unique_ptr<NodeStore> store;
     reactor::Reactor& reactor;
     rpc::Rpc rpc;
     Kddm kddm;
@@ -106,7 +123,7 @@ class KddmCluster {
     lives_.resize(std::max<std::size_t>(lives_.size(), node + 1), 1);
     rpc::RpcOptions options;
     options.self = {NodeId{node}, Incarnation{lives_[node]}};
-    return std::make_unique<Node>(world_, options);
+    return std::make_unique<Node>(world_, options, stores_);
   }
   cluster::View view_of(const cluster::NodeSet& members) const {
     cluster::View view{Epoch{epoch_}, members.min(), {}};
@@ -123,6 +140,7 @@ class KddmCluster {
     result.emplace(co_await std::move(work));
   }
 
+  const bool stores_;
   sim::World world_;
   std::vector<std::uint32_t> lives_;
   std::vector<std::unique_ptr<Node>> nodes_;

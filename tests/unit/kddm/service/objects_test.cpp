@@ -32,7 +32,8 @@ Co<Result<std::uint64_t>> read(Kddm& kddm, SetId set, ObjectId object, OpOptions
   co_return value_of(lease);
 }
 
-class Objects : public ::testing::Test {
+// With copies on the heap, and in a store for tasks.
+class Objects : public ::testing::TestWithParam<bool> {
  protected:
   SetId make_set(const SetOptions& options, std::uint32_t node = 0) {
     auto made = cluster_.run(node, cluster_.kddm(node).create(options, cluster_.soon()));
@@ -47,10 +48,10 @@ class Objects : public ::testing::Test {
     return cluster_.run(node, read(cluster_.kddm(node), set, ObjectId{object}, cluster_.within()));
   }
 
-  KddmCluster cluster_{3};
+  KddmCluster cluster_{3, GetParam()};
 };
 
-TEST_F(Objects, WhatOneNodeWritesAllRead) {
+TEST_P(Objects, WhatOneNodeWritesAllRead) {
   const SetId set = make_set(of_size(8));
   for (std::uint64_t object = 0; object < 20; ++object) {
     ASSERT_TRUE(write(object % 3, set, object, 100 + object));
@@ -68,7 +69,7 @@ TEST_F(Objects, WhatOneNodeWritesAllRead) {
   EXPECT_EQ(*get(2, set, 7), 1u);
 }
 
-TEST_F(Objects, TheFirstTouchGivesZeros) {
+TEST_P(Objects, TheFirstTouchGivesZeros) {
   const SetId set = make_set(of_size(5000));
   const auto lease = cluster_.run(2, cluster_.kddm(2).get(set, ObjectId{9}, cluster_.within()));
   ASSERT_TRUE(lease) << lease.error().message();
@@ -76,7 +77,7 @@ TEST_F(Objects, TheFirstTouchGivesZeros) {
   for (const std::byte b : lease->bytes()) ASSERT_EQ(b, std::byte{0});
 }
 
-TEST_F(Objects, LargeObjectsTravelWhole) {
+TEST_P(Objects, LargeObjectsTravelWhole) {
   const SetId set = make_set(of_size(300'000));
   {
     auto lease = cluster_.run(0, cluster_.kddm(0).grab(set, ObjectId{1}, cluster_.within()));
@@ -93,7 +94,7 @@ TEST_F(Objects, LargeObjectsTravelWhole) {
   }
 }
 
-TEST_F(Objects, VariableOnesKeepTheSizeTheyWereGiven) {
+TEST_P(Objects, VariableOnesKeepTheSizeTheyWereGiven) {
   SetOptions options = of_size(10'000);
   options.variable_size = true;
   const SetId set = make_set(options);
@@ -111,7 +112,7 @@ TEST_F(Objects, VariableOnesKeepTheSizeTheyWereGiven) {
   EXPECT_EQ(std::memcmp(lease->bytes().data(), "abc", 3), 0);
 }
 
-TEST_F(Objects, ALockOfNoBytesExcludes) {
+TEST_P(Objects, ALockOfNoBytesExcludes) {
   const SetId set = make_set(of_size(0));
   auto held = cluster_.run(0, cluster_.kddm(0).grab(set, ObjectId{1}, cluster_.within()));
   ASSERT_TRUE(held);
@@ -125,7 +126,7 @@ TEST_F(Objects, ALockOfNoBytesExcludes) {
   EXPECT_TRUE(cluster_.run(1, cluster_.kddm(1).grab(set, ObjectId{1}, attempt)));
 }
 
-TEST_F(Objects, WhatIsRemovedIsAbsentUntilTouchedAgain) {
+TEST_P(Objects, WhatIsRemovedIsAbsentUntilTouchedAgain) {
   const SetId set = make_set(of_size(8));
   ASSERT_TRUE(write(0, set, 1, 42));
   ASSERT_EQ(*get(1, set, 1), 42u);
@@ -138,7 +139,7 @@ TEST_F(Objects, WhatIsRemovedIsAbsentUntilTouchedAgain) {
   EXPECT_EQ(*get(0, set, 1), 0u);
 }
 
-TEST_F(Objects, AnOpThatWaitsEndsByItsDeadline) {
+TEST_P(Objects, AnOpThatWaitsEndsByItsDeadline) {
   const SetId set = make_set(of_size(8));
   auto held = cluster_.run(0, cluster_.kddm(0).grab(set, ObjectId{1}, cluster_.within()));
   ASSERT_TRUE(held);
@@ -150,7 +151,7 @@ TEST_F(Objects, AnOpThatWaitsEndsByItsDeadline) {
   EXPECT_TRUE(get(1, set, 1));
 }
 
-TEST_F(Objects, FlushBringsTheOnlyCopyElsewhere) {
+TEST_P(Objects, FlushBringsTheOnlyCopyElsewhere) {
   const SetId set = make_set(of_size(8));
   ASSERT_TRUE(write(0, set, 1, 42));
   ASSERT_TRUE(
@@ -160,7 +161,7 @@ TEST_F(Objects, FlushBringsTheOnlyCopyElsewhere) {
   EXPECT_EQ(*get(1, set, 1), 42u);
 }
 
-TEST_F(Objects, SyncedDataSurvivesItsWriter) {
+TEST_P(Objects, SyncedDataSurvivesItsWriter) {
   const SetId set = make_set(of_size(8, 2), 1);
   for (std::uint64_t object = 0; object < 30; ++object) {
     ASSERT_TRUE(write(0, set, object, 500 + object));
@@ -173,7 +174,7 @@ TEST_F(Objects, SyncedDataSurvivesItsWriter) {
   }
 }
 
-TEST_F(Objects, WhatOnlyTheDeadHadIsLostAndNothingElse) {
+TEST_P(Objects, WhatOnlyTheDeadHadIsLostAndNothingElse) {
   const SetId set = make_set(of_size(8), 1);
   for (std::uint64_t object = 0; object < 30; ++object) {
     ASSERT_TRUE(write(object % 3, set, object, 500 + object));
@@ -195,7 +196,7 @@ TEST_F(Objects, WhatOnlyTheDeadHadIsLostAndNothingElse) {
   EXPECT_EQ(*get(1, set, 0), 0u);
 }
 
-TEST_F(Objects, ARestartedNodeTakesPart) {
+TEST_P(Objects, ARestartedNodeTakesPart) {
   const SetId set = make_set(of_size(8, 2), 1);
   for (std::uint64_t object = 0; object < 30; ++object) ASSERT_TRUE(write(1, set, object, object));
   cluster_.kill(0);
@@ -210,7 +211,7 @@ TEST_F(Objects, ARestartedNodeTakesPart) {
   }
 }
 
-TEST_F(Objects, ANodeThatLeavesGivesEverythingToTheOthers) {
+TEST_P(Objects, ANodeThatLeavesGivesEverythingToTheOthers) {
   const SetId set = make_set(of_size(8), 1);
   for (std::uint64_t object = 0; object < 30; ++object) ASSERT_TRUE(write(0, set, object, object));
   const cluster::View before{Epoch{1}, NodeId{0}, {}};
@@ -224,6 +225,9 @@ TEST_F(Objects, ANodeThatLeavesGivesEverythingToTheOthers) {
   cluster_.enter({NodeId{1}, NodeId{2}});
   for (std::uint64_t object = 0; object < 30; ++object) EXPECT_EQ(*get(1, set, object), object);
 }
+
+INSTANTIATE_TEST_SUITE_P(Copies, Objects, ::testing::Bool(),
+                         [](const auto& where) { return where.param ? "InAStore" : "OnTheHeap"; });
 
 }  // namespace
 }  // namespace krg::kddm

@@ -94,6 +94,70 @@ TEST_P(UdpPortTest, WhatIsNoAddressIsRefused) {
   }
 }
 
+// A peer on several networks, of which we are on one: the addresses of the others may be machines
+// of ours, or nobody's.
+TEST_P(UdpPortTest, OfSeveralAddressesTheOneThatIsHeardFromIsKept) {
+  const auto a = open(one_);
+  auto b = open(two_);
+  auto gone = open(two_);
+  const std::string closed = gone->address();
+  gone.reset();
+  ASSERT_OK(a->set_peer(NodeId{7}, closed + "," + b->address()));
+  ASSERT_OK(b->set_peer(NodeId{3}, a->address()));
+  a->send(NodeId{7}, bytes("hello"));
+  EXPECT_TRUE(until([&] { return !two_.received.empty(); }));
+  a->send(NodeId{7}, bytes("again"));  // Would be told what became of the first.
+  EXPECT_TRUE(until([&] { return two_.received.size() == 2; }));
+  EXPECT_TRUE(one_.refused.empty()) << "a closed port where it may not be says nothing";
+  b->send(NodeId{3}, bytes("here I am"));
+  EXPECT_TRUE(until([&] { return !one_.received.empty(); }));
+  b.reset();
+  a->send(NodeId{7}, bytes("still there?"));
+  EXPECT_TRUE(until([&] { return !one_.refused.empty(); }));
+  EXPECT_EQ(one_.refused, std::vector<NodeId>{NodeId{7}});
+}
+
+TEST(UdpPort, OneThatIsBoundEverywhereSpeaksBothFamilies) {
+  reactor::RealClock clock;
+  reactor::Reactor reactor(clock);
+  const DatagramKey key{};
+  Sink one, two;
+  auto a = UdpPort::open(reactor, key);
+  auto b = UdpPort::open(reactor, key);
+  ASSERT_OK(a);
+  ASSERT_OK(b);
+  (*a)->set_sink(one);
+  (*b)->set_sink(two);
+  reactor::Reactor* const reactors[] = {&reactor};
+  const auto until = [&](const testing::Condition& condition) {
+    return testing::turn_until(reactors, condition, std::chrono::seconds(5));
+  };
+  EXPECT_EQ((*b)->at({}), "");
+  const std::string list = (*b)->at({"127.0.0.1", "[::1]"});
+  const std::size_t comma = list.find(',');
+  ASSERT_OK((*a)->set_peer(NodeId{4}, list.substr(0, comma)));
+  ASSERT_OK((*a)->set_peer(NodeId{6}, list.substr(comma + 1)));
+  const std::string text = "hello";
+  const wire::Bytes hello(reinterpret_cast<const std::byte*>(text.data()), text.size());
+  (*a)->send(NodeId{4}, hello);
+  (*a)->send(NodeId{6}, hello);
+  EXPECT_TRUE(until([&] { return two.received.size() == 2; }));
+  b->reset();
+  (*a)->send(NodeId{4}, hello);
+  EXPECT_TRUE(until([&] { return one.refused.size() == 1; }));
+  (*a)->send(NodeId{6}, hello);
+  EXPECT_TRUE(until([&] { return one.refused.size() == 2; }));
+  EXPECT_EQ(one.refused, (std::vector<NodeId>{NodeId{4}, NodeId{6}}));
+}
+
+TEST(UdpPort, ItsKeyIsNotTheClusters) {
+  const std::array<std::byte, 32> cluster{std::byte{1}};
+  const auto key = datagram_key(cluster);
+  ASSERT_OK(key);
+  EXPECT_NE(*key, cluster);
+  EXPECT_EQ(*datagram_key(cluster), *key);
+}
+
 INSTANTIATE_TEST_SUITE_P(Families, UdpPortTest, ::testing::Values("127.0.0.1:0", "[::1]:0"),
                          [](const auto& info) { return info.index == 0 ? "v4" : "v6"; });
 

@@ -58,6 +58,14 @@ TEST(LinkAddress, AMappedAddressIsTheIPv4AddressThatItStandsFor) {
   EXPECT_EQ(other.value().front().unmapped().print(), "[fd00::2]:7");
 }
 
+TEST(LinkAddress, TheHostsOfAListAreWithoutPortsAndWithoutLoopback) {
+  using Hosts = std::vector<std::string>;
+  EXPECT_EQ(hosts_of("10.0.0.1:4711,[fd00::1]:4711,127.0.0.1:4711,[::1]:4711"),
+            (Hosts{"10.0.0.1", "[fd00::1]"}));
+  EXPECT_EQ(hosts_of("127.0.0.1:1,[::1]:1"), (Hosts{"127.0.0.1", "[::1]"}));
+  EXPECT_EQ(hosts_of("sim:3"), Hosts{});
+}
+
 TEST(LinkAddress, OfThisHostEndsWithLoopback) {
   const auto all = local_addresses();
   ASSERT_FALSE(all.empty()) << "a machine without even a loopback interface";

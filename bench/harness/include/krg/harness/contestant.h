@@ -37,6 +37,10 @@ struct Job {
   std::uint32_t window = 1;
   std::uint64_t size = 0;
   std::chrono::nanoseconds length{0};
+  // Bytes of the reply where the data go that way; the request then is short. 0: as the kind says.
+  std::uint64_t reply = 0;
+  // How many buffers take turns where data come from, and where they go to.
+  std::uint32_t places = 1;
   std::uint64_t detail = 0;  // For what only the bench itself understands.
 };
 static_assert(std::is_trivially_copyable_v<Job>);

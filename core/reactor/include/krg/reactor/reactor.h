@@ -84,6 +84,10 @@ class Reactor {
   void soon_begins() noexcept { ++soon_; }
   void soon_ends() noexcept { --soon_; }
 
+  // To be called from a timer, a descriptor's or a poller's event: nothing is expected to follow
+  // it. A reactor that it has woken sleeps again at once, unless something else has happened too.
+  void background() noexcept { background_ = true; }
+
   Mailbox& mailbox() noexcept { return mailbox_; }
 
   // One turn at the clock's present instant, without waiting; true if anything happened.
@@ -130,6 +134,9 @@ class Reactor {
   TimePoint fds_due_{};
   std::uint64_t sleeps_ = 0;
   std::size_t soon_ = 0;
+  bool background_ = false;  // Has been called since the last sleep began.
+  bool drowsy_ = false;      // Nothing but background work has happened since.
+  unsigned loud_turns_ = 0;  // Since then, that did what nobody has called background.
   std::atomic<bool> stop_{false};
 };
 

@@ -60,6 +60,7 @@ class TimerWheel {
   static std::uint64_t tick_of(TimePoint t) noexcept;
   // The first tick that is not before `t`: a timer never fires early.
   static std::uint64_t tick_not_before(TimePoint t) noexcept;
+  static std::uint64_t first_of(List& timers) noexcept;
   bool advance_to(std::uint64_t target) noexcept;
   void place(Timer& timer) noexcept;
   void cascade(int level) noexcept;

@@ -39,8 +39,7 @@ class Channels {
   static constexpr std::size_t kSmallMax = 8000;
 
   // Serves two services of `rpc`, whose reactor it polls with. Empty until the first set_view().
-  // Requires  one for each Rpc, made after it; lives until that makes no more turns, and is then
-  //           destroyed before or after it.
+  // Requires  one for each Rpc; destroyed before it, when it makes no more turns.
   Channels(rpc::Rpc& rpc, ChannelSink& sink, ChannelOptions options = {});
   ~Channels();
   Channels(const Channels&) = delete;

@@ -15,27 +15,63 @@
 
 namespace krg::kddm {
 
+// Somebody who has bytes and counts who uses them.
+class DataOwner {
+ public:
+  virtual void keep() noexcept = 0;
+  // Once for each keep().
+  virtual void let_go() noexcept = 0;
+
+ protected:
+  ~DataOwner() = default;
+};
+
+// A reference to one.
+class DataRef {
+ public:
+  DataRef() = default;
+  explicit DataRef(DataOwner& owner) noexcept : owner_(&owner) { owner.keep(); }
+  DataRef(DataRef&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)) {}
+  DataRef& operator=(DataRef&& other) noexcept {
+    if (this != &other) {
+      reset();
+      owner_ = std::exchange(other.owner_, nullptr);
+    }
+    return *this;
+  }
+  ~DataRef() { reset(); }
+
+  explicit operator bool() const noexcept { return owner_ != nullptr; }
+  DataOwner* get() const noexcept { return owner_; }
+  void reset() noexcept {
+    if (owner_ != nullptr) std::exchange(owner_, nullptr)->let_go();
+  }
+
+ private:
+  DataOwner* owner_ = nullptr;
+};
+
 class Data {
  public:
   Data() = default;
   // Borrows `bytes` until send() returns. For short ones: what is not small is copied to the heap.
-  static Data copied(wire::Bytes bytes) noexcept { return Data(nullptr, bytes); }
-  // `bytes` do not change as long as `owner` or a copy of it lives.
-  // Requires  owner != nullptr.
-  static Data shared(std::shared_ptr<const void> owner, wire::Bytes bytes) noexcept {
-    return Data(std::move(owner), bytes);
+  static Data copied(wire::Bytes bytes) noexcept { return Data(DataRef(), bytes); }
+  // `bytes` stay, and stay the same until they have arrived, as long as `owner` is kept.
+  static Data shared(DataOwner& owner, wire::Bytes bytes) noexcept {
+    return Data(DataRef(owner), bytes);
   }
+  // The same for an owner of another kind. Cost: an allocation.
+  static Data shared(std::shared_ptr<const void> owner, wire::Bytes bytes);
 
   wire::Bytes bytes() const noexcept { return bytes_; }
   std::size_t size() const noexcept { return bytes_.size(); }
-  // nullptr: the bytes are to be copied.
-  std::shared_ptr<const void>& owner() noexcept { return owner_; }
+  // None: the bytes are to be copied.
+  DataRef& owner() noexcept { return owner_; }
 
  private:
-  Data(std::shared_ptr<const void> owner, wire::Bytes bytes) noexcept
-      : owner_(std::move(owner)), bytes_(bytes) {}
+  Data(DataRef owner, wire::Bytes bytes) noexcept : owner_(std::move(owner)), bytes_(bytes) {}
 
-  std::shared_ptr<const void> owner_;
+  DataRef owner_;
   wire::Bytes bytes_;
 };
 

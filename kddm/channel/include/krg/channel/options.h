@@ -21,11 +21,15 @@ struct ChannelOptions {
   std::uint32_t window_messages = 1000;
   std::size_t window_bytes = std::size_t{4} << 20;
   // An acknowledgement that no message carries goes after so many messages or this long.
-  std::uint32_t ack_messages = 32;
+  std::uint32_t ack_messages = 128;
   Duration ack_delay = std::chrono::milliseconds(2);
   // How long acknowledgements may be missing until the peer is asked; doubles up to the maximum.
   Duration probe_after = std::chrono::milliseconds(5);
   Duration probe_max = std::chrono::milliseconds(500);
+  // rpc ends a call when its connection ends, which tells that a message may be lost. These are for
+  // a peer that keeps its connection and does not answer: a question, and a large message.
+  Duration question_limit = std::chrono::seconds(10);
+  Duration large_limit = std::chrono::seconds(60);
   // Of all peers together, messages of views that are still to come.
   std::uint32_t later_messages = 16384;
   std::size_t later_bytes = std::size_t{64} << 20;

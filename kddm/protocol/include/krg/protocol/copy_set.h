@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "krg/base/ids.h"
 
@@ -20,9 +21,16 @@ class CopySet {
 
   CopySet() noexcept = default;
   CopySet(const CopySet& other);
-  CopySet(CopySet&& other) noexcept;
-  CopySet& operator=(CopySet other) noexcept;
-  ~CopySet();
+  // Every step of the protocol moves two of them in and out: in the header for its speed.
+  CopySet(CopySet&& other) noexcept { steal(other); }
+  CopySet& operator=(CopySet other) noexcept {
+    if (words_ != 0) delete[] many_;
+    steal(other);
+    return *this;
+  }
+  ~CopySet() {
+    if (words_ != 0) delete[] many_;
+  }
 
   unsigned size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
@@ -50,6 +58,16 @@ class CopySet {
 
  private:
   void grow(unsigned words);
+  // Requires  nothing here is to be freed.
+  void steal(CopySet& other) noexcept {
+    size_ = std::exchange(other.size_, std::uint16_t{0});
+    words_ = std::exchange(other.words_, std::uint16_t{0});
+    if (words_ == 0) {
+      few_ = other.few_;
+    } else {
+      many_ = other.many_;
+    }
+  }
 
   std::uint16_t size_ = 0;
   std::uint16_t words_ = 0;  // Of the bitmap; 0: the nodes are in few_.

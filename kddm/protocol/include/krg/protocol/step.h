@@ -30,6 +30,10 @@ StepResult step(const Place& place, Part& part, const Message& in, Actions& out)
 // Requires  place.epoch is higher than before; the part of a node that joins is empty.
 void change_view(const Place& place, Part& part, Actions& out);
 
+// Leases of this node have ended otherwise than by an op: what waits for that is looked at again.
+// The holder says who still uses the object.
+void recheck(const Place& place, Part& part, Actions& out);
+
 // The caller of an op that waits has given up. False: it does not wait here (any more).
 bool cancel(Part& part, std::uint32_t op) noexcept;
 

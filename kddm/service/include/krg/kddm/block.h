@@ -1,8 +1,9 @@
 // kddm/block.h: the bytes of one copy of an object.
 //
 // Model    a Block is shared by the copy that it is, the leases on it, and the messages that carry
-//          it; the last one frees it. Who holds a write lease writes in place: a message that is
-//          under way then has been received already (docs/design/kddm.md, "Data").
+//          it; the last one frees it, or tells its keeper. Who holds a write lease writes in place:
+//          a message that is under way then has been received already (docs/design/kddm.md,
+//          "Data").
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Data"
@@ -13,19 +14,31 @@
 #include <span>
 #include <utility>
 
+#include "krg/channel/data.h"
 #include "krg/rpc/buffer.h"
 
 namespace krg::kddm {
 
+// Who lends memory to a Block, and is told when the last user has gone.
+class BlockKeeper {
+ public:
+  virtual void unused(std::uint64_t key) noexcept = 0;
+
+ protected:
+  ~BlockKeeper() = default;
+};
+
 class Block {
  public:
   Block() = default;
-  // `size` bytes, contents undefined. Empty if memory is exhausted and size > 0.
+  // `size` bytes, contents undefined. Empty if memory is exhausted.
   static Block make(std::size_t size) noexcept;
   // A copy of `bytes`.
   static Block copy(std::span<const std::byte> bytes) noexcept;
   // Takes over what has arrived.
   static Block adopt(rpc::Buffer buffer) noexcept;
+  // Bytes that are the keeper's.
+  static Block lend(std::span<std::byte> bytes, BlockKeeper& keeper, std::uint64_t key) noexcept;
 
   Block(const Block& other) noexcept : head_(other.head_) {
     if (head_ != nullptr) ++head_->users;
@@ -42,17 +55,37 @@ class Block {
     return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+  // The bytes for a message, which uses them until they have arrived.
+  Data share() const noexcept { return head_ == nullptr ? Data() : Data::shared(*head_, bytes()); }
+  // Whether this is the only user. Requires  not empty.
+  bool unique() const noexcept { return head_->users == 1; }
+  // The keeper has moved the bytes, for all users. Requires  lent.
+  void move_to(std::span<std::byte> bytes) const noexcept {
+    head_->begin = bytes.data();
+    head_->size = bytes.size();
+  }
 
  private:
-  struct Head {
+  struct Head final : DataOwner {
+    void keep() noexcept override { ++users; }
+    void let_go() noexcept override;
+
     std::uint32_t users = 1;
+    bool alone = false;  // The bytes do not follow it.
     std::size_t size = 0;
     std::byte* begin = nullptr;
+    BlockKeeper* keeper = nullptr;
+    std::uint64_t key = 0;
     rpc::Buffer adopted;
   };
+  static constexpr std::size_t kHeadRoom = 128;  // The bytes follow, on a cache line of their own.
 
   explicit Block(Head* head) noexcept : head_(head) {}
-  void release() noexcept;
+  // For bytes that are elsewhere.
+  static Block around(std::span<std::byte> bytes) noexcept;
+  void release() noexcept {
+    if (head_ != nullptr) head_->let_go();
+  }
 
   Head* head_ = nullptr;
 };

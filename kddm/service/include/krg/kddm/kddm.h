@@ -20,6 +20,7 @@
 #include "krg/protocol/part.h"
 #include "krg/reactor/co.h"
 #include "krg/rpc/rpc.h"
+#include "krg/share/node_store.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
 
@@ -84,6 +85,24 @@ class Kddm final : public cluster::ViewListener {
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);
 
+  // --- Tasks
+  // The memory that this node's tasks share: copies lie in it from now on.
+  // Requires  once; it outlives this.
+  void use_store(NodeStore& store) noexcept;
+  // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
+  // Errors  limit_reached  the task holds too many; not_supported  there is no store
+  Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
+                              OpOptions options);
+  // The object that the task's table names at `lease`, held for writing, gets another size; the
+  // lease goes on as the grant. `how`: why it has not, if so: the lease then goes on unchanged.
+  // Errors  invalid_argument  no such lease: nothing has changed
+  Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
+                           Errc& how);
+  // A task has rung: it has ended a lease that somebody may wait for.
+  void on_ring() noexcept;
+  // A task is gone; what NodeStore::release_all() has said of it.
+  void on_released(const NodeStore::Released& released) noexcept;
+
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;
 
@@ -103,7 +122,9 @@ class Kddm final : public cluster::ViewListener {
   bool settled() const noexcept;
 
  private:
-  Co<Result<Set*>> know(SetId set, ObjectId object, Deadline deadline);
+  Co<Status> may_serve(Deadline deadline);
+  Result<Set*> know(SetId set, ObjectId object);
+  Co<Result<Set*>> learn(SetId set, ObjectId object, Deadline deadline);
   Co<Result<Lease>> lease(Kind kind, SetId set, ObjectId object, OpOptions options);
   Co<Status> simple(Kind kind, SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode,
                     std::uint16_t flags = 0);
@@ -112,6 +133,7 @@ class Kddm final : public cluster::ViewListener {
 
   std::unique_ptr<Service> service_;
   std::uint64_t sets_made_ = 0;
+  bool has_served_ = false;
 };
 
 }  // namespace krg::kddm

@@ -18,7 +18,8 @@ namespace krg::kddm {
 
 struct KddmOptions {
   NodeId self;
-  // Whether this node may serve shared state now: membership's lease. None: it always may.
+  // Whether this node may serve shared state now: membership's lease, of which NodeStore's
+  // serve_until() must know too. None: it always may.
   std::function<Status()> serving;
   // Where operations are counted, as "kddm.*"; it outlives the Kddm.
   stats::Registry* stats = nullptr;

@@ -26,6 +26,7 @@
 namespace krg::kddm {
 
 class LocalStore;
+class NodeStore;
 
 // What the two kinds of lease share.
 class LocalLease {
@@ -101,6 +102,13 @@ class [[nodiscard]] WriteLease : public LocalLease {
   // Puts the object back, with its version one higher.
   void end() noexcept;
 
+  // Gives the lease up to krgd, which ends it in the task's name: its place in the task's table.
+  // Requires  there is a lease.
+  std::uint32_t surrender() noexcept {
+    store_ = nullptr;
+    return entry_;
+  }
+
  private:
   friend class LocalStore;
 };
@@ -125,6 +133,10 @@ class LocalStore {
   // Errors  protocol_error  what was passed is not a store of that geometry.
   //         no_memory
   static Result<std::unique_ptr<LocalStore>> open(Pass pass, Doorbell doorbell);
+  // For threads of krgd itself, which need leases as all others do; without a second mapping.
+  // Requires  `node` outlives it.
+  static Result<std::unique_ptr<LocalStore>> open_in_krgd(const NodeStore& node, TaskIndex task,
+                                                          Doorbell doorbell);
   LocalStore(const LocalStore&) = delete;
   LocalStore& operator=(const LocalStore&) = delete;
   // Requires  no lease of it lives.
@@ -150,7 +162,7 @@ class LocalStore {
 
   TaskIndex task() const noexcept { return task_; }
   // For those who map objects: the bytes' place in the shared segment's file.
-  int shared_fd() const noexcept { return shared_.fd(); }
+  int shared_fd() const noexcept { return shared_fd_; }
   std::uint64_t file_offset(const LocalLease& lease) const noexcept;
 
  private:
@@ -161,7 +173,9 @@ class LocalStore {
 
   LocalStore() = default;
 
-  Status map(Pass pass);
+  Status find_places(std::span<std::byte> directory, std::span<std::byte> shared,
+                     const Geometry& geometry, TaskIndex task);
+  Status make_own_pages();
   bool serving() const noexcept;
   bool here() const noexcept { return here_->load(std::memory_order_relaxed) != 0; }
   void adopt(LocalLease& lease, const Grant& grant, LeaseKind kind) noexcept;
@@ -172,8 +186,10 @@ class LocalStore {
   void note_line(std::uint32_t line) noexcept;
   void fill(LocalLease& lease, SlotId slot, std::uint32_t entry) noexcept;
 
-  shm::Segment directory_;
+  shm::Segment directory_;  // Empty in krgd, whose mapping it is.
   shm::Segment shared_;
+  int shared_fd_ = -1;
+  std::byte* shared_bytes_ = nullptr;
   Geometry geometry_;
   TaskIndex task_ = kNoTask;
   Doorbell doorbell_;

@@ -58,7 +58,8 @@ class NodeStore {
   Result<TaskIndex> attach();
   struct Released {
     std::vector<SlotId> idle;  // Frozen ones that nobody uses any more.
-    std::vector<SlotId> torn;  // The task died while it wrote these; their version is one higher.
+    // The task died while it wrote these, or was about to; their version is one higher.
+    std::vector<SlotId> torn;
   };
   // Ends everything the task held; its index may be given again.
   // Requires  attached, and no thread of it runs any more. Cost: its table, and sweep()
@@ -129,6 +130,7 @@ class NodeStore {
   void serve_until(TimePoint until) noexcept;
 
  private:
+  friend class LocalStore;
   struct State;
   explicit NodeStore(std::unique_ptr<State> state) noexcept;
 

@@ -47,11 +47,13 @@ struct Init {
   Pmi pmi = Pmi::later;
   bool finalize_breaker = true;
   std::uint32_t ranks = 0;  // Of the largest job to come; 0 = not known.
+  // Members of a cluster that runs already: the receiver asks them to be let in, and no view comes.
+  std::vector<cluster::Member> contacts;
 
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.version, m.cluster, m.key, m.incarnation, m.nodes, m.first, m.hosts, m.embedded,
           m.alone, m.standing, m.want_topology, m.agent, m.program, m.settings, m.pmi,
-          m.finalize_breaker, m.ranks);
+          m.finalize_breaker, m.ranks, m.contacts);
   }
 };
 
@@ -80,6 +82,13 @@ struct ViewMade {
 
 struct Ready {
   static constexpr std::uint16_t kFrame = 5;
+  std::uint32_t node = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node); }
+};
+
+// Up: the node has left its cluster, as it was asked to, and its krgd ends: no loss.
+struct Left {
+  static constexpr std::uint16_t kFrame = 7;
   std::uint32_t node = 0;
   static void wire_fields(auto& m, auto&& visit) { visit(m.node); }
 };

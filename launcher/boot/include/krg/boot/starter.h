@@ -61,7 +61,7 @@ class Starter final : private control::ConnectionHandler, private proc::TaskObse
   Co<bool> shutdown(Deadline deadline);
   // To the krgd of the first node. Requires  it was started here.
   control::Connection& first() noexcept;
-  bool empty() const noexcept { return children_.empty(); }
+  bool any_running() const noexcept { return living() > 0; }
 
  private:
   struct Child;

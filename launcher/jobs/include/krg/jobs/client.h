@@ -114,17 +114,24 @@ struct RankStarted {
 
 struct NodeReport {
   NodeId node;
+  Incarnation incarnation;
   std::string host;
-  std::string state;  // "online", "failed"
+  std::string state;  // As cluster::name_of(), or "no answer".
   node::Status::Reply status;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.host, m.state, m.status); }
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.node, m.incarnation, m.host, m.state, m.status);
+  }
 };
 struct Nodes {
   static constexpr std::uint16_t kFrame = 38;
   std::string cluster;
   std::uint32_t epoch = 0;
+  NodeId coordinator;
+  std::string serving;  // Why the node that answers may not serve shared state; "" = it may.
   std::vector<NodeReport> nodes;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.cluster, m.epoch, m.nodes); }
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.cluster, m.epoch, m.coordinator, m.serving, m.nodes);
+  }
 };
 struct NodeStats {
   NodeId node;

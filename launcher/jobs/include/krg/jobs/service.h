@@ -2,7 +2,8 @@
 //
 // Model    a job is led by the krgd that its client is connected to; that one places nothing and
 //          decides everything: it prepares, starts and ends the job's part on every node, and
-//          passes on what they report. A part whose leader is lost ends itself.
+//          passes on what they report. A part whose leader is lost ends itself. A node that is to
+//          leave takes no new part, and waits until the others and the jobs it leads have ended.
 // Threads  owned by the reactor's thread.
 // Blocks   starting ranks, for 0.4 ms each.
 // Source   docs/design/launch.md, "A job"
@@ -12,6 +13,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "krg/cluster/view_listener.h"
 #include "krg/control/connection.h"
 #include "krg/jobs/client.h"
 #include "krg/jobs/pmi.h"
@@ -24,12 +26,12 @@ namespace krg::jobs {
 class HeadJob;
 class NodeJob;
 
-class Service {
+class Service final : private cluster::ViewListener {
  public:
   Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi);
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
-  ~Service();
+  ~Service() override;
 
   // Leads a new job for a client, to whom it sends everything up to Ended.
   // Errors  invalid_argument  the spec contradicts itself or names a node that is not here.
@@ -46,10 +48,18 @@ class Service {
                                std::shared_ptr<HeadJob> parent);
   std::shared_ptr<HeadJob> led(JobId job) const noexcept;
   void node_lost(NodeId node, Error why);
+  bool is_idle();
+
+  // cluster::ViewListener
+  const char* name() const noexcept override { return "jobs"; }
+  Co<Status> prepare(const cluster::ViewChange& change, Deadline deadline) override;
+  void abort(const cluster::ViewChange&) noexcept override { draining_ = false; }
+  void commit(const cluster::ViewChange&) noexcept override {}
 
   node::Node& node_;
   proc::Supervisor& supervisor_;
   Pmi& pmi_;
+  bool draining_ = false;  // This node is to leave.
   std::uint32_t last_job_ = 0;
   std::uint32_t last_group_ = 0;
   // A led job is kept by the coroutine that runs it, a part is shared with those that serve it.

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "krg/control/connection.h"
+#include "krg/jobs/desk.h"
 #include "krg/jobs/service.h"
 
 namespace krg::jobs {
@@ -19,7 +20,8 @@ namespace krg::jobs {
 class Session {
  public:
   // `end_cluster` is called when the client asks for it; empty = it may not.
-  Session(Service& service, control::Connection& client, std::function<void()> end_cluster);
+  Session(Service& service, control::Connection& client, Desk::Add add,
+          std::function<void()> end_cluster);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
   // The client is gone: its job is killed.
@@ -39,6 +41,7 @@ class Session {
   Service& service_;
   control::Connection& client_;
   const std::function<void()> end_cluster_;
+  Desk desk_;
   std::shared_ptr<HeadJob> job_;  // Shared with the coroutine that runs it.
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // Watched by answers under way.
 };

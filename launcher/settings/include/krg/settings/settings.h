@@ -43,6 +43,17 @@ struct Node {
   static const config::Table<Node>& table();
 };
 
+// What the nodes of a cluster must have alike: whoever starts it says so to all.
+struct Hotplug {
+  enum class Voters { one, three, five };
+  Duration heartbeat_period{};
+  Duration heartbeat_timeout{};
+  Duration lease{};
+  Voters voters = Voters::five;
+  bool failover = true;
+  static const config::Table<Hotplug>& table();
+};
+
 struct Launch {
   Duration timeout{};
   std::string agent;
@@ -55,6 +66,7 @@ struct Settings {
   Cluster cluster;
   Transport transport;
   Node node;
+  Hotplug hotplug;
   Launch launch;
 };
 
@@ -67,6 +79,8 @@ Settings read(const config::Sources& sources, Report report = Report::yes);
 // NAME=value of every variable of `environment` that a table knows and whose value it takes: what a
 // krgd elsewhere is to be told.
 std::vector<std::string> accepted(const config::Environment& environment);
+// NAME=value of what all nodes must have alike; stronger than what they find themselves.
+std::vector<std::string> agreed(const Hotplug& hotplug);
 // Points krg::log where these say.
 Status apply(const Log& log);
 

@@ -85,6 +85,8 @@ class Log {
   Status remove(ServerId server, TimePoint now);
   // A server that is paused neither speaks nor listens: the end of a life that still runs.
   void pause() noexcept;
+  // Asks to be elected at once. For one of the first voters, while nobody can lead yet.
+  void stand(TimePoint now);
   // Asks to be elected at once, though a leader is known: it has ended, or has asked for it. If it
   // goes on, its lease_until() may be wrong, for no longer than `election` from then on.
   void take_over(TimePoint now);

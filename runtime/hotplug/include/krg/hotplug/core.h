@@ -38,6 +38,8 @@ class CoreSink {
   // could refuse it.
   virtual void install(std::uint64_t round, const cluster::View& before, const cluster::View& after,
                        const cluster::NodeSet& leaving) = 0;
+  // `member` asks to be let in. Told to those who hear of it as it is agreed.
+  virtual void present(const cluster::Member& member) { static_cast<void>(member); }
   // Ends this life: left (ok), excluded (stale), or not let in (cancelled, already_exists, stale).
   virtual void over(Errc why) = 0;
   // A leave that was asked for here has ended: ok, or cancelled.
@@ -57,6 +59,9 @@ class Core {
   // Begins as a member of the first view, the same everywhere.
   // Requires  self is in `view`; once, and not join().
   Status found(const cluster::View& view, TimePoint now);
+  // Asks to be elected at once, not after an election timeout.
+  // Requires  found() was just called, and on one node only: the coordinator that the view names.
+  void stand(TimePoint now);
   // Begins outside: asks `contacts`, members, to be let in, until it is, or until over().
   Status join(const std::vector<cluster::Member>& contacts, TimePoint now);
   // Asks that `peer`, or this node, leave; leave_ended() tells how that went.

@@ -43,12 +43,17 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   // Requires  the reactor's coroutines have been cancelled, or will not run again.
   ~Membership() override;
 
-  // Requires  before found() and join().
+  // Requires  before found() and join(), or in the turn of found().
   void add_listener(cluster::ViewListener& listener) { listeners_.push_back(&listener); }
   void on_event(std::function<void(const NodeEvent&)> handler) { handlers_.push_back(handler); }
 
+  // This life has ended: left (ok), excluded (stale), or not let in.
+  void on_over(std::function<void(Errc)> handler) { on_over_ = std::move(handler); }
+
   // The first view, the same everywhere. Errors  invalid_argument, protocol_error
   Status found(const cluster::View& view);
+  // Asks to be elected at once; see Core::stand().
+  void stand();
   // Returns when this node is a member and its services have committed a view with it.
   // Errors  timed_out; cancelled  some node could not prepare; stale  the id has a later life
   Co<Status> join(std::vector<cluster::Member> contacts, Deadline deadline);
@@ -56,12 +61,16 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   // Errors  timed_out  it goes on all the same; cancelled  it could not be drained, and stays
   Co<Status> leave(Peer peer, Deadline deadline);
 
+  // Neither speaks nor listens any more: the process is about to end.
+  void stop() noexcept;
+
   void receive(wire::Bytes message);
   // The fabric says that the connection to that life has ended.
   void peer_down(const Peer& peer);
 
   // Whether shared state may be served at this instant; see Core::serving(). Cost: some loads.
   Status serving() const noexcept { return core_.serving(reactor_.now()); }
+  TimePoint lease_until() const noexcept { return core_.lease_until(); }
   const Roster& roster() const noexcept { return core_.roster(); }
   bool is_coordinator() const noexcept { return core_.is_coordinator(); }
   // The view that the services have committed; that of roster() may be later.
@@ -85,13 +94,16 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   };
 
   // CoreSink
-  void send(NodeId to, wire::Bytes message) override { messages_.send(to, message); }
+  void send(NodeId to, wire::Bytes message) override {
+    if (!stopped_) messages_.send(to, message);
+  }
   void reach(const cluster::Member& member) override { messages_.reach(member); }
   void prepare(std::uint64_t round, const cluster::View& before, const cluster::View& after,
                const cluster::NodeSet& leaving, Duration limit) override;
   void abort(std::uint64_t round) override;
   void install(std::uint64_t round, const cluster::View& before, const cluster::View& after,
                const cluster::NodeSet& leaving) override;
+  void present(const cluster::Member& member) override;
   void over(Errc why) override;
   void leave_ended(const Peer& peer, Errc how) override;
   std::uint64_t random() override;
@@ -101,6 +113,7 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   Co<void> work();
   Co<Status> prepare_all(const Work& work);
   void abort_prepared(const Work& work) noexcept;
+  void tell(const cluster::Member& member, cluster::NodeState state, Epoch epoch);
   void tell(const cluster::ViewChange& change);
   cluster::ViewListener& listener(std::size_t i, const cluster::ViewChange& change) const noexcept;
 
@@ -117,6 +130,8 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   std::size_t prepared_ = 0;   // Listeners that have prepared the round under way.
   std::uint64_t aborted_ = 0;  // The latest round that was.
   cluster::View view_;
+  std::function<void(Errc)> on_over_;
+  bool stopped_ = false;
   bool over_ = false;
   Errc why_over_ = Errc::ok;
   struct Ended {

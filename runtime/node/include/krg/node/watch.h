@@ -1,64 +1,70 @@
-// node/watch.h: notices that a node is gone.
+// node/watch.h: tells those who depend on a node that it is lost to them.
 //
-// Model    a watched node is pinged every `interval`. It is lost when the fabric says that its
-//          connection broke, or when no ping was answered for `patience`. Lost is final: the
-//          membership does not change. Pings go only where somebody depends on somebody, so their
-//          number does not grow with the square of the nodes. A watcher that was itself stopped for
-//          longer than an interval starts its patience anew, rather than accuse others of its own
-//          absence.
+// Model    a node is lost when the membership has excluded it, whoever depends on it; when its
+//          connection broke while somebody did; and, with all others, when this node itself has had
+//          no lease for `patience`: then it is this one that is cut off, and what spans several
+//          nodes has no future here. Only the first is final: a node whose connection broke may be
+//          a member still, and is used by what begins later. Nobody is asked: membership's
+//          detector is, so a watch costs one timer per node, however many jobs there are. Who was
+//          itself stopped for half its patience starts it anew.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
-// Source   Lifeguard (Dadgar, Phillips, Currey 2018), "local health"; docs/design/launch.md,
-//          "Failure"
+// Source   docs/design/hotplug.md, "Leases"; docs/design/launch.md, "Failure"
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <unordered_map>
 
+#include "krg/base/deadline.h"
 #include "krg/base/ids.h"
 #include "krg/error/result.h"
 #include "krg/reactor/co.h"
-#include "krg/rpc/rpc.h"
+#include "krg/reactor/reactor.h"
 
 namespace krg::node {
 
 class Watch {
  public:
   struct Options {
-    Duration interval = std::chrono::seconds(1);
-    Duration patience = std::chrono::seconds(5);
+    Duration patience = std::chrono::milliseconds(2300);
   };
-  // Called once for a node, from the reactor.
+  // Called from the reactor, once until the node is back.
   using Lost = std::function<void(NodeId, Error)>;
+  // Until when this node may serve.
+  using LeaseUntil = std::function<TimePoint()>;
 
-  Watch(rpc::Rpc& rpc, Options options, Lost lost);
+  Watch(reactor::Reactor& reactor, NodeId self, Options options, Lost lost, LeaseUntil lease_until);
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
 
   // Counted: each begin() needs its end(). The own node is never watched.
   void begin(NodeId node);
   void end(NodeId node) noexcept;
-  bool lost(NodeId node) const noexcept;
-  // The fabric's word that the connection to `node` is gone.
+
+  // The fabric's word.
+  void connected(NodeId node);
   void connection_lost(NodeId node, Error why, bool graceful);
+  // The membership's.
+  void excluded(NodeId node);
 
  private:
   struct Peer {
     unsigned users = 0;
     bool lost = false;
-    bool pinging = false;  // A coroutine runs.
-    TimePoint heard;
   };
 
-  Co<void> ping(NodeId node);
+  Co<void> watch_lease();
   void declare(NodeId node, Error why);
 
-  rpc::Rpc& rpc_;
+  reactor::Reactor& reactor_;
+  const NodeId self_;
   const Options options_;
   const Lost lost_;
+  const LeaseUntil lease_until_;
   std::unordered_map<NodeId, Peer> peers_;
+  std::size_t users_ = 0;  // Of all peers.
+  bool watching_ = false;  // A coroutine runs.
 };
 
 }  // namespace krg::node

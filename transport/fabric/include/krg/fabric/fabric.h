@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "krg/base/deadline.h"
 #include "krg/error/result.h"
@@ -45,6 +46,9 @@ class Fabric : public reactor::Poller {
 
   // Where peers reach this fabric; they give it to connect(). Printable, without spaces.
   virtual std::string address() const = 0;
+  // The addresses of this machine that are in address(), best first, numeric, IPv6 in brackets: for
+  // what else of this process peers are to reach. Empty if peers are not reached by IP.
+  virtual std::vector<std::string> hosts() const { return {}; }
   // "ucx", "ofi", "sim".
   virtual const char* provider() const noexcept = 0;
 

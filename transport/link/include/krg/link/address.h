@@ -46,6 +46,10 @@ Result<HostPort> split_host_port(std::string_view text);
 // Errors  invalid_argument
 Result<std::vector<Address>> parse_list(std::string_view text);
 
+// The hosts of such a list without their ports, IPv6 in brackets; loopback only if there is nothing
+// else; none if it does not parse.
+std::vector<std::string> hosts_of(std::string_view list);
+
 // Where to listen for "host[:port]": the first address of the host. Blocks if it is a name.
 // Errors  invalid_argument  no such host, or malformed.
 Result<Address> resolve(std::string_view text);

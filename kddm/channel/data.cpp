@@ -1,0 +1,26 @@
+#include "krg/channel/data.h"
+
+namespace krg::kddm {
+namespace {
+
+class SharedOwner final : public DataOwner {
+ public:
+  explicit SharedOwner(std::shared_ptr<const void> owner) noexcept : owner_(std::move(owner)) {}
+
+  void keep() noexcept override { ++users_; }
+  void let_go() noexcept override {
+    if (--users_ == 0) delete this;
+  }
+
+ private:
+  std::shared_ptr<const void> owner_;
+  std::size_t users_ = 0;
+};
+
+}  // namespace
+
+Data Data::shared(std::shared_ptr<const void> owner, wire::Bytes bytes) {
+  return shared(*new SharedOwner(std::move(owner)), bytes);
+}
+
+}  // namespace krg::kddm

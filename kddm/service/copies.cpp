@@ -1,0 +1,200 @@
+#include "copies.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace krg::kddm {
+namespace {
+
+Error no_memory() noexcept { return Error(Errc::no_memory, "a copy of a shared object"); }
+
+// As the last look has found it.
+bool used_by_tasks(const HolderEntry& entry) noexcept {
+  return entry.holder.readers != entry.readers || entry.holder.writer != entry.writer;
+}
+
+// What tasks may do by themselves.
+Access access_of(const HolderEntry& entry) noexcept {
+  const Holder& holder = entry.holder;
+  if (holder.contended || entry.writer) return Access::none;
+  // Who waits for a lease's end is woken by a ring, and only leases of frozen objects ring.
+  if (entry.waiting && holder.in_use()) return Access::none;
+  switch (holder.copy) {
+    case Copy::read:
+      return Access::read;
+    case Copy::write:
+      return entry.readers > 0 ? Access::read : Access::write;
+    case Copy::none:
+    case Copy::filling:
+    case Copy::spare:
+      break;
+  }
+  return Access::none;
+}
+
+}  // namespace
+
+bool Copies::look(HolderEntry& entry) noexcept {
+  if (entry.slot == kNoSlot) return false;
+  const Frozen found = store_->freeze(entry.slot);
+  Holder& holder = entry.holder;
+  const bool tasks = used_by_tasks(entry);
+  holder.readers = entry.readers + (found.readers ? 1 : 0);
+  holder.writer = entry.writer || found.writer != kNoTask;
+  if (holder.copy == Copy::read || holder.copy == Copy::write) holder.version = found.version;
+  return tasks && found.idle();
+}
+
+void Copies::let(HolderEntry& entry) noexcept {
+  if (entry.slot == kNoSlot || !store_->is_frozen(entry.slot)) return;
+  if (entry.block && entry.block.unique()) entry.block = {};
+  if (!used_by_tasks(entry)) store_->set_version(entry.slot, entry.holder.version);
+  const Access access = access_of(entry);
+  // Refused while a task still uses it: then a sweep tells of the end.
+  if (access != Access::none) static_cast<void>(store_->thaw(entry.slot, access));
+}
+
+Result<SlotId> Copies::slot_for(const Set& set, ObjectId object, std::size_t size) noexcept {
+  const SlotId kept = store_->find(set.id, object);
+  if (kept == kNoSlot) return store_->allocate(set.id, object, size);
+  store_->freeze(kept);
+  KRG_TRY(store_->resize(kept, size));
+  if (const auto at = lent_.find(kept.value); at != lent_.end()) at->second.dropped = false;
+  return kept;
+}
+
+Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept {
+  if (store_ != nullptr) {
+    const Result<SlotId> slot = slot_for(set, entry.id, size);
+    if (!slot) return slot.error();
+    entry.slot = *slot;
+    return {};
+  }
+  entry.block = Block::make(size);
+  return entry.block ? Status() : Status(no_memory());
+}
+
+Status Copies::install(const Set& set, HolderEntry& entry, const Block& data) noexcept {
+  if (store_ == nullptr) {
+    entry.block = data;
+    return {};
+  }
+  if (entry.slot == kNoSlot) {
+    entry.block = {};
+    KRG_TRY(allocate(set, entry, data.size()));
+  } else if (store_->bytes(entry.slot).size() != data.size()) {
+    KRG_TRY(resize(entry, data.size()));
+  }
+  if (data.size() > 0) {
+    std::memcpy(store_->bytes(entry.slot).data(), data.bytes().data(), data.size());
+  }
+  return {};
+}
+
+Status Copies::resize(HolderEntry& entry, std::size_t size) noexcept {
+  if (entry.slot != kNoSlot) {
+    const std::size_t before = store_->bytes(entry.slot).size();
+    KRG_TRY(store_->resize(entry.slot, size));
+    const std::span<std::byte> after = store_->bytes(entry.slot);
+    if (size > before) std::memset(after.data() + before, 0, size - before);
+    if (entry.block) entry.block.move_to(after);
+    return {};
+  }
+  Block other = Block::make(size);
+  if (!other) return no_memory();
+  const std::size_t kept = std::min(size, entry.block.size());
+  if (kept > 0) std::memcpy(other.bytes().data(), entry.block.bytes().data(), kept);
+  if (size > kept) std::memset(other.bytes().data() + kept, 0, size - kept);
+  entry.block = std::move(other);
+  return {};
+}
+
+void Copies::drop(HolderEntry& entry) noexcept {
+  const SlotId slot = std::exchange(entry.slot, kNoSlot);
+  entry.block = {};
+  if (slot == kNoSlot) return;
+  if (const auto at = lent_.find(slot.value); at != lent_.end()) {
+    at->second.dropped = true;
+  } else {
+    free(slot);
+  }
+}
+
+void Copies::free(SlotId slot) noexcept {
+  store_->freeze(slot);
+  // Refused while a task uses it, whose set was destroyed: forget() comes when it has ended.
+  static_cast<void>(store_->free(slot));
+}
+
+void Copies::forget(SlotId slot) noexcept {
+  if (!lent_.contains(slot.value)) free(slot);
+}
+
+std::span<std::byte> Copies::bytes(const HolderEntry& entry) const noexcept {
+  return entry.slot == kNoSlot ? entry.block.bytes() : store_->bytes(entry.slot);
+}
+
+Block Copies::pin(HolderEntry& entry) noexcept {
+  if (entry.slot != kNoSlot && !entry.block) {
+    entry.block = Block::lend(store_->bytes(entry.slot), *this, entry.slot.value);
+    if (entry.block) ++lent_[entry.slot.value].blocks;
+  }
+  return entry.block;
+}
+
+void Copies::unused(std::uint64_t key) noexcept {
+  const auto at = lent_.find(static_cast<std::uint32_t>(key));
+  if (--at->second.blocks > 0) return;
+  const bool dropped = at->second.dropped;
+  const SlotId slot{at->first};
+  lent_.erase(at);
+  if (dropped) free(slot);
+}
+
+Status Copies::move_to_store(const Set& set, HolderEntry& entry) noexcept {
+  if (store_ == nullptr) {
+    return Error(Errc::not_supported, "this krgd shares no memory with its tasks");
+  }
+  // Who reads the heap's bytes now keeps them; they are the same.
+  const Block heap = std::move(entry.block);
+  if (const Status room = allocate(set, entry, heap.size()); !room) {
+    entry.block = heap;
+    return room;
+  }
+  if (heap.size() > 0) {
+    std::memcpy(store_->bytes(entry.slot).data(), heap.bytes().data(), heap.size());
+  }
+  return {};
+}
+
+Result<Grant> Copies::hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
+                                LeaseKind kind) noexcept {
+  if (entry.slot == kNoSlot) KRG_TRY(move_to_store(set, entry));
+  const Result<Grant> grant = store_->grant(entry.slot, task, kind);
+  if (!grant) return grant;
+  if (kind == LeaseKind::write) {
+    entry.writer = false;
+  } else {
+    --entry.readers;
+  }
+  return grant;
+}
+
+Result<Grant> Copies::resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                                 std::size_t size, bool possible, Errc& how) noexcept {
+  const SlotId slot = entry.slot;
+  if (store_->look(slot).writer == task) {
+    store_->withdraw(task, Grant{store_->handle(slot), lease, LeaseKind::write});
+  }
+  if (!store_->look(slot).idle()) {
+    return Error(Errc::invalid_argument, "the task has no such lease for writing");
+  }
+  const Status resized =
+      possible ? resize(entry, size)
+               : Status(Error(Errc::invalid_argument, "no object of the set has this size"));
+  how = resized ? Errc::ok : resized.error().code();
+  return store_->grant(slot, task, LeaseKind::write);
+}
+
+}  // namespace krg::kddm

@@ -1,0 +1,85 @@
+// copies.h: where the bytes of this node's copies lie: on the heap, or in the node-shared store.
+//
+// Model    with a store, tasks lease by themselves what look() and let() allow them: before a step
+//          of the protocol look() freezes the object and tells the holder who uses it; after the
+//          step let() lets tasks do what the copy allows. A copy that is dropped while a lease or a
+//          message still has its bytes keeps its slot until they end.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/kddm.md, "Node-shared store"
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "krg/kddm/block.h"
+#include "krg/share/node_store.h"
+#include "set.h"
+
+namespace krg::kddm {
+
+class Copies final : private BlockKeeper {
+ public:
+  Copies() = default;
+  Copies(const Copies&) = delete;
+  Copies& operator=(const Copies&) = delete;
+  // Requires  no block of it is used.
+  ~Copies() = default;
+
+  NodeStore* store() const noexcept { return store_; }
+  // From now on copies come to lie in `store`; those on the heap do when a task wants them.
+  // Requires  there is none yet; it outlives this.
+  void use(NodeStore& store) noexcept { store_ = &store; }
+
+  // Tasks lease nothing of it from now on; the holder is brought up to date. Whether tasks used it
+  // at the last look and have all ended: whoever waits for that is to be told.
+  bool look(HolderEntry& entry) noexcept;
+  // Tasks may do what the holder may.
+  void let(HolderEntry& entry) noexcept;
+
+  // `size` bytes for a copy that has none; their contents are undefined.
+  // Errors  no_memory
+  Status allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
+  // Takes over the bytes that have arrived. Errors  no_memory
+  Status install(const Set& set, HolderEntry& entry, const Block& data) noexcept;
+  // Requires  looked at, and nobody uses it but one lease of this process.
+  // Errors  no_memory
+  Status resize(HolderEntry& entry, std::size_t size) noexcept;
+  void drop(HolderEntry& entry) noexcept;
+
+  std::span<std::byte> bytes(const HolderEntry& entry) const noexcept;
+  // The bytes, kept for whoever holds the block.
+  Block pin(HolderEntry& entry) noexcept;
+
+  // A slot without an entry that tasks no longer use: see NodeStore::sweep().
+  void forget(SlotId slot) noexcept;
+
+  // A lease of this process becomes the task's. Requires  looked at, and leased so.
+  // Errors  limit_reached  the task has too many; not_supported  there is no store; no_memory
+  Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
+                          LeaseKind kind) noexcept;
+  // The task's lease for writing at `lease` of its table ends, and begins anew with another size,
+  // if that is `possible`. `how`: why not.
+  // Requires  looked at. Errors  invalid_argument  there is no such lease
+  Result<Grant> resize_for(HolderEntry& entry, TaskIndex task, std::uint32_t lease,
+                           std::size_t size, bool possible, Errc& how) noexcept;
+
+ private:
+  // How the bytes of a slot are used beside its copy.
+  struct Lent {
+    std::uint32_t blocks = 0;  // Not counting their users.
+    bool dropped = false;      // There is no copy any more: the last block frees the slot.
+  };
+
+  void unused(std::uint64_t key) noexcept override;
+  // From the heap. Requires  nobody writes it but the caller. Errors  no_memory
+  Status move_to_store(const Set& set, HolderEntry& entry) noexcept;
+  // A slot, frozen: a new one, or the one that the object had when it was dropped.
+  Result<SlotId> slot_for(const Set& set, ObjectId object, std::size_t size) noexcept;
+  void free(SlotId slot) noexcept;
+
+  NodeStore* store_ = nullptr;
+  std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.
+};
+
+}  // namespace krg::kddm

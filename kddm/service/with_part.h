@@ -1,0 +1,36 @@
+// One step on an object's part, with what tasks do to its bytes kept out meanwhile.
+#pragma once
+
+#include <utility>
+
+#include "service.h"
+
+namespace krg::kddm {
+
+template <class Step>
+void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& place,
+                        const Block& data, Step&& step) {
+  const bool tasks_ended = at.holder != nullptr && copies_.look(*at.holder);
+  Part part = set.take(at, object, place);
+  const std::uint32_t readers = part.holder.readers;
+  const bool writer = part.holder.writer;
+  Actions actions = std::exchange(actions_, {});
+  if (tasks_ended) recheck(place, part, actions);
+  step(part, actions);
+  // What the step changed are leases of this process.
+  const std::uint32_t more = part.holder.readers - readers;
+  const bool begins = part.holder.writer && !writer;
+  const bool ends = writer && !part.holder.writer;
+  set.give(at, object, std::move(part));
+  if (at.holder != nullptr) {
+    at.holder->readers += more;
+    at.holder->writer = begins || (at.holder->writer && !ends);
+  }
+  perform(set, object, at.holder, actions, data);
+  actions.clear();
+  actions_ = std::move(actions);
+  if (at.holder != nullptr) copies_.let(*at.holder);
+  if (store() != nullptr && store()->waiting() > 0) watch();
+}
+
+}  // namespace krg::kddm

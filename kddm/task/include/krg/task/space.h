@@ -1,0 +1,76 @@
+// task/space.h: the objects that the cluster shares, as a task uses them.
+//
+// Model    a Space is a process's way to them: it maps the memory that the tasks of its node share
+//          and calls its krgd for what is not there. get() and grab() give leases; what the node
+//          has already costs no call. A lease ends with its scope; hold it briefly: while it
+//          lives, no other node can write the object (a read lease) or even read it.
+// Threads  safe. A lease may be ended by another thread than began it. A child of fork() connects
+//          anew.
+// Blocks   until done, or until Use::timeout. What hits blocks never.
+// Source   Kerrighed kddm; docs/design/kddm.md, "Tasks"
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "krg/base/deadline.h"
+#include "krg/error/result.h"
+#include "krg/share/local_store.h"
+#include "krg/store/set_options.h"
+
+namespace krg::kddm {
+
+struct Use {
+  Duration timeout = std::chrono::seconds(60);
+  bool try_only = false;  // would_block rather than wait for others.
+  bool no_touch = false;  // not_found rather than create.
+};
+
+class Space {
+ public:
+  // `gate`: the socket of this node's krgd; "" for the one that started this process (KRG_GATE).
+  // Errors  not_found  not started by krg; those of gate::Client::connect(); denied
+  //         already_exists  this process has a Space
+  static Result<std::unique_ptr<Space>> connect(const std::string& gate = "");
+  Space(const Space&) = delete;
+  Space& operator=(const Space&) = delete;
+  // Requires  no lease of it lives.
+  ~Space();
+
+  // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone.
+  Result<SetId> create(const SetOptions& options, SetId wanted = kNoSet);
+  Result<SetOptions> options_of(SetId set);
+  Status destroy(SetId set);
+  Status bind(const std::string& name, SetId set);
+  Result<SetId> look_up(const std::string& name);
+  Status unbind(const std::string& name);
+  // The set of that name; the first one to ask makes it.
+  // Errors  already_exists  it is of other options
+  Result<SetId> open(const std::string& name, const SetOptions& options);
+
+  // --- Objects. Errors as of kddm::Kddm, and peer_down.
+  // Cost  a hit: a hash, three cache lines and three or four atomic operations.
+  Result<ReadLease> get(SetId set, ObjectId object, const Use& use = {});
+  Result<WriteLease> grab(SetId set, ObjectId object, const Use& use = {});
+  // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
+  // may have moved.
+  // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was
+  //         no_memory         as well
+  Status resize(WriteLease& lease, std::size_t size);
+  Status flush(SetId set, ObjectId object, NodeId to = kNoNode, const Use& use = {});
+  Status sync(SetId set, ObjectId object, const Use& use = {});
+  Status remove(SetId set, ObjectId object, const Use& use = {});
+  // Returns when a copy is here.
+  Status prefetch(SetId set, ObjectId object, const Use& use = {});
+  // Whether this node has a copy that may be read. Cost: as a hit.
+  bool find(SetId set, ObjectId object) noexcept;
+
+ private:
+  class Impl;
+  explicit Space(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace krg::kddm

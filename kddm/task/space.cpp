@@ -1,0 +1,207 @@
+#include "krg/task/space.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <utility>
+#include <vector>
+
+#include "krg/calls/calls.h"
+#include "krg/config/environment.h"
+#include "krg/gate/client.h"
+#include "krg/gate/control.h"
+#include "krg/reactor/block_on.h"
+
+namespace krg::kddm {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kConnectLimit = 10s;
+constexpr Duration kSetLimit = 60s;
+// krgd answers by the deadline; a grant that came when nobody waits any more would stay.
+constexpr Duration kGrace = 10s;
+
+struct Attached {
+  LocalStore::Pass pass;
+  UniqueFd bell;
+};
+
+Co<Result<Attached>> attach(gate::Control& control, std::string path, Deadline deadline) {
+  KRG_CO_TRY(co_await control.connect(std::move(path), deadline));
+  const wire::Empty nothing;
+  std::vector<UniqueFd> none;
+  std::vector<UniqueFd> fds;
+  auto reply = co_await control.call<calls::Attach>(nothing, deadline, std::move(none), &fds);
+  if (!reply) co_return reply.error();
+  if (fds.size() != calls::Attach::kFds) {
+    co_return Error(Errc::protocol_error, "krgd passed other descriptors than it should");
+  }
+  Attached attached;
+  attached.pass.directory = std::move(fds[0]);
+  attached.pass.shared = std::move(fds[1]);
+  attached.bell = std::move(fds[2]);
+  attached.pass.geometry = reply->geometry;
+  attached.pass.task = reply->task;
+  co_return attached;
+}
+
+}  // namespace
+
+class Space::Impl {
+ public:
+  Impl(std::unique_ptr<gate::Client> client, UniqueFd bell)
+      : client_(std::move(client)), bell_(std::move(bell)) {}
+
+  static void ring(void* who) noexcept {
+    const std::uint64_t once = 1;
+    // Full: krgd has not looked yet, and will.
+    static_cast<void>(::write(static_cast<Impl*>(who)->bell_.get(), &once, sizeof once));
+  }
+
+  template <class S>
+  Result<typename S::Reply> call(const typename S::Request& request, Duration timeout) {
+    KRG_TRY_ASSIGN(gate::Client::Ticket ticket, client_->start<S>(request, timeout));
+    return client_->wait<S>(std::move(ticket), timeout + kGrace);
+  }
+  Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                                NodeId to = kNoNode) {
+    calls::Use::Request request;
+    request.verb = verb;
+    request.set = set;
+    request.object = object;
+    request.try_only = use.try_only;
+    request.no_touch = use.no_touch;
+    request.to = to;
+    return call<calls::Use>(request, use.timeout);
+  }
+  Status act(calls::Verb verb, SetId set, ObjectId object, const Use& how, NodeId to = kNoNode) {
+    const auto reply = use(verb, set, object, how, to);
+    return reply ? Status() : Status(reply.error());
+  }
+
+  std::unique_ptr<gate::Client> client_;
+  UniqueFd bell_;
+  std::unique_ptr<LocalStore> store_;
+};
+
+Space::Space(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Space::~Space() = default;
+
+Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
+  std::string path = gate;
+  if (path.empty()) {
+    const auto environment = config::Environment::of_process();
+    const auto given = environment.get("KRG_GATE");
+    if (!given) {
+      return Error(Errc::not_found, "this process was not started by krgrun: no KRG_GATE");
+    }
+    path = *given;
+  }
+  const reactor::RealClock clock;
+  reactor::Reactor reactor(clock);
+  gate::Control control(reactor);
+  KRG_TRY_ASSIGN(Attached attached,
+                 reactor::block_on(reactor, attach(control, path, reactor.after(kConnectLimit))));
+  KRG_TRY_ASSIGN(auto client, gate::Client::connect(path, {}));
+  auto impl = std::make_unique<Impl>(std::move(client), std::move(attached.bell));
+  KRG_TRY_ASSIGN(impl->store_,
+                 LocalStore::open(std::move(attached.pass), {Impl::ring, impl.get()}));
+  return std::unique_ptr<Space>(new Space(std::move(impl)));
+}
+
+// --- Sets ---------------------------------------------------------------------------------------
+
+Result<SetId> Space::create(const SetOptions& options, SetId wanted) {
+  const auto reply = impl_->call<calls::Create>({options, wanted}, kSetLimit);
+  if (!reply) return reply.error();
+  return reply->set;
+}
+
+Result<SetOptions> Space::options_of(SetId set) {
+  auto reply = impl_->call<calls::Describe>({set}, kSetLimit);
+  if (!reply) return reply.error();
+  return std::move(reply->options);
+}
+
+Status Space::destroy(SetId set) {
+  const auto reply = impl_->call<calls::Destroy>({set}, kSetLimit);
+  return reply ? Status() : Status(reply.error());
+}
+
+Status Space::bind(const std::string& name, SetId set) {
+  const auto reply = impl_->call<calls::Name>({calls::NameVerb::bind, name, set}, kSetLimit);
+  return reply ? Status() : Status(reply.error());
+}
+
+Result<SetId> Space::look_up(const std::string& name) {
+  const auto reply = impl_->call<calls::Name>({calls::NameVerb::look_up, name, kNoSet}, kSetLimit);
+  if (!reply) return reply.error();
+  return reply->set;
+}
+
+Status Space::unbind(const std::string& name) {
+  const auto reply = impl_->call<calls::Name>({calls::NameVerb::unbind, name, kNoSet}, kSetLimit);
+  return reply ? Status() : Status(reply.error());
+}
+
+Result<SetId> Space::open(const std::string& name, const SetOptions& options) {
+  Result<SetId> found = look_up(name);
+  if (!found && found.error().code() == Errc::not_found) {
+    KRG_TRY_ASSIGN(const SetId made, create(options));
+    const Status bound = bind(name, made);
+    if (bound) return made;
+    // Somebody else was first.
+    static_cast<void>(destroy(made));
+    if (bound.error().code() != Errc::already_exists) return bound.error();
+    found = look_up(name);
+  }
+  if (!found) return found;
+  KRG_TRY_ASSIGN(const SetOptions other, options_of(*found));
+  if (other != options) return Error(Errc::already_exists, "a set of other options has this name");
+  return found;
+}
+
+// --- Objects ------------------------------------------------------------------------------------
+
+Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
+  if (ReadLease hit = impl_->store_->try_read(set, object)) return hit;
+  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::get, set, object, use));
+  ReadLease lease = impl_->store_->adopt_read(reply.grant);
+  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
+  return lease;
+}
+
+Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
+  if (WriteLease hit = impl_->store_->try_write(set, object)) return hit;
+  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
+  WriteLease lease = impl_->store_->adopt_write(reply.grant);
+  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
+  return lease;
+}
+
+Status Space::resize(WriteLease& lease, std::size_t size) {
+  const SlotId slot = lease.slot();
+  const auto reply = impl_->call<calls::Resize>({slot, lease.surrender(), size}, kSetLimit);
+  if (!reply) return reply.error();
+  lease = impl_->store_->adopt_write(reply->grant);
+  return reply->how == Errc::ok ? Status() : Status(Error(reply->how, "another size"));
+}
+
+Status Space::flush(SetId set, ObjectId object, NodeId to, const Use& use) {
+  return impl_->act(calls::Verb::flush, set, object, use, to);
+}
+Status Space::sync(SetId set, ObjectId object, const Use& use) {
+  return impl_->act(calls::Verb::sync, set, object, use);
+}
+Status Space::remove(SetId set, ObjectId object, const Use& use) {
+  return impl_->act(calls::Verb::remove, set, object, use);
+}
+Status Space::prefetch(SetId set, ObjectId object, const Use& use) {
+  return impl_->act(calls::Verb::prefetch, set, object, use);
+}
+bool Space::find(SetId set, ObjectId object) noexcept {
+  return static_cast<bool>(impl_->store_->try_read(set, object));
+}
+
+}  // namespace krg::kddm

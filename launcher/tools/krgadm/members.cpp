@@ -1,0 +1,178 @@
+// krgadm nodes wait, add and del, and krgadm events: who comes into the cluster and who goes.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <map>
+#include <span>
+
+#include "commands.h"
+#include "krg/cli/exit.h"
+#include "krg/cli/table.h"
+#include "krg/config/entry.h"
+#include "krg/jobs/members.h"
+#include "krg/runner/start_nodes.h"
+
+namespace krg::krgadm {
+namespace {
+
+using std::chrono::milliseconds;
+
+// What draining a node three times takes, and a little.
+constexpr milliseconds kLongEnough{100'000};
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  std::uint32_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return value;
+}
+
+// As krgrun's times are written.
+std::optional<milliseconds> time(std::string_view text) {
+  config::Entry entry;
+  entry.kind = config::Kind::duration;
+  entry.unit = "s";
+  entry.max = std::chrono::nanoseconds(std::chrono::hours(24 * 365)).count();
+  const auto value = config::parse(entry, text);
+  if (!value) return std::nullopt;
+  return std::chrono::duration_cast<milliseconds>(
+      std::chrono::nanoseconds(std::get<std::int64_t>(*value)));
+}
+
+int fail(const std::string& complaint) {
+  cli::refuse("krgadm", complaint);
+  return cli::kFailed;
+}
+
+// On one line, at once: whoever reads it may wait for it.
+bool print_event(const jobs::NodeChanged& event, bool json) {
+  const std::string state(cluster::name_of(event.state));
+  std::string line;
+  if (json) {
+    cli::Table table({"epoch", "node", "life", "host", "state", "news"});
+    table.add({static_cast<std::int64_t>(event.epoch.value),
+               static_cast<std::int64_t>(event.node.value),
+               static_cast<std::int64_t>(event.incarnation.value), event.host, state, event.news});
+    const std::string array = table.json();
+    line = array.substr(1, array.rfind(']') - 1) + "\n";
+  } else {
+    line = fmt::format("epoch {}: node {} (host {}) {} {}\n", event.epoch.value, event.node.value,
+                       event.host, event.news ? "is" : "was", state);
+  }
+  return std::fputs(line.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+}
+
+int wait_for_nodes(const Target& target, std::uint32_t wanted, milliseconds patience) {
+  std::map<NodeId, bool> online;
+  bool all_told = false;
+  std::string complaint;
+  const Heard heard = [&](std::uint16_t type, wire::Bytes body) {
+    if (type == jobs::AllTold::kFrame) all_told = true;
+    if (type == jobs::NodeChanged::kFrame) {
+      const auto event = wire::decode<jobs::NodeChanged>(body);
+      if (event) online[event->node] = event->state == cluster::NodeState::online;
+    }
+    const auto count =
+        std::count_if(online.begin(), online.end(), [](auto& o) { return o.second; });
+    return all_told && static_cast<std::uint32_t>(count) >= wanted;
+  };
+  const Status done = converse(target, jobs::AskEvents::kFrame, {}, patience, heard, complaint);
+  if (done) return cli::kDone;
+  if (done.error() != Errc::timed_out) return fail(complaint);
+  const auto count = std::count_if(online.begin(), online.end(), [](auto& o) { return o.second; });
+  return fail(fmt::format("{} of {} nodes are online after {} s", count, wanted,
+                          std::chrono::duration<double>(patience).count()));
+}
+
+int print_added(const jobs::NodesAdded& added, bool json) {
+  cli::Table table({"node", "host", "added"});
+  std::string lines;
+  bool all = true;
+  for (const jobs::NodesAdded::One& one : added.nodes) {
+    if (one.why.empty()) {
+      table.add({static_cast<std::int64_t>(one.node.value), one.host, true});
+      lines += fmt::format("node {} (host {}) is in the cluster\n", one.node.value, one.host);
+      continue;
+    }
+    all = false;
+    table.add({{}, one.host, false});
+    cli::refuse("krgadm", fmt::format("host {} was not added: {}", one.host, one.why));
+  }
+  const int printed = cli::print(json ? table.json() : lines);
+  return printed == cli::kDone && !all ? cli::kFailed : printed;
+}
+
+// Never returns: what it has started is to stay.
+[[noreturn]] void add_nodes(const Target& target, std::span<const std::string> hosts,
+                            milliseconds patience, bool json,
+                            const config::Environment& environment) {
+  std::string complaint;
+  const jobs::AddNodes wish{{hosts.begin(), hosts.end()}};
+  auto added = ask<jobs::NodesAdded>(target, wish, complaint, patience + kPatience);
+  int code = cli::kFailed;
+  if (added) {
+    runner::start_nodes(*added, environment, patience);
+    code = print_added(*added, json);
+  } else {
+    cli::refuse("krgadm", complaint);
+  }
+  std::fflush(stdout);
+  _exit(code);
+}
+
+int remove_node(const Target& target, std::uint32_t node, milliseconds patience) {
+  std::string complaint;
+  const jobs::RemoveNode wish{NodeId{node}, static_cast<std::uint32_t>(patience.count())};
+  const auto removed = ask<jobs::NodeRemoved>(target, wish, complaint, patience + kPatience);
+  if (!removed) return fail(complaint);
+  if (!removed->why.empty()) return fail(fmt::format("node {}: {}", node, removed->why));
+  return cli::print(fmt::format("node {} has left the cluster\n", node));
+}
+
+}  // namespace
+
+int show_events(const Target& target, bool json) {
+  std::string complaint;
+  const Heard heard = [&](std::uint16_t type, wire::Bytes body) {
+    if (type != jobs::NodeChanged::kFrame) return false;
+    const auto event = wire::decode<jobs::NodeChanged>(body);
+    return event && !print_event(*event, json);  // Nobody reads any more.
+  };
+  const Status done = converse(target, jobs::AskEvents::kFrame, {}, std::nullopt, heard, complaint);
+  if (done) return cli::kDone;
+  if (done.error() == Errc::peer_down) return fail("the cluster, or its node here, has ended");
+  return fail(complaint);
+}
+
+int nodes_command(const cli::Arguments& args, const Target& target,
+                  const settings::Settings& settings, const config::Environment& environment) {
+  const std::string word = args.rest.empty() ? "status" : args.rest.front();
+  const std::size_t words = args.rest.size();
+  milliseconds patience = kLongEnough;
+  if (const auto given = args.value("--timeout")) {
+    const auto parsed = time(*given);
+    if (!parsed) {
+      return cli::refuse("krgadm",
+                         fmt::format("--timeout {}: that is no time; write 90, 90s or 5m", *given));
+    }
+    patience = *parsed;
+  }
+  if (word == "status" && words <= 1) return show_nodes(target, args.has("--json"));
+  if (word == "add" && words >= 2) {
+    add_nodes(target, std::span(args.rest).subspan(1),
+              std::chrono::duration_cast<milliseconds>(settings.launch.timeout), args.has("--json"),
+              environment);
+  }
+  const auto value = words == 2 ? number(args.rest[1]) : std::nullopt;
+  if (word == "wait" && value) return wait_for_nodes(target, *value, patience);
+  if (word == "del" && value) return remove_node(target, *value, patience);
+  return cli::refuse("krgadm",
+                     "nodes: say 'status', 'wait N', 'add HOST...' or 'del NODE', with numbers for "
+                     "N and NODE; see krgadm nodes --help");
+}
+
+}  // namespace krg::krgadm

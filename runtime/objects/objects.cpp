@@ -1,0 +1,57 @@
+#include "krg/objects/objects.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "krg/log/log.h"
+
+namespace krg::objects {
+namespace {
+
+constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
+// Of objects at a time; address space until it is touched.
+constexpr std::uint32_t kSlots = std::uint32_t{1} << 24;
+constexpr std::uint32_t kTasks = 1024;
+// Well below what a lease of the node is renewed for.
+constexpr Duration kLeaseLook = std::chrono::milliseconds(50);
+
+std::uint64_t half_of_memory() noexcept {
+  const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 1L));
+  return std::max(kGiB, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 2);
+}
+
+}  // namespace
+
+Objects::Objects(rpc::Rpc& rpc, Options options)
+    : options_(std::move(options)),
+      reactor_(rpc.reactor()),
+      kddm_(rpc, {.self = options_.self, .serving = options_.serving, .stats = options_.stats}) {}
+
+Objects::~Objects() = default;
+
+void Objects::open(gate::Server& gate) {
+  access_ =
+      std::make_unique<kddm::TaskAccess>(reactor_, gate, kddm_, [this] { return make_store(); });
+}
+
+void Objects::on_timer() noexcept {
+  store_->serve_until(options_.lease_until());
+  reactor_.add_timer(*this, reactor_.after(kLeaseLook));
+}
+
+Result<kddm::NodeStore*> Objects::make_store() {
+  if (store_) return store_.get();
+  kddm::StoreOptions options;
+  options.budget_bytes = options_.budget_bytes == 0 ? half_of_memory() : options_.budget_bytes;
+  options.budget_bytes &= ~std::uint64_t{kddm::kStorePage - 1};
+  options.geometry = {.slots = kSlots, .tasks = kTasks, .data_bytes = options.budget_bytes};
+  KRG_TRY_ASSIGN(kddm::NodeStore made, kddm::NodeStore::create(options));
+  store_ = std::make_unique<kddm::NodeStore>(std::move(made));
+  on_timer();
+  kddm_.use_store(*store_);
+  return store_.get();
+}
+
+}  // namespace krg::objects
