@@ -36,11 +36,10 @@ ObjectModel::ObjectModel(const History& history) : history_(history) {
       if (op.kind == OpKind::get) of->second.getters.push_back(&op);
       if (op.kind == OpKind::grab || op.kind == OpKind::put) of->second.grabbers.push_back(&op);
     }
-    // A grab that ended otherwise may have taken copies away on its way, in an earlier view.
-    const bool moves = op.kind == OpKind::grab || op.kind == OpKind::remove;
-    if ((moves && op.outcome != Outcome::busy) || op.kind == OpKind::flush) {
-      disturbers_.push_back(&op);
-    }
+    // A grab that ended otherwise may have taken copies away on its way: in an earlier view, or
+    // before readers of its own node made a try of it fail.
+    const bool removes = op.kind == OpKind::remove && op.outcome != Outcome::busy;
+    if (removes || op.kind == OpKind::grab || op.kind == OpKind::flush) disturbers_.push_back(&op);
   }
 }
 

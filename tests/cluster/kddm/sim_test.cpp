@@ -54,7 +54,7 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::no_downgrade, 0, 1},
                            {Mutant::lost_wake_up, 0, 1},
                            {Mutant::kept_stale_spare, 0, 2},
-                           {Mutant::queue_survives_view, kCrash, 1},
+                           {Mutant::queue_survives_view, kCrash, 3},
                            {Mutant::released_unseen, 0, 1}};
 
 // Goal    the simulation sees what it is there for.

@@ -64,6 +64,13 @@ TEST(Explore, ThreeNodesDoAllThingsInAllOrders) {
   expect_right("3 nodes, 2 objects", {.nodes = 3, .objects = 2, .ops = 1, .total = total});
 }
 
+// Goal    data needs no place in the order of its sender's messages.
+TEST(Explore, DataMayBeOvertaken) {
+  expect_right("2 nodes, data late", {.nodes = 2, .ops = 2, .failures = 1, .data_late = true});
+  expect_right("3 nodes, 3 copies, data late",
+               {.nodes = 3, .ops = 2, .total = 2, .copies = 3, .data_late = true});
+}
+
 // Goal    no request outlives the op that it was sent for.
 // Method  a sync pushes a copy to a node that asks for one; then somebody removes the object.
 TEST(Explore, NothingIsTouchedForNobody) {

@@ -2,6 +2,7 @@
 //
 //   krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K] [--copies C]
 //                  [--failures F] [--allow get,grab,...] [--touch-at-home] [--fills-fail]
+//                  [--data-late]
 //                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles] [--unused]
 //   krg_kddm_check --table | --list-mutants
 //
@@ -75,6 +76,8 @@ bool parse(int argc, char** argv, Options& options) {
       if (!parse_mutant(argv[++i], config.mutant)) return false;
     } else if (name == "--touch-at-home") {
       config.touch_at_home = true;
+    } else if (name == "--data-late") {
+      config.data_late = true;
     } else if (name == "--fills-fail") {
       config.fills_fail = true;
     } else if (name == "--unused") {
@@ -131,7 +134,8 @@ int main(int argc, char** argv) {
     std::fputs(
         "usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
         "       [--copies C] [--failures F] [--allow OP,...] [--touch-at-home]\n"
-        "       [--fills-fail] [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles]\n"
+        "       [--fills-fail] [--data-late] [--mutant NAME] [--states MAX] [--seconds MAX] "
+        "[--cycles]\n"
         "       [--unused]\n"
         "       krg_kddm_check --table | --list-mutants\n",
         stderr);

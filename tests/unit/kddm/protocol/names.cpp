@@ -35,8 +35,9 @@ std::string World::describe(Move move) const {
   const std::string node = "node " + std::to_string(move.a);
   switch (move.type) {
     case Type::deliver:
-      return "deliver " + std::to_string(move.a) + " -> " + std::to_string(move.b) + " object " +
-             std::to_string(move.c);
+    case Type::overtake:
+      return (move.type == Type::deliver ? "deliver " : "overtake data ") + std::to_string(move.a) +
+             " -> " + std::to_string(move.b) + " object " + std::to_string(move.c);
     case Type::issue:
       return node + " wants to " + kOps[move.c / kObjects].name + " object " +
              std::to_string(move.c % kObjects);

@@ -66,6 +66,9 @@ void World::moves(std::vector<Move>& out) const {
         if (!queue.empty() && queue.front().message.epoch.value <= node.epoch) {
           add(Type::deliver, from, to, o);
         }
+        const bool behind = queue.size() > 1 && queue[0].message.kind == Kind::data &&
+                            queue[1].message.epoch.value <= node.epoch;
+        if (config_.data_late && behind) add(Type::overtake, from, to, o);
       }
     }
     for (unsigned o = 0; o < config_.objects; ++o) {
@@ -115,10 +118,12 @@ std::string World::apply(Move move) {
   Node& node = nodes_[move.a];
   Message in{.epoch = Epoch{node.epoch}};
   switch (move.type) {
-    case Type::deliver: {
+    case Type::deliver:
+    case Type::overtake: {
       auto& queue = channel(move.a, move.b, move.c);
-      const Parcel parcel = queue.front();
-      queue.pop_front();
+      const auto at = queue.begin() + (move.type == Type::overtake ? 1 : 0);
+      const Parcel parcel = *at;
+      queue.erase(at);
       give(move.b, move.c, parcel.message, parcel.value);
       break;
     }

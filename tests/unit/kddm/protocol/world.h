@@ -41,12 +41,13 @@ struct Config {
   std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
   bool touch_at_home = false;
   bool fills_fail = false;
+  bool data_late = false;  // Later messages of the same sender overtake `data`.
   Mutant mutant = Mutant::none;
 };
 
 // One thing that may happen next.
 struct Move {
-  enum class Type : std::uint8_t { deliver, issue, put, fill, unfill, kill, view };
+  enum class Type : std::uint8_t { deliver, overtake, issue, put, fill, unfill, kill, view };
   Type type = Type::deliver;
   std::uint8_t a = 0, b = 0, c = 0;
 };
