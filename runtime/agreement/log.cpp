@@ -15,6 +15,8 @@ namespace {
 
 // Two clocks may run apart by as much; and libraft counts whole milliseconds.
 constexpr std::int64_t kDriftPerMille = 1;
+// No log is so long.
+constexpr raft_index kIndexMax = raft_index{1} << 48;
 constexpr Duration kRounding = std::chrono::milliseconds(2);
 
 Status status_of(int error) noexcept {
@@ -71,6 +73,7 @@ class Log::Impl {
 
  private:
   void install_callbacks() noexcept;
+  bool is_plausible(ServerId from, const raft_message& message) const noexcept;
   bool learn_term(const Received& received) noexcept;
   void receive_vote_request(ServerId from, Received received);
   // In the configuration; nullptr if this server is not in it.
@@ -144,6 +147,10 @@ void Log::Impl::receive(ServerId from, wire::Bytes bytes, TimePoint now) {
   if (!received)
     return KRG_WARN("a malformed message of the log from node {}", node_of(from).value);
   io_.set_now(now);
+  if (!is_plausible(from, received->message)) {
+    give_back(*received);
+    return KRG_WARN("a message of the log from node {} contradicts it", node_of(from).value);
+  }
   if (learn_term(*received)) return;
   if (received->message.type == RAFT_IO_REQUEST_VOTE) {
     receive_vote_request(from, std::move(*received));
@@ -151,6 +158,35 @@ void Log::Impl::receive(ServerId from, wire::Bytes bytes, TimePoint now) {
     io_.receive(from, std::move(*received));
   }
   after();
+}
+
+// What no server of a sound log says. libraft believes its peers, and may crash on it.
+bool Log::Impl::is_plausible(ServerId from, const raft_message& message) const noexcept {
+  const raft_index last = raft_last_index(const_cast<raft*>(&raft_));
+  switch (message.type) {
+    case RAFT_IO_APPEND_ENTRIES: {
+      const raft_append_entries& m = message.append_entries;
+      if (from == self_ || (m.term == raft_.current_term && raft_.state == RAFT_LEADER))
+        return false;
+      raft_term term = m.prev_log_term;
+      for (unsigned i = 0; i < m.n_entries; ++i) {
+        if (m.entries[i].term < term || m.entries[i].term == 0) return false;
+        term = m.entries[i].term;
+      }
+      const bool begins = (m.prev_log_index == 0) == (m.prev_log_term == 0);
+      return begins && term <= m.term && m.prev_log_index < kIndexMax &&
+             m.leader_commit < kIndexMax;
+    }
+    case RAFT_IO_APPEND_ENTRIES_RESULT: {
+      const raft_append_entries_result& m = message.append_entries_result;
+      return raft_.state != RAFT_LEADER || m.term != raft_.current_term ||
+             (m.rejected <= last && m.last_log_index < kIndexMax);
+    }
+    case RAFT_IO_REQUEST_VOTE:
+      return ServerId{message.request_vote.candidate_id} == from;
+    default:
+      return true;
+  }
 }
 
 // libraft 0.15 refuses a request of an earlier term before the vote without saying its own term:

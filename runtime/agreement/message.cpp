@@ -180,6 +180,15 @@ std::vector<std::byte> encode(const raft_message& m, const Stamps& stamps) {
   }
 }
 
+void give_back(Received& received) noexcept {
+  if (received.message.type != RAFT_IO_APPEND_ENTRIES) return;
+  raft_append_entries& m = received.message.append_entries;
+  if (m.n_entries > 0) raft_free(m.entries[0].batch);
+  raft_free(m.entries);
+  m.entries = nullptr;
+  m.n_entries = 0;
+}
+
 std::optional<Received> decode(wire::Bytes bytes) {
   wire::Decoder in{bytes};
   Head head;

@@ -27,5 +27,7 @@ struct Received {
 // Memory that `message` points to is raft's own and becomes libraft's when it is handed over.
 // nullopt: malformed, or no memory.
 std::optional<Received> decode(wire::Bytes bytes);
+// Frees what decode() has allocated, of a message that is not handed over.
+void give_back(Received& received) noexcept;
 
 }  // namespace krg::agreement

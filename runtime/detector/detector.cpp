@@ -54,7 +54,7 @@ void Detector::on_datagram(wire::Bytes datagram, TimePoint now) {
   Datagram message;
   wire::get(in, message);
   // Of an earlier life of ours, or not ours at all: nothing to be learnt.
-  if (!in.finished() || message.to != self_) return;
+  if (!in.finished() || message.to != self_ || message.from.node == self_.node) return;
   std::erase_if(probing_, [&](const Probing& p) { return p.peer == message.from; });
   Subject* const subject = find(message.from.node);
   if (subject != nullptr && subject->peer == message.from && message.sequence > subject->sequence) {
