@@ -18,6 +18,8 @@ bool used_by_tasks(const HolderEntry& entry) noexcept {
 Access access_of(const HolderEntry& entry) noexcept {
   const Holder& holder = entry.holder;
   if (holder.contended || entry.writer) return Access::none;
+  // Who waits for a lease's end is woken by a ring, and only leases of frozen objects ring.
+  if (entry.waiting && holder.in_use()) return Access::none;
   switch (holder.copy) {
     case Copy::read:
       return Access::read;

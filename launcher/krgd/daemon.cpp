@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ namespace {
 
 constexpr Duration kShutdownTime = std::chrono::seconds(3);
 constexpr Duration kAnswerTime = std::chrono::milliseconds(100);
+constexpr Duration kEarlierLife = std::chrono::seconds(5);
 
 std::vector<std::string> entries(const config::Environment& environment) {
   std::vector<std::string> all;
@@ -123,6 +125,10 @@ Co<void> Daemon::start() {
   }
   if (status && !joins) status = co_await found();
   if (status) status = open_services();
+  if (status) {
+    complaint_ = "the control socket can not be opened: ";
+    status = co_await open_control_socket();
+  }
   if (status && joins) status = co_await enter();
   if (!status) {
     const std::string text = complaint_ + status.error().message();
@@ -155,8 +161,6 @@ Status Daemon::open_services() {
   node_.add_listener(*this);
   jobs_ = std::make_unique<jobs::Service>(node_, supervisor_, *pmi_);
   launcher_ = session(parent_, false);
-  complaint_ = "the control socket can not be opened: ";
-  KRG_TRY(open_control_socket());
   node_.rpc().serve<node::Leave>([this](rpc::Incoming&, wire::Empty&) -> Result<wire::Empty> {
     reactor_.spawn(leave());
     return wire::Empty{};
@@ -195,10 +199,18 @@ std::unique_ptr<jobs::Session> Daemon::session(control::Connection& client, bool
       may_end ? std::function<void()>([this] { reactor_.spawn(end_cluster()); }) : nullptr);
 }
 
-Status Daemon::open_control_socket() {
+// An earlier life of this node may not have ended yet, and takes the folder with it.
+Co<Status> Daemon::open_control_socket() {
   control::ListenerHandler& handler = *this;
-  listener_ = std::make_unique<control::Listener>(reactor_, handler);
-  return listener_->open(control::socket_of(folders_.cluster, init_.first));
+  const Deadline patience = reactor_.after(init_.incarnation > 1 ? kEarlierLife : Duration(0));
+  while (true) {
+    listener_ = std::make_unique<control::Listener>(reactor_, handler);
+    Status opened = listener_->open(control::socket_of(folders_.cluster, init_.first));
+    if (opened || patience.passed(reactor_.now())) co_return opened;
+    listener_.reset();
+    co_await reactor::sleep_for(reactor_, kAnswerTime);
+    (void)mkdir(folders_.cluster.c_str(), 0700);
+  }
 }
 
 // Ends this krgd after its answer has gone out.

@@ -54,7 +54,7 @@ class Daemon final : private cluster::ViewListener,
   Co<Status> enter();
   Status open_network();
   std::unique_ptr<jobs::Session> session(control::Connection& client, bool may_end);
-  Status open_control_socket();
+  Co<Status> open_control_socket();
   static std::string read_topology();
   std::string keep_topology(const std::string& xml);
   void end(int code);

@@ -94,9 +94,16 @@ Co<void> Grower::add_one(jobs::NodesAdded::One& one) {
     co_return;
   }
   one.node = number->node;
+  one.plan.push_back(plan(request.host, *number));
+  if (init_.standing) co_return;
+  co_await start_one(one);
+  one.plan.clear();
+}
+
+Co<void> Grower::start_one(jobs::NodesAdded::One& one) {
   Attempt& attempt = attempts_[one.node.value];
   attempt = {};
-  starter_.start(plan(request.host, *number), 0);
+  starter_.start(one.plan.front(), 0);
   const Deadline deadline = node_.reactor().after(patience_);
   while (!attempt.ready && attempt.failed.empty()) {
     changed_.clear();
@@ -110,7 +117,7 @@ Co<void> Grower::add_one(jobs::NodesAdded::One& one) {
 Co<jobs::NodesAdded> Grower::add(std::vector<std::string> hosts) {
   jobs::NodesAdded added;
   if (hosts.size() > kHostsMax) hosts.resize(kHostsMax);
-  for (std::string& host : hosts) added.nodes.push_back({std::move(host), kNoNode, ""});
+  for (std::string& host : hosts) added.nodes.push_back({std::move(host), kNoNode, "", {}});
   if (const Status open = open_network_(); !open) {
     for (auto& one : added.nodes)
       one.why = "the network can not be opened: " + open.error().message();

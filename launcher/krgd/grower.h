@@ -30,7 +30,8 @@ struct NumberNode {
 };
 
 // A host that was in the cluster before gets its old number and a later life. Those that are
-// started hang on this krgd by their channels, unless the cluster is a standing one.
+// started hang on this krgd by their channels. What a krgd has started ends with it, so those that
+// join a standing cluster are planned here and started by whoever asks.
 class Grower final : private boot::Upward {
  public:
   // `open_network` is called before the first node is added.
@@ -39,7 +40,7 @@ class Grower final : private boot::Upward {
 
   Co<jobs::NodesAdded> add(std::vector<std::string> hosts);
   // Whether no krgd depends on this one.
-  bool empty() const noexcept { return init_.standing || !starter_.any_running(); }
+  bool empty() const noexcept { return !starter_.any_running(); }
   Co<bool> shutdown(Deadline deadline) { return starter_.shutdown(deadline); }
 
  private:
@@ -51,6 +52,7 @@ class Grower final : private boot::Upward {
   NumberNode::Reply number(const std::string& host);
   boot::Init plan(const std::string& host, const NumberNode::Reply& number) const;
   Co<void> add_one(jobs::NodesAdded::One& one);
+  Co<void> start_one(jobs::NodesAdded::One& one);
 
   void on_hello(const boot::Hello&) override {}
   void on_ready(const boot::Ready& ready) override;

@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "krg/boot/channel.h"
 #include "krg/control/clusters.h"
+#include "krg/control/socket.h"
 #include "krg/log/log.h"
 #include "krg/pmix/service.h"
 #include "krg/proc/descendants.h"
@@ -58,11 +59,12 @@ Result<Folders> make_folders(const config::Environment& environment, const std::
   return Error(Errc::denied, "no folder can be made in TMPDIR or /tmp");
 }
 
-// Also after a krgd that was killed: its guard does it.
+// Also after a krgd that was killed: its guard does it. A later life of the node may answer there.
 void remove_folders(const Folders& folders, std::uint32_t node) {
   std::error_code ignored;
   std::filesystem::remove_all(folders.own, ignored);
-  unlink(control::socket_of(folders.cluster, node).c_str());
+  const std::string socket = control::socket_of(folders.cluster, node);
+  if (!control::call(socket)) unlink(socket.c_str());
   control::remove_folder(folders.cluster);
 }
 

@@ -13,7 +13,7 @@ namespace krg::krgadm {
 int show_status(const Target& target, bool json);
 // nodes [status | wait N | add HOST... | del NODE]
 int nodes_command(const cli::Arguments& args, const Target& target,
-                  const settings::Settings& settings);
+                  const settings::Settings& settings, const config::Environment& environment);
 int show_nodes(const Target& target, bool json);
 int show_events(const Target& target, bool json);
 int show_stats(const Target& target, bool json);

@@ -84,7 +84,7 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
   const Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
                       std::string(args.value("--cluster").value_or(settings.cluster.name))};
   if (name == "status") return show_status(target, json);
-  if (name == "nodes") return nodes_command(args, target, settings);
+  if (name == "nodes") return nodes_command(args, target, settings, environment);
   if (name == "events") return show_events(target, json);
   if (name == "stats") return show_stats(target, json);
   return cluster_command(args, target, settings, environment);

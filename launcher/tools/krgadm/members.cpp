@@ -1,5 +1,6 @@
 // krgadm nodes wait, add and del, and krgadm events: who comes into the cluster and who goes.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -12,6 +13,7 @@
 #include "krg/cli/table.h"
 #include "krg/config/entry.h"
 #include "krg/jobs/members.h"
+#include "krg/runner/start_nodes.h"
 
 namespace krg::krgadm {
 namespace {
@@ -86,16 +88,11 @@ int wait_for_nodes(const Target& target, std::uint32_t wanted, milliseconds pati
                           std::chrono::duration<double>(patience).count()));
 }
 
-int add_nodes(const Target& target, std::span<const std::string> hosts, milliseconds patience,
-              bool json) {
-  std::string complaint;
-  const jobs::AddNodes wish{{hosts.begin(), hosts.end()}};
-  const auto added = ask<jobs::NodesAdded>(target, wish, complaint, patience);
-  if (!added) return fail(complaint);
+int print_added(const jobs::NodesAdded& added, bool json) {
   cli::Table table({"node", "host", "added"});
   std::string lines;
   bool all = true;
-  for (const jobs::NodesAdded::One& one : added->nodes) {
+  for (const jobs::NodesAdded::One& one : added.nodes) {
     if (one.why.empty()) {
       table.add({static_cast<std::int64_t>(one.node.value), one.host, true});
       lines += fmt::format("node {} (host {}) is in the cluster\n", one.node.value, one.host);
@@ -107,6 +104,24 @@ int add_nodes(const Target& target, std::span<const std::string> hosts, millisec
   }
   const int printed = cli::print(json ? table.json() : lines);
   return printed == cli::kDone && !all ? cli::kFailed : printed;
+}
+
+// Never returns: what it has started is to stay.
+[[noreturn]] void add_nodes(const Target& target, std::span<const std::string> hosts,
+                            milliseconds patience, bool json,
+                            const config::Environment& environment) {
+  std::string complaint;
+  const jobs::AddNodes wish{{hosts.begin(), hosts.end()}};
+  auto added = ask<jobs::NodesAdded>(target, wish, complaint, patience + kPatience);
+  int code = cli::kFailed;
+  if (added) {
+    runner::start_nodes(*added, environment, patience);
+    code = print_added(*added, json);
+  } else {
+    cli::refuse("krgadm", complaint);
+  }
+  std::fflush(stdout);
+  _exit(code);
 }
 
 int remove_node(const Target& target, std::uint32_t node, milliseconds patience) {
@@ -134,7 +149,7 @@ int show_events(const Target& target, bool json) {
 }
 
 int nodes_command(const cli::Arguments& args, const Target& target,
-                  const settings::Settings& settings) {
+                  const settings::Settings& settings, const config::Environment& environment) {
   const std::string word = args.rest.empty() ? "status" : args.rest.front();
   const std::size_t words = args.rest.size();
   milliseconds patience = kLongEnough;
@@ -148,9 +163,9 @@ int nodes_command(const cli::Arguments& args, const Target& target,
   }
   if (word == "status" && words <= 1) return show_nodes(target, args.has("--json"));
   if (word == "add" && words >= 2) {
-    return add_nodes(target, std::span(args.rest).subspan(1),
-                     std::chrono::duration_cast<milliseconds>(settings.launch.timeout) + kPatience,
-                     args.has("--json"));
+    add_nodes(target, std::span(args.rest).subspan(1),
+              std::chrono::duration_cast<milliseconds>(settings.launch.timeout), args.has("--json"),
+              environment);
   }
   const auto value = words == 2 ? number(args.rest[1]) : std::nullopt;
   if (word == "wait" && value) return wait_for_nodes(target, *value, patience);

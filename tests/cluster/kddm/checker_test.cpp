@@ -219,11 +219,15 @@ TEST(Failures, WhatExistsIsForgottenOnlyWithWhoKnowsOfIt) {
   expect_right(Story(story).get(1, kZeros));
 }
 
-TEST(Failures, OldDataComesBackOnlyWhereThatIsAllowed) {
-  Story story = Story(2).write(0, kZeros, 10).write(1, 10, 11).get(2, 11).fail({1, 2}, true);
-  expect_wrong(Story(story).get(0, 10));
-  story.last_failure().may_age = true;
-  expect_right(Story(story).get(0, 10));
+TEST(Failures, OldDataComesBackOnlyAfterAsManyFailuresAsThereAreCopies) {
+  const Story story = Story(2).write(0, kZeros, 10).write(1, 10, 11).get(2, 11).write(2, 11, 12);
+  expect_wrong(Story(story).fail({2}, false).get(0, 10));
+  expect_right(Story(story).fail({2}, false).get(0, 11));
+  expect_right(Story(story).fail({2}, false).fail({1}, false).get(0, 10));
+  expect_right(Story(story).fail({2}, false).fail({1}, false).get(0, kLost));
+  // One copy has none beside it that is older.
+  const Story single = Story(1).write(0, kZeros, 10).write(1, 10, 11).get(2, 11);
+  expect_wrong(Story(single).fail({1, 2}, true).get(0, 10));
 }
 
 TEST(Failures, AWriteThatFellBackIsNotSeenAgain) {
@@ -334,7 +338,6 @@ class Generator {
     Failure failure{at - 3, at + stretch(), {any_life()}, random_.chance(700)};
     if (random_.chance(300)) failure.lives.push_back(any_life());
     failure.may_forget = random_.chance(200);
-    failure.may_age = random_.chance(100);
     history_.failures.push_back(failure);
     if (state_ == kAbsent || state_ == kLost) return;
     if (failure.may_lose && random_.chance(300)) {

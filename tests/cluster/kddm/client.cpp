@@ -193,6 +193,9 @@ Co<void> Client::run() {
 }
 
 Co<void> Client::read(const SetPlan& set, std::uint64_t index, Value& seen) {
+  seen = kNotTold;
+  const bool known = co_await knows(set);
+  if (!known) co_return;
   const OpOptions how{node_.reactor().after(std::chrono::seconds(5)), false, true};
   const Begun begun = begin(OpKind::get, set, index, how);
   const Result<Lease> lease = co_await node_.kddm.get(set.id, ObjectId{index}, how);

@@ -111,7 +111,7 @@ void Cluster::next_view(const cluster::NodeSet& members) {
     member.incarnation = Incarnation{lives_[node.value]};
     view.members.push_back(std::move(member));
   }
-  entering_ = recorder_.view_begins();
+  entering_ = recorder_.view_begins(members.size());
   for (const NodeId node : members) give_view(node.value, view);
 }
 

@@ -43,9 +43,9 @@ std::string describe(const Op& op) {
 }
 
 std::string describe(const Failure& failure) {
-  return fmt::format("[{}, {}] lives {} fail{}{}{}", failure.at, describe_step(failure.until),
+  return fmt::format("[{}, {}] lives {} fail{}{}", failure.at, describe_step(failure.until),
                      fmt::join(failure.lives, ", "), failure.may_lose ? ", may lose" : "",
-                     failure.may_forget ? ", may forget" : "", failure.may_age ? ", may age" : "");
+                     failure.may_forget ? ", may forget" : "");
 }
 
 std::string describe(const History& history) {

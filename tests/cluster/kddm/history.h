@@ -20,6 +20,7 @@ using Value = std::uint64_t;
 inline constexpr Value kZeros = 0;
 inline constexpr Value kAbsent = ~Value{0};
 inline constexpr Value kLost = ~Value{0} - 1;
+inline constexpr Value kNotTold = ~Value{0} - 2;  // Nobody could say.
 
 // One life of a node, numbered through the run.
 using LifeId = std::uint32_t;
@@ -50,9 +51,15 @@ struct Failure {
   Step until = kNever;
   // Those that failed, and those of the failures before it that had not been got over.
   std::vector<LifeId> lives;
-  bool may_lose = false;    // More than the set's copies make up for.
+  bool may_lose = false;    // Whatever the set's copies make up for.
   bool may_forget = false;  // With who knew that the object exists: absent instead of lost.
   bool may_age = false;  // Data that is older than what was acknowledged may be all that is left.
+};
+
+// From then on there were so many members.
+struct Membership {
+  Step at = 0;
+  std::size_t members = 0;
 };
 
 struct History {
@@ -61,6 +68,7 @@ struct History {
   bool touched_at_home = false;
   std::vector<Op> ops;
   std::vector<Failure> failures;
+  std::vector<Membership> members;
 };
 
 std::string describe(Value value);

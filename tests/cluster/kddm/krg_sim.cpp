@@ -59,7 +59,8 @@ struct Plan {
 };
 
 struct Sum {
-  std::uint64_t seeds = 0, wrong = 0, operations = 0, done = 0, failures = 0, trace = 0;
+  std::uint64_t seeds = 0, wrong = 0, operations = 0, done = 0, failures = 0, undecided = 0,
+                trace = 0;
 };
 
 std::optional<std::uint64_t> number(std::string_view text) {
@@ -166,17 +167,18 @@ void show_wrong(const Plan& plan, std::uint64_t seed, const Report& report) {
 
 void show_sum(const Plan& plan, const Sum& sum, double took) {
   if (plan.json) {
-    cli::Table table({"Seeds", "Wrong", "Operations", "Done", "Failures", "Trace", "Seconds"});
+    cli::Table table(
+        {"Seeds", "Wrong", "Operations", "Done", "Failures", "Undecided", "Trace", "Seconds"});
     auto count = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
     table.add({count(sum.seeds), count(sum.wrong), count(sum.operations), count(sum.done),
-               count(sum.failures), fmt::format("{:016x}", sum.trace), took});
+               count(sum.failures), count(sum.undecided), fmt::format("{:016x}", sum.trace), took});
     fmt::print("{}\n", table.json());
     return;
   }
   fmt::print(
-      "{} seeds, {} wrong, {} operations ({} ended well), {} failed lives, trace {:016x}, "
-      "{:.1f} s\n",
-      sum.seeds, sum.wrong, sum.operations, sum.done, sum.failures, sum.trace, took);
+      "{} seeds, {} wrong, {} operations ({} ended well), {} failed lives, {} objects undecided, "
+      "trace {:016x}, {:.1f} s\n",
+      sum.seeds, sum.wrong, sum.operations, sum.done, sum.failures, sum.undecided, sum.trace, took);
 }
 
 int run_all(const Plan& plan) {
@@ -194,6 +196,7 @@ int run_all(const Plan& plan) {
     sum.operations += report.operations;
     sum.done += report.done;
     sum.failures += report.failures;
+    sum.undecided += report.undecided;
     sum.trace = sum.trace * 31 + report.trace;
     if (!report.violation.empty()) {
       ++sum.wrong;

@@ -14,7 +14,7 @@ namespace krg::kddm_sim {
 namespace {
 
 constexpr std::size_t kSlots = 128;  // Operations under way at a time.
-constexpr std::size_t kStatesMax = 200'000;
+constexpr std::size_t kStatesMax = 3'000;
 constexpr std::size_t kToldBefore = 12;  // Operations before a violation that are shown.
 
 using Done = std::bitset<kSlots>;
@@ -108,9 +108,10 @@ class Linearizer {
 void Linearizer::collect_first_steps() {
   for (const Op& op : history_.ops) {
     const bool takes = op.kind == OpKind::get || op.kind == OpKind::grab;
-    const bool touches = takes && op.touch && history_.touched_at_home;
+    const bool known = op.outcome != Outcome::unknown;
+    const bool touches = takes && op.touch && history_.touched_at_home && known;
     const bool removes = op.kind == OpKind::remove && op.repeated;
-    if (!(touches || removes) || op.outcome == Outcome::unknown) continue;
+    if (!touches && !removes) continue;
     Op first = op;
     first.outcome = Outcome::unknown;
     first.seen = kAbsent;
@@ -232,9 +233,9 @@ bool Linearizer::has_twin(const Item& item, const Done& done) const {
   for (std::size_t slot = 0; slot < slots_used_; ++slot) {
     const Item* const other = pending_[slot];
     if (other == nullptr || other == &item || other->must || done.test(slot)) continue;
-    const bool same = removes
-                          ? other->op->kind == OpKind::remove
-                          : other->op->kind != OpKind::remove && other->op->life == item.op->life;
+    const bool other_removes = other->op->kind == OpKind::remove;
+    const bool same_maker = history_.touched_at_home || other->op->life == item.op->life;
+    const bool same = removes ? other_removes : !other_removes && same_maker;
     if (same && (other->to < item.to || (other->to == item.to && slot < item.slot))) return true;
   }
   return false;

@@ -18,7 +18,7 @@ bool gone_with(const Failure& failure, const State& state) {
 
 }  // namespace
 
-ObjectModel::ObjectModel(const History& history) : touched_at_home_(history.touched_at_home) {
+ObjectModel::ObjectModel(const History& history) : history_(history) {
   for (const Failure& failure : history.failures) {
     for (const LifeId life : failure.lives) failed_.emplace(life, failure.at);
   }
@@ -30,17 +30,17 @@ ObjectModel::ObjectModel(const History& history) : touched_at_home_(history.touc
     written.at = op.invoked;
   }
   for (const Op& op : history.ops) {
-    if (is_value(op.seen)) {
-      const auto of = written_.find(op.seen);
-      if (of == written_.end()) continue;
+    const auto of = is_value(op.seen) ? written_.find(op.seen) : written_.end();
+    if (of != written_.end()) {
       if (op.outcome == Outcome::ok) mark_seen(op.seen);
       if (op.kind == OpKind::get) of->second.getters.push_back(&op);
       if (op.kind == OpKind::grab || op.kind == OpKind::put) of->second.grabbers.push_back(&op);
-      continue;
     }
+    // A grab that ended otherwise may have taken copies away on its way, in an earlier view.
     const bool moves = op.kind == OpKind::grab || op.kind == OpKind::remove;
-    const bool moved = op.outcome == Outcome::unknown || op.kind == OpKind::remove;
-    if ((moves && moved) || op.kind == OpKind::flush) disturbers_.push_back(&op);
+    if ((moves && op.outcome != Outcome::busy) || op.kind == OpKind::flush) {
+      disturbers_.push_back(&op);
+    }
   }
 }
 
@@ -103,7 +103,9 @@ void ObjectModel::apply(const Op& op, const State& state, std::vector<State>& ou
 }
 
 // Who has first touched the object, for an op that then has not seen it so.
-LifeId ObjectModel::maker(const Op& op) const { return touched_at_home_ ? kNobody : op.life; }
+LifeId ObjectModel::maker(const Op& op) const {
+  return history_.touched_at_home ? kNobody : op.life;
+}
 
 void ObjectModel::see(const Op& op, const State& state, std::vector<State>& out) const {
   const bool absent = state.value == kAbsent;
@@ -137,24 +139,43 @@ void ObjectModel::see(const Op& op, const State& state, std::vector<State>& out)
 
 void ObjectModel::apply(const Failure& failure, const State& state, std::vector<State>& out) const {
   out.push_back(state);
+  if (state.value == kLost && failure.may_forget) out.push_back({});
   if (!is_value(state.value)) return;
   fall_back(failure, state, out);
   // Of an object that nobody else has seen the home may know, and nobody may have the data.
   const bool unseen = state.floor == kAbsent && gone_with(failure, state);
-  if (!failure.may_lose && !unseen) return;
+  if (!failure.may_lose && !unseen && !too_many(failure, state)) return;
   if (!state.moved && surely_held(state.value, failure)) return;
   out.push_back({kLost, kLost, kNobody, false});
   if (failure.may_forget) out.push_back({});
+}
+
+// Whether as many have failed since the acknowledged value was written as it is copied to.
+bool ObjectModel::too_many(const Failure& failure, const State& state) const {
+  const auto at = written_.find(state.floor);
+  const Step since = at == written_.end() ? 0 : at->second.at;
+  std::size_t copies = history_.copies;
+  for (std::size_t i = 0; i < history_.members.size(); ++i) {
+    const Membership& from = history_.members[i];
+    const bool over = i + 1 < history_.members.size() && history_.members[i + 1].at < since;
+    if (from.at <= failure.at && !over) copies = std::min(copies, from.members);
+  }
+  const auto failed = std::count_if(failed_.begin(), failed_.end(), [&](const auto& one) {
+    return one.second >= since && one.second <= failure.at;
+  });
+  return static_cast<std::size_t>(failed) >= copies;
 }
 
 void ObjectModel::fall_back(const Failure& failure, const State& state,
                             std::vector<State>& out) const {
   Value value = state.value;
   const bool unseen = gone_with(failure, state);
+  // With one copy there is no older one: it goes before another sees what was made from it.
+  const bool may_age = history_.copies > 1 && too_many(failure, state);
   bool below = false;
   while (is_value(value)) {
     below = below || value == state.floor;
-    if (below ? !failure.may_age : !unseen && !failure.may_age) return;
+    if (below ? !may_age : !unseen && !may_age) return;
     value = before(value);
     State fallen{value, below ? value : state.floor, state.owner, true};
     if (value == kAbsent) fallen = {};

@@ -4,7 +4,9 @@
 // of its ancestry that is acknowledged, by having been seen by another life than its writer's, or
 // by a sync. All values above the floor are of one life, the owner. When that life fails the object
 // may fall back to any value from there down to its floor, and no further; it may be lost if no
-// life that surely held the value is left.
+// life that surely held the value is left. What is acknowledged is on as many nodes as the set's
+// copies say; when so many have failed since it was written, it may be lost, and what is older may
+// be all that is left.
 #pragma once
 
 #include <map>
@@ -46,6 +48,7 @@ class ObjectModel {
     std::vector<const Op*> grabbers;  // And who has put something in its place.
   };
 
+  bool too_many(const Failure& failure, const State& state) const;
   LifeId maker(const Op& op) const;
   void see(const Op& op, const State& state, std::vector<State>& out) const;
   void fall_back(const Failure& failure, const State& state, std::vector<State>& out) const;
@@ -54,7 +57,7 @@ class ObjectModel {
   Value before(Value value) const;
   void mark_seen(Value value);
 
-  const bool touched_at_home_;
+  const History& history_;
   std::map<Value, Written> written_;
   std::map<LifeId, Step> failed_;      // When.
   std::vector<const Op*> disturbers_;  // Ops that may have moved copies, seen by nobody.

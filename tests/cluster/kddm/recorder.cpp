@@ -49,7 +49,8 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
   ++open_failures_;
 }
 
-unsigned Recorder::view_begins() {
+unsigned Recorder::view_begins(std::size_t members) {
+  members_.push_back({++step_, members});
   settled_ = false;
   for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
     if (++views_since_[i] > 1) failures_[i].may_forget = true;
@@ -142,26 +143,14 @@ std::size_t Recorder::ops() const {
   return sum;
 }
 
-// What a failure may cost an object. With k copies, k lives that fail together may take all of it.
-// After earlier failures there need not be k copies of what is exclusive, so two may be too many.
-Failure Recorder::judged(const Failure& failure, unsigned copies, bool first) const {
-  Failure result = failure;
-  const std::size_t together = failure.lives.size();
-  result.may_lose = together >= copies || (together >= 2 && !first);
-  result.may_age = copies >= 2 && result.may_lose;
-  return result;
-}
-
 std::vector<History> Recorder::histories() const {
   std::vector<History> all;
   for (const Object& object : objects_) {
     all.push_back(object.history);
     History& history = all.back();
-    for (const Failure& failure : failures_) {
-      const bool first = std::none_of(failures_.begin(), failures_.end(),
-                                      [&](const Failure& f) { return f.until < failure.at; });
-      history.failures.push_back(judged(failure, history.copies, first));
-    }
+    history.failures = failures_;
+    history.members = members_;
+    for (Failure& failure : history.failures) failure.may_lose = history.copies == 1;
     // What a life that failed was about to do may come until it is got over, and no later.
     for (Op& op : history.ops) {
       if (op.outcome != Outcome::unknown || op.returned != kNever) continue;

@@ -32,7 +32,7 @@ class Recorder {
   bool is_settled() const { return settled_; }
   // A view begins somewhere: its number. When it has begun everywhere, what had been asked for and
   // had ended before has no effect any more.
-  unsigned view_begins();
+  unsigned view_begins(std::size_t members);
   void view_entered(unsigned number);
   // No request of `life` about the object is under way: what it had asked for has no effect any
   // more.
@@ -69,12 +69,12 @@ class Recorder {
   };
 
   Op& op(OpRef ref) { return objects_[ref.object].history.ops[ref.op]; }
-  Failure judged(const Failure& failure, unsigned copies, bool first) const;
 
   std::vector<Object> objects_;
   std::vector<Life> lives_;
   std::vector<Failure> failures_;
   std::vector<unsigned> views_since_;  // Of each failure: views that began until it was got over.
+  std::vector<Membership> members_;
   unsigned views_ = 0;
   bool settled_ = false;
   std::size_t open_failures_ = 0;

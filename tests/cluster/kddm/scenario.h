@@ -27,7 +27,7 @@ struct Report {
   std::uint64_t operations = 0;  // That were begun.
   std::uint64_t done = 0;        // That ended well.
   std::uint64_t failures = 0;    // Lives that failed.
-  std::uint64_t packets = 0;
+  std::uint64_t undecided = 0;   // Objects whose histories have too many orders to be judged.
 };
 
 // The same scenario gives the same report.

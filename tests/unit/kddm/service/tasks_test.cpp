@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "kddm_cluster.h"
 #include "krg/share/local_store.h"
@@ -35,9 +36,9 @@ class Tasks : public ::testing::Test {
   }
   static void ring(void* who) noexcept { ++static_cast<Tasks*>(who)->rings_; }
 
-  Result<Grant> ask(LeaseKind kind, ObjectId object) {
-    return cluster_.run(0,
-                        cluster_.kddm(0).lease_for(task_, kind, set_, object, cluster_.within()));
+  Result<Grant> ask(LeaseKind kind, ObjectId object) { return ask_for(task_, kind, object); }
+  Result<Grant> ask_for(TaskIndex task, LeaseKind kind, ObjectId object) {
+    return cluster_.run(0, cluster_.kddm(0).lease_for(task, kind, set_, object, cluster_.within()));
   }
   // What node 1 reads, or how that failed.
   Result<std::byte> other_reads(ObjectId object, Duration limit) {
@@ -196,59 +197,115 @@ TEST_F(Tasks, TheVersionGoesOnWhereATaskLeftIt) {
   EXPECT_GE(here, 6u) << "the first touch and five writes";
 }
 
-// Goal    nobody waits for ever when several tasks of a node want the same few objects.
-// Method  two tasks take turns by chance: a hit, a call, the end of a lease, a removal; in the end
-//         all leases end, and every call must have been answered.
-TEST_F(Tasks, TwoTasksThatWantTheSameObjectsBothGetThem) {
-  struct Player {
-    std::unique_ptr<LocalStore> store;
-    TaskIndex task = kNoTask;
-    WriteLease lease;
-    std::optional<Result<Grant>> asked;
-    bool asking = false;
-  };
-  std::array<Player, 2> players;
+// A task that reads and writes one object, by itself or by a call, and is in no hurry.
+struct Player {
+  bool holds() const { return static_cast<bool>(reads) || static_cast<bool>(writes); }
+  void end() {
+    reads.end();
+    writes.end();
+  }
+  // Takes over what was granted. Whether nothing was wrong with it.
+  bool take() {
+    if (!asked) return true;
+    asking = false;
+    const Result<Grant> grant = *std::exchange(asked, std::nullopt);
+    if (!grant) return false;
+    if (grant->kind == LeaseKind::read) {
+      reads = store->adopt_read(*grant);
+    } else {
+      writes = store->adopt_write(*grant);
+    }
+    return holds();
+  }
+
+  std::unique_ptr<LocalStore> store;
+  TaskIndex task = kNoTask;
+  ReadLease reads;
+  WriteLease writes;
+  std::optional<Result<Grant>> asked;
+  bool asking = false;
+};
+
+TEST_F(Tasks, WhoWaitsBehindAWriterIsWokenByIt) {
+  std::array<Player, 3> players;
+  for (Player& player : players) {
+    player.store = attach(0);
+    player.task = task_;
+  }
+  auto& [first, writer, reader] = players;
+  first.writes = first.store->adopt_write(*ask_for(first.task, LeaseKind::write, kObject));
+  ASSERT_TRUE(first.holds());
+  for (Player* const player : {&writer, &reader}) {
+    const auto kind = player == &writer ? LeaseKind::write : LeaseKind::read;
+    cluster_.start(0,
+                   cluster_.kddm(0).lease_for(player->task, kind, set_, kObject, cluster_.within()),
+                   player->asked);
+    cluster_.settle();
+  }
+  first.end();
+  cluster_.kddm(0).on_ring();
+  cluster_.settle();
+  ASSERT_TRUE(writer.asked);
+  ASSERT_TRUE(writer.take());
+  ASSERT_FALSE(reader.asked);
+  rings_ = 0;
+  writer.end();
+  EXPECT_GE(rings_, 1);
+  cluster_.kddm(0).on_ring();
+  cluster_.settle();
+  ASSERT_TRUE(reader.asked);
+  EXPECT_TRUE(reader.take());
+}
+
+// Goal    nobody waits for ever when several tasks of a node want the same object.
+// Method  three tasks take turns by chance: a hit, a call, the end of a lease; another node writes
+//         now and then. In the end all leases end, and every call must have been answered.
+TEST_F(Tasks, AllWhoWantAnObjectGetIt) {
+  std::array<Player, 3> players;
   for (Player& player : players) {
     player.store = attach(0);
     player.task = task_;
   }
   sim::Random& random = cluster_.world().random();
-  const auto take = [&](Player& player) {
-    if (!player.asked) return;
-    player.asking = false;
-    ASSERT_TRUE(*player.asked) << player.asked->error().message();
-    player.lease = player.store->adopt_write(**player.asked);
-    ASSERT_TRUE(player.lease) << name_of(player.lease.miss());
-    player.asked.reset();
+  const auto never = [&] { return OpOptions{Deadline(cluster_.world().now() + 3600s)}; };
+  const auto want = [&](Player& player) {
+    const auto kind = random.below(2) == 0 ? LeaseKind::read : LeaseKind::write;
+    if (kind == LeaseKind::read) {
+      player.reads = player.store->try_read(set_, kObject);
+    } else {
+      player.writes = player.store->try_write(set_, kObject);
+    }
+    if (player.holds()) return;
+    player.asking = true;
+    cluster_.start(0, cluster_.kddm(0).lease_for(player.task, kind, set_, kObject, never()),
+                   player.asked);
   };
-  for (int i = 0; i < 5000; ++i) {
-    Player& player = players[random.below(2)];
-    take(player);
-    if (player.lease) {
-      player.lease.end();
-      if (rings_ > 0) {
-        rings_ = 0;
-        cluster_.kddm(0).on_ring();
-      }
+  const auto heed_bell = [&] {
+    if (std::exchange(rings_, 0) > 0) cluster_.kddm(0).on_ring();
+  };
+  std::optional<Status> other = Status();
+  for (int i = 0; i < 20000; ++i) {
+    Player& player = players[random.below(players.size())];
+    ASSERT_TRUE(player.take());
+    if (player.holds()) {
+      player.end();
     } else if (!player.asking) {
-      player.lease = player.store->try_write(set_, kObject);
-      if (!player.lease) {
-        player.asking = true;
-        cluster_.start(0,
-                       cluster_.kddm(0).lease_for(player.task, LeaseKind::write, set_, kObject,
-                                                  {Deadline(cluster_.world().now() + 3600s)}),
-                       player.asked);
-      }
+      want(player);
     }
-    if (random.below(3) == 0)
-      cluster_.world().run_for(std::chrono::microseconds(random.below(200)));
+    if (random.below(2) == 0) heed_bell();
+    if (random.below(2) == 0) cluster_.world().run_for(Duration(random.below(100'000)));
+    if (random.below(50) == 0 && other) {
+      other.reset();
+      cluster_.start(1, write_first(cluster_.kddm(1), set_, kObject, std::byte{1}, never()), other);
+    }
   }
-  for (int i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i <= players.size(); ++i) {
     for (Player& player : players) {
-      take(player);
-      player.lease.end();
-      cluster_.settle();
+      ASSERT_TRUE(player.take());
+      player.end();
     }
+    heed_bell();
+    cluster_.settle();
   }
   for (const Player& player : players) EXPECT_FALSE(player.asking) << "a call was never answered";
 }

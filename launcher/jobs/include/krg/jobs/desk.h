@@ -20,7 +20,7 @@ namespace krg::jobs {
 
 class Desk {
  public:
-  // Starts krgds that join the cluster.
+  // Starts krgds that join the cluster, or says how that is to be done.
   using Add = std::function<Co<NodesAdded>(std::vector<std::string>)>;
 
   Desk(node::Node& node, control::Connection& client, Add add);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "krg/base/ids.h"
+#include "krg/boot/protocol.h"
 #include "krg/cluster/view.h"
 
 namespace krg::jobs {
@@ -59,7 +60,9 @@ struct NodesAdded {
     std::string host;
     NodeId node;
     std::string why;  // It was not added; "" = it was.
-    static void wire_fields(auto& m, auto&& visit) { visit(m.host, m.node, m.why); }
+    // Of a standing cluster: whoever asks is to start it so, for it must outlive this krgd.
+    std::vector<boot::Init> plan;  // At most one.
+    static void wire_fields(auto& m, auto&& visit) { visit(m.host, m.node, m.why, m.plan); }
   };
   std::vector<One> nodes;
   static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }

@@ -1,0 +1,52 @@
+# hotplug_hosts.sh: a standing cluster on four emulated hosts, for a test; sourced by it, after check.sh,
+# when $1 is the folder of the commands. It ends with the test, however that ends.
+#
+#   start_hosts             makes the hosts
+#   start_cluster           starts the cluster from "login"
+#   at HOST CMD [ARG...]    runs CMD on a host, as the user of a shell there
+#   adm HOST WORD...        krgadm on a host
+#   add HOST NEW            krgadm nodes add NEW on a host
+#   pid_of HOST             the process id of its krgd
+#   state_of HOST NODE      what HOST says of a node: online, failed, ...
+#   watch_events HOST       writes what krgadm events says there to $events, each line behind the microsecond
+#   now                     the microsecond
+# shellcheck shell=bash
+
+tool=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/../../testing/emulated_hosts
+bin=$1 name=hotplug-$$
+EMULATED_HOSTS_DIR=$(mktemp -d)
+export EMULATED_HOSTS_DIR
+events=$EMULATED_HOSTS_DIR/events
+trap '"$tool" down "$name"; rm -rf "$EMULATED_HOSTS_DIR"' EXIT
+
+# Hosts start krgds on hosts, so they must see each other's processes.
+start_hosts() {
+  "$tool" up "$name" 4 --no-pidns --subnet "10.$((64 + $$ % 64)).$(($$ % 250))" >/dev/null || return 1
+  agent=$("$tool" path "$name" agent)
+}
+at() { timeout 60 "$tool" exec "$name" "$1" env XDG_RUNTIME_DIR=/run/krg "${@:2}" </dev/null; }
+adm() { at "$1" "$bin/krgadm" "${@:2}"; }
+# In a file: the look-alikes of ssh live as long as the krgds that they have started, with the same outputs.
+start_cluster() {
+  timeout 60 "$tool" exec "$name" login env "XDG_RUNTIME_DIR=$EMULATED_HOSTS_DIR" "$bin/krgadm" cluster start \
+    hot --launch-agent "$agent" --host n0,n1,n2,n3 "$@" </dev/null >"$EMULATED_HOSTS_DIR/started" 2>&1
+}
+add() { # HOST NEW: for the same reason
+  adm "$1" nodes add "$2" >"$EMULATED_HOSTS_DIR/added" 2>&1 || { cat "$EMULATED_HOSTS_DIR/added"; return 1; }
+}
+# One object a line.
+objects() { adm "$1" nodes --json | sed 's/},{/}\n{/g'; }
+field() { grep -o "\"$1\":\"\\?[^,\"}]*" | sed 's/.*[:"]//'; }
+pid_of() { objects "$1" | grep "\"node\":${1#n}," | field pid; }
+state_of() { objects "$1" | grep "\"node\":$2," | field state; }
+is() { [[ $("${@:2}") == "$1" ]]; }
+now() { echo "${EPOCHREALTIME/./}"; }
+watch_events() {
+  : >"$events"
+  "$tool" exec "$name" "$1" env XDG_RUNTIME_DIR=/run/krg "$bin/krgadm" events --json </dev/null 2>/dev/null |
+    while read -r line; do echo "${EPOCHREALTIME/./} $line"; done >>"$events" 2>/dev/null &
+  eventually grep -q '"node":3' "$events"
+}
+# The microsecond at which a node first came to a state, if it has.
+came_to() { grep "\"node\":$1,.*\"$2\",\"news\":true" "$events" | head -1 | cut -d ' ' -f 1; }
+has_come_to() { [[ -n $(came_to "$@") ]]; }
