@@ -23,11 +23,14 @@ class CopySet {
   CopySet(const CopySet& other);
   // Every step of the protocol moves two of them in and out: in the header for its speed.
   CopySet(CopySet&& other) noexcept { steal(other); }
-  CopySet& operator=(CopySet other) noexcept {
-    if (words_ != 0) delete[] many_;
-    steal(other);
+  CopySet& operator=(CopySet&& other) noexcept {
+    if (this != &other) {
+      if (words_ != 0) delete[] many_;
+      steal(other);
+    }
     return *this;
   }
+  CopySet& operator=(const CopySet& other) { return *this = CopySet(other); }
   ~CopySet() {
     if (words_ != 0) delete[] many_;
   }
