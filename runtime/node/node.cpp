@@ -139,7 +139,8 @@ krg::Status Node::found(cluster::View view) {
   KRG_ASSERT(view.members.size() == 1 || members_ != nullptr);
   view_ = std::move(view);
   rpc_.set_epoch(view_.epoch);
-  objects_.kddm().enter(view_);
+  // A lone node that opens its network later is founded again, with the view it has.
+  if (objects_.kddm().epoch() < view_.epoch) objects_.kddm().enter(view_);
   if (members_ == nullptr) return {};
   hotplug::Membership& membership = begin_membership();
   KRG_TRY(membership.found(view_));
