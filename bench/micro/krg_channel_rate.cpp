@@ -187,10 +187,12 @@ int main(int argc, char** argv) {
   harness::Match match;
   match.entrants = {{"krg", [=] { return std::make_unique<ByChannel>(settings); }},
                     {"rpc", [=] { return std::make_unique<ByRpc>(settings); }}};
-  match.rows = {{"64 bytes, one way", "1/s", {.kind = Kind::rate, .window = 4, .size = 64}},
-                {"64 bytes, there and back", "us", {.kind = Kind::latency, .size = 64}},
-                {"4 KiB, there and back", "us", {.kind = Kind::latency, .size = 4096}},
-                {"64 KiB, there and back", "us", {.kind = Kind::latency, .size = 65536}}};
+  for (const std::size_t size : program.sizes_or({64})) {
+    match.rows.push_back({"one way", "1/s", {.kind = Kind::rate, .window = 4, .size = size}});
+  }
+  for (const std::size_t size : program.sizes_or({64, 4096, 65536})) {
+    match.rows.push_back({"there and back", "us", {.kind = Kind::latency, .size = size}});
+  }
   program.add(std::move(match));
   return program.run();
 }

@@ -21,7 +21,7 @@ Counters::Counters(stats::Registry* registry) {
                                   &flushes,     &syncs, &sent,  &received,      &data_bytes_sent,
                                   &invalidated, &lost,  &views, &refused,       &impossible};
   static_assert(std::size(kNames) == std::size(all));
-  stats::Counter* first = registry->counters("kddm.", kNames);
+  stats::Counter* first = registry->counters("kddm", kNames);
   for (std::size_t i = 0; i < std::size(all); ++i) *all[i] = first + i;
 }
 

@@ -17,7 +17,7 @@ SHORT = ["--rounds", "1", "--run-ms", "5", "--no-pin"]
 # Of each bench: the transports that it takes, and the options of a short run at a size of its own.
 RPC = {"takes": ("shm", "tcp", "sim"), "run": ["--transport", "sim", *SHORT], "size": 96}
 KDDM = {"takes": ("shm", "tcp"), "run": [*SHORT, "--nodes", "3"], "size": 6000}
-CHANNEL = {"takes": ("shm", "tcp"), "run": SHORT, "size": 4000}
+CHANNEL = {"takes": ("shm", "tcp"), "run": SHORT, "size": 1500}
 BENCHES = {
     "krg_rpc_latency": RPC,
     "krg_rpc_rate": RPC,
