@@ -176,14 +176,19 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
   return grant;
 }
 
+HolderEntry* Service::entry_at(Set* set, SlotId slot) noexcept {
+  if (set == nullptr || set->gone) return nullptr;
+  HolderEntry* const entry = set->holders.find(store()->object_of(slot));
+  return entry != nullptr && entry->slot == slot ? entry : nullptr;
+}
+
 Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease,
                                   std::size_t size, Errc& how) {
   const Error wrong(Errc::invalid_argument, "the task has no such lease for writing");
   if (store() == nullptr || !store()->in_use(slot)) return wrong;
   Set* const set = find_set(store()->set_of(slot));
-  HolderEntry* const entry =
-      set == nullptr || set->gone ? nullptr : set->holders.find(store()->object_of(slot));
-  if (entry == nullptr || entry->slot != slot) return wrong;
+  HolderEntry* const entry = entry_at(set, slot);
+  if (entry == nullptr) return wrong;
   const SetOptions& options = set->options;
   const bool possible = options.variable_size && size <= options.object_bytes;
   const bool tasks_ended = copies_.look(*entry);
@@ -204,13 +209,10 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
   for (const SlotId slot : idle) {
     if (!store()->in_use(slot)) continue;
     Set* const set = find_set(store()->set_of(slot));
-    const ObjectId object = store()->object_of(slot);
-    const HolderEntry* const entry =
-        set == nullptr || set->gone ? nullptr : set->holders.find(object);
-    if (entry == nullptr || entry->slot != slot) {
+    if (entry_at(set, slot) == nullptr) {
       copies_.forget(slot);
     } else {
-      recheck_object(*set, object);
+      recheck_object(*set, store()->object_of(slot));
     }
   }
 }

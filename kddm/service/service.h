@@ -114,6 +114,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
+  // use.
+  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.

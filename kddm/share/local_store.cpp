@@ -247,35 +247,29 @@ void LocalStore::fill(LocalLease& lease, SlotId slot, std::uint32_t entry) noexc
   }
 }
 
+Miss LocalStore::why_not_begin(Handle handle) const noexcept {
+  if (!here()) return Miss::forked;
+  if (handle.slot.value >= geometry_.slots) return Miss::absent;
+  return serving() ? Miss::none : Miss::expired;
+}
+
 ReadLease LocalStore::try_read(Handle handle) noexcept {
   ReadLease lease;
-  if (!here()) {
-    lease.miss_ = Miss::forked;
-  } else if (handle.slot.value >= geometry_.slots) {
-    lease.miss_ = Miss::absent;
-  } else if (!serving()) {
-    lease.miss_ = Miss::expired;
-  } else {
-    TaskMemory m(*this, handle.slot);
-    lease.miss_ = rules::begin_read(m, handle.generation);
-    if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
-  }
+  lease.miss_ = why_not_begin(handle);
+  if (lease.miss_ != Miss::none) return lease;
+  TaskMemory m(*this, handle.slot);
+  lease.miss_ = rules::begin_read(m, handle.generation);
+  if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
   return lease;
 }
 
 WriteLease LocalStore::try_write(Handle handle) noexcept {
   WriteLease lease;
-  if (!here()) {
-    lease.miss_ = Miss::forked;
-  } else if (handle.slot.value >= geometry_.slots) {
-    lease.miss_ = Miss::absent;
-  } else if (!serving()) {
-    lease.miss_ = Miss::expired;
-  } else {
-    TaskMemory m(*this, handle.slot);
-    lease.miss_ = rules::begin_write(m, handle.generation);
-    if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
-  }
+  lease.miss_ = why_not_begin(handle);
+  if (lease.miss_ != Miss::none) return lease;
+  TaskMemory m(*this, handle.slot);
+  lease.miss_ = rules::begin_write(m, handle.generation);
+  if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
   return lease;
 }
 

@@ -177,6 +177,8 @@ class LocalStore {
                      const Geometry& geometry, TaskIndex task);
   Status make_own_pages();
   bool serving() const noexcept;
+  // What keeps this task from any lease of the slot, whatever its word says.
+  Miss why_not_begin(Handle handle) const noexcept;
   bool here() const noexcept { return here_->load(std::memory_order_relaxed) != 0; }
   void adopt(LocalLease& lease, const Grant& grant, LeaseKind kind) noexcept;
   std::uint32_t claim(std::uint32_t value) noexcept;
