@@ -103,15 +103,13 @@ class Linearizer {
 };
 
 // Ops of two steps, the first of which may come by itself: those that may have made the object at
-// its home before they saw it otherwise, and removals that were asked for again, since the first
-// may have been done.
+// its home before they saw it otherwise.
 void Linearizer::collect_first_steps() {
   for (const Op& op : history_.ops) {
     const bool takes = op.kind == OpKind::get || op.kind == OpKind::grab;
     const bool known = op.outcome != Outcome::unknown;
     const bool touches = takes && op.touch && history_.touched_at_home && known;
-    const bool removes = op.kind == OpKind::remove && op.repeated;
-    if (!touches && !removes) continue;
+    if (!touches) continue;
     Op first = op;
     first.outcome = Outcome::unknown;
     first.seen = kAbsent;

@@ -40,21 +40,15 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
     }
   }
   failed_together_ = std::max(failed_together_, failure.lives.size());
-  // While another change is not settled, who knew that an object exists may have told it to nobody
-  // that is left.
-  failure.may_forget = !settled_ || failure.lives.size() >= 2;
+  failure.may_forget = failure.lives.size() >= 2;
   settled_ = false;
   failures_.push_back(std::move(failure));
-  views_since_.push_back(0);
   ++open_failures_;
 }
 
 unsigned Recorder::view_begins(std::size_t members) {
   members_.push_back({++step_, members});
   settled_ = false;
-  for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
-    if (++views_since_[i] > 1) failures_[i].may_forget = true;
-  }
   return ++views_;
 }
 

@@ -73,7 +73,6 @@ class Recorder {
   std::vector<Object> objects_;
   std::vector<Life> lives_;
   std::vector<Failure> failures_;
-  std::vector<unsigned> views_since_;  // Of each failure: views that began until it was got over.
   std::vector<Membership> members_;
   unsigned views_ = 0;
   bool settled_ = false;
