@@ -39,8 +39,8 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
       }
     }
   }
-  failed_together_ = std::max(failed_together_, failure.lives.size());
-  failure.may_forget = failure.lives.size() >= 2;
+  failure.may_forget = failure.lives.size() >= std::min<std::size_t>(2, settled_members_);
+  may_have_forgotten_ = may_have_forgotten_ || failure.may_forget;
   settled_ = false;
   failures_.push_back(std::move(failure));
   ++open_failures_;
@@ -54,6 +54,7 @@ unsigned Recorder::view_begins(std::size_t members) {
 
 void Recorder::settled() {
   settled_ = true;
+  settled_members_ = members_.empty() ? 0 : members_.back().members;
   ++step_;
   for (; open_failures_ > 0; --open_failures_) {
     failures_[failures_.size() - open_failures_].until = step_;

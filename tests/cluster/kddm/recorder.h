@@ -40,8 +40,9 @@ class Recorder {
   // Whether an op on the object has ended that may still take effect.
   bool any_unknown(std::size_t object) const { return !objects_[object].unknown.empty(); }
   std::size_t objects() const { return objects_.size(); }
-  // Lives that failed together, at most so far.
-  std::size_t failed_together() const { return failed_together_; }
+  // Whether so many lives failed together that it may be forgotten what existed: home and heir of
+  // an object, or all that there were when everything was last put together.
+  bool may_have_forgotten() const { return may_have_forgotten_; }
 
   // --- Operations
   OpRef begin(OpKind kind, std::size_t object, LifeId life, bool touch = false);
@@ -77,7 +78,8 @@ class Recorder {
   unsigned views_ = 0;
   bool settled_ = false;
   std::size_t open_failures_ = 0;
-  std::size_t failed_together_ = 0;
+  std::size_t settled_members_ = 0;  // When last settled.
+  bool may_have_forgotten_ = false;
   std::size_t open_ops_ = 0;
   Step step_ = 0;
   Value values_ = 0;
