@@ -1,6 +1,6 @@
-// Takes pieces of work off a shared counter until PIECES are taken, some milliseconds for each, whatever
-// tasks there are beside it, and says how many it did. Rank 0 waits until all are done and says so.
-// usage: queue_task PIECES
+// Takes pieces of work off a shared counter until PIECES are taken, some milliseconds for each,
+// whatever tasks there are beside it, and says how many it did. Rank 0 waits until all are done and
+// says so. usage: queue_task PIECES
 #include <krg/task/space.h>
 
 #include <chrono>
