@@ -101,6 +101,7 @@ check "it has a task" eventually said 'task 1 of 2 on node 1'
 touch "$folder/end.1"
 job_ends 1 'rank 1 on node 1 .*exit' "the code of a new task is the job's"
 
+# shellcheck disable=SC2016  # For the task's shell.
 start signalled --elastic -n 1 sh -c 'trap "echo $KRG_RANK has it" USR1; while :; do sleep 0.05; done'
 sleep 0.5
 check "a node is added" add
@@ -123,6 +124,7 @@ job_ends 0 '' "the job ends with its input"
 check "the new task has read what came since" said '^\[1\] again'
 
 cluster=input2-$$
+# shellcheck disable=SC2016  # For the task's shell.
 timeout 100 "$bin/krgrun" --name "$cluster" --elastic --stdin all -n 1 -l \
   sh -c 'cat; echo read all; exec "$0"' "$folder/task" >"$folder/said" 2>&1 </dev/null &
 job=$!
