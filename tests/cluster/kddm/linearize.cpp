@@ -61,8 +61,9 @@ class Linearizer {
         if (!begin(item)) return stop(Verdict::undecided, "too many operations under way");
         continue;
       }
-      if (!end(item)) return stop(Verdict::wrong, explain(item, event.at));
+      const bool possible = end(item);
       if (overflow_) return stop(Verdict::undecided, "too many states");
+      if (!possible) return stop(Verdict::wrong, explain(item, event.at));
       most_ = std::max(most_, cases_.size());
     }
     return stop(Verdict::right, {});

@@ -63,6 +63,7 @@ void Recorder::settled() {
 
 void Recorder::view_entered(unsigned number) {
   const Step now = ++step_;
+  entered_ = number;
   for (Object& object : objects_) {
     std::erase_if(object.unknown, [&](const auto& unknown) {
       if (unknown.second >= number) return false;
@@ -73,6 +74,8 @@ void Recorder::view_entered(unsigned number) {
 }
 
 void Recorder::nothing_under_way(std::size_t object, LifeId life) {
+  // What it had asked for in the view before may still be done by those that are in it.
+  if (entered_ != views_) return;
   Object& of = objects_[object];
   const Step now = ++step_;
   std::erase_if(of.unknown, [&](const auto& unknown) {

@@ -76,6 +76,7 @@ class Recorder {
   std::vector<Failure> failures_;
   std::vector<Membership> members_;
   unsigned views_ = 0;
+  unsigned entered_ = 0;  // The last that had begun everywhere.
   bool settled_ = false;
   std::size_t open_failures_ = 0;
   std::size_t settled_members_ = 0;  // When last settled.

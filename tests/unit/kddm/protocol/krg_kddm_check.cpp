@@ -1,8 +1,8 @@
 // krg_kddm_check: goes through every state of a small cluster that uses the coherence protocol.
 //
 //   krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K] [--copies C]
-//                  [--failures F] [--joins J] [--allow get,grab,...] [--touch-at-home] [--fills-fail]
-//                  [--data-late]
+//                  [--failures F] [--joins J] [--allow get,grab,...] [--touch-at-home]
+//                  [--fills-fail] [--data-late]
 //                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles] [--unused]
 //   krg_kddm_check --table | --list-mutants
 //
