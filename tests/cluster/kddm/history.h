@@ -54,12 +54,14 @@ struct Failure {
   bool may_lose = false;    // Whatever the set's copies make up for.
   bool may_forget = false;  // With who knew that the object exists: absent instead of lost.
   bool may_age = false;  // Data that is older than what was acknowledged may be all that is left.
+  Step settled = 0;      // When all was last put together, before.
 };
 
 // From then on there were so many members.
 struct Membership {
   Step at = 0;
   std::size_t members = 0;
+  Step entered = kNever;  // Everywhere: until then some may act by the view before.
 };
 
 struct History {

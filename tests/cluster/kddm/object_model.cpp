@@ -149,14 +149,19 @@ void ObjectModel::apply(const Failure& failure, const State& state, std::vector<
   if (failure.may_forget) out.push_back({});
 }
 
-// Whether as many have failed since the acknowledged value was written as it is copied to.
+// Whether as many have failed since the acknowledged value was written as it is copied to; or a
+// removal that a new view has broken off has taken copies away that nobody has made anew yet.
 bool ObjectModel::too_many(const Failure& failure, const State& state) const {
+  const bool broken_off = std::any_of(disturbers_.begin(), disturbers_.end(), [&](const Op* op) {
+    return op->kind == OpKind::remove && op->invoked < failure.at && op->returned > failure.settled;
+  });
+  if (broken_off) return true;
   const auto at = written_.find(state.floor);
   const Step since = at == written_.end() ? 0 : at->second.at;
   std::size_t copies = history_.copies;
   for (std::size_t i = 0; i < history_.members.size(); ++i) {
     const Membership& from = history_.members[i];
-    const bool over = i + 1 < history_.members.size() && history_.members[i + 1].at < since;
+    const bool over = i + 1 < history_.members.size() && history_.members[i + 1].entered < since;
     if (from.at <= failure.at && !over) copies = std::min(copies, from.members);
   }
   const auto failed = std::count_if(failed_.begin(), failed_.end(), [&](const auto& one) {

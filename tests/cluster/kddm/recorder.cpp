@@ -31,7 +31,7 @@ void Recorder::end_life(LifeId life) {
 }
 
 void Recorder::fail(const std::vector<LifeId>& lives) {
-  Failure failure{.at = ++step_, .until = kNever, .lives = lives};
+  Failure failure{.at = ++step_, .until = kNever, .lives = lives, .settled = settled_at_};
   for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
     for (const LifeId life : failures_[i].lives) {
       if (std::count(failure.lives.begin(), failure.lives.end(), life) == 0) {
@@ -47,13 +47,14 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
 }
 
 unsigned Recorder::view_begins(std::size_t members) {
-  members_.push_back({++step_, members});
+  members_.push_back({.at = ++step_, .members = members});
   settled_ = false;
   return ++views_;
 }
 
 void Recorder::settled() {
   settled_ = true;
+  settled_at_ = step_ + 1;
   settled_members_ = members_.empty() ? 0 : members_.back().members;
   ++step_;
   for (; open_failures_ > 0; --open_failures_) {
@@ -64,6 +65,7 @@ void Recorder::settled() {
 void Recorder::view_entered(unsigned number) {
   const Step now = ++step_;
   entered_ = number;
+  if (!members_.empty()) members_.back().entered = now;
   for (Object& object : objects_) {
     std::erase_if(object.unknown, [&](const auto& unknown) {
       if (unknown.second >= number) return false;

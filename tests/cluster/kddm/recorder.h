@@ -79,6 +79,7 @@ class Recorder {
   unsigned entered_ = 0;  // The last that had begun everywhere.
   bool settled_ = false;
   std::size_t open_failures_ = 0;
+  Step settled_at_ = 0;
   std::size_t settled_members_ = 0;  // When last settled.
   bool may_have_forgotten_ = false;
   std::size_t open_ops_ = 0;
