@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service.h"
+#include "sets.h"
 
 namespace krg::kddm {
 
@@ -30,6 +31,11 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     counters.hits->add();
     co_return hit;
   }
+  const std::uint64_t bytes = service_->missing_bytes(*set, object);
+  if (!is_directory(id)) {
+    KRG_CO_TRY(co_await service_->room().make(bytes, Room::For::copy, options.deadline));
+  }
+  const Room::Promise promise(service_->room(), bytes);
   const std::uint64_t sent = counters.sent->value();
   const auto flags =
       static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
@@ -97,9 +103,14 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
                                   OpOptions options) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
-  Result<Lease> leased = co_await lease(op, set, object, options);
-  if (!leased) co_return leased.error();
-  co_return service_->hand_over(std::move(*leased), task);
+  for (;;) {
+    Result<Lease> leased = co_await lease(op, set, object, options);
+    if (!leased) co_return leased.error();
+    Result<Grant> grant = service_->hand_over(std::move(*leased), task);
+    if (grant || grant.error().code() != Errc::no_space) co_return grant;
+    // It lies on the heap, for the memory that tasks share is full.
+    KRG_CO_TRY(co_await service_->room().make_some(options.deadline));
+  }
 }
 
 Result<Grant> Kddm::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
@@ -167,6 +178,8 @@ std::vector<ObjectState> Kddm::dump() const {
 std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
 
 Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+
+std::uint64_t Kddm::used_bytes() const noexcept { return service_->used_bytes(); }
 
 bool Kddm::settled() const noexcept { return service_->settled(); }
 

@@ -5,6 +5,7 @@
 #include "hits.h"
 #include "krg/log/log.h"
 #include "krg/protocol/table.h"
+#include "sets.h"
 #include "with_part.h"
 
 namespace krg::kddm {
@@ -23,7 +24,11 @@ bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 }  // namespace
 
 Service::Service(rpc::Rpc& rpc, KddmOptions options)
-    : rpc_(rpc), options_(std::move(options)), counters_(options_.stats), channels_(rpc, *this) {
+    : rpc_(rpc),
+      options_(std::move(options)),
+      counters_(options_.stats),
+      room_(*this, options_.limit_bytes),
+      channels_(rpc, *this) {
   add_linker(memory_linker_);
 }
 
@@ -66,6 +71,12 @@ Set& Service::add_set(SetId id, SetOptions options) {
   return *set;
 }
 
+Set* Service::next_set(const Set* set) noexcept {
+  auto at = set == nullptr ? sets_.begin() : sets_.find(set->id);
+  if (set != nullptr && at != sets_.end()) ++at;
+  return at == sets_.end() ? nullptr : at->second.get();
+}
+
 void Service::bury(SetId id) {
   Set& set = add_set(id, SetOptions{});
   if (set.gone) return;
@@ -100,6 +111,7 @@ Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
   if (entry == nullptr || entry->slot != kNoSlot || !begin_hit(entry->holder, writes)) return {};
   entry->readers = entry->holder.readers;
   entry->writer = entry->holder.writer;
+  entry->used = true;
   return Lease(*this, set, object, entry->block, writes);
 }
 
@@ -123,19 +135,26 @@ Block Service::block_of(Set& set, ObjectId object) noexcept {
 Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
   HolderEntry* const entry = set.holders.find(object);
   KRG_ASSERT(entry != nullptr && entry->writer);
-  return copies_.resize(*entry, size);
+  const std::size_t before = size_of(*entry);
+  if (size > before && !is_directory(set.id) && !room_.fits(size - before, Room::For::copy)) {
+    room_.look();
+    return Error(Errc::no_space, "this node's memory for shared objects is full");
+  }
+  KRG_TRY(copies_.resize(*entry, size));
+  room_.look();
+  return {};
 }
 
 Lease Service::lease(Service& service, Set& set, ObjectId object, Block block, bool writes) {
   return Lease(service, set, object, std::move(block), writes);
 }
 
-void Service::finish(std::uint32_t number, Answer answer) noexcept {
+void Service::finish(Set& set, ObjectId object, std::uint32_t number, Answer answer) noexcept {
   const Errc how = to_errc(answer);
   if (how == Errc::lost) counters_.lost->add();
-  if (Op* op = ops_.find(number)) {
-    op->complete(how == Errc::ok ? Status() : Status(Error(how)), false, false, {});
-  }
+  Status result = how == Errc::ok ? Status() : Status(Error(how));
+  if (answer == Answer::failed) result = take_failure(set, object);
+  if (Op* op = ops_.find(number)) op->complete(result, false, false, {});
 }
 
 void Service::watch() noexcept {
@@ -282,6 +301,11 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
     at = set.look(object, true, true);
   }
   if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
+  if (refuses_to_give_up(at, in, place)) {
+    send(set, object, at.holder, in.from,
+         {.kind = Kind::answer, .status = Answer::full, .from = place.self, .epoch = epoch_});
+    return;
+  }
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
     const StepResult result = step(place, part, in, actions);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
@@ -316,11 +340,12 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         break;
       case Action::Do::lease:
         if (Op* const op = ops_.find(action.message.op)) {
+          entry->used = true;
           op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
         }
         break;
       case Action::Do::finish:
-        finish(action.message.op, action.message.status);
+        finish(set, object, action.message.op, action.message.status);
         break;
     }
   }
@@ -343,16 +368,17 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
     data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }
   counters_.sent->add();
-  channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
+  Envelope envelope{set.id, object, message};
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    envelope.message.count = static_cast<std::uint32_t>(take_failure(set, object).code());
+  }
+  channels_.send(to, encode(envelope), std::move(data));
 }
 
 void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
-  if (const Status how = copies_.install(set, *entry, data); !how) {
-    // Without memory there is no copy to be had; the node can not go on as a member.
-    KRG_ERROR("kddm set {} object {}: {}", set.id.value, entry->id.value, how.error().message());
-    KRG_ASSERT(how);
-  }
+  copies_.install(set, *entry, data);
+  room_.look();
   if (set.linker != nullptr) set.linker->arrived(set.id, entry->id, copies_.bytes(*entry));
 }
 
@@ -366,34 +392,6 @@ void Service::drop(Set& set, HolderEntry*& entry) noexcept {
     set.holders.erase(entry->id);
     entry = nullptr;
   }
-}
-
-void Service::begin_fill(Set& set, HolderEntry* entry) noexcept {
-  if (entry == nullptr) return;
-  const ObjectId object = entry->id;
-  const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
-  counters_.first_touches->add();
-  const Status room = copies_.allocate(set, *entry, size);
-  if (!room || set.linker == nullptr) {
-    if (!room) KRG_WARN("kddm set {}: {}", set.id.value, room.error().message());
-    notes_.push_back(
-        {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
-    return;
-  }
-  reactor().spawn(fill(set, object, copies_.pin(*entry), epoch_));
-}
-
-Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
-  const Status how = co_await set.linker->first_touch(set.id, object, block.bytes());
-  if (!how) {
-    KRG_WARN("kddm set {} object {}: first touch: {}", set.id.value, object.value,
-             how.error().message());
-  }
-  if (epoch != epoch_ || set.gone) co_return;
-  feed(set, object,
-       {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
-        .from = options_.self,
-        .epoch = epoch});
 }
 
 // --- What comes in ------------------------------------------------------------------------------
@@ -435,6 +433,9 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
   if (message.kind == Kind::data) {
     block = Block::adopt(std::move(data));
     if (!block) return malformed(from, "data for which there is no memory");
+  }
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    take_note_of_failure(*set, envelope->object, message);
   }
   feed(*set, envelope->object, message, std::move(block));
 }

@@ -26,6 +26,7 @@
 #include "krg/rpc/rpc.h"
 #include "krg/store/homes.h"
 #include "op.h"
+#include "room.h"
 #include "set.h"
 
 namespace krg::kddm {
@@ -60,6 +61,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   Set& add_set(SetId id, SetOptions options);
   // The set does not exist any more: what is here of it goes, and its ops end with not_found.
   void bury(SetId id);
+  // In no order; after nullptr the first, after the last nullptr.
+  Set* next_set(const Set* set) noexcept;
+  std::size_t set_count() const noexcept { return sets_.size(); }
   template <class Visit>
   void for_each_set(Visit&& visit) {
     for (auto& [id, set] : sets_) visit(*set);
@@ -75,7 +79,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
   // The bytes here, of an object on which there is a lease; kept while the block lives.
   Block block_of(Set& set, ObjectId object) noexcept;
-  // Of an object that is leased for writing here. Errors  no_memory
+  // Of an object that is leased for writing here. Errors  no_memory, no_space
   Status resize(Set& set, ObjectId object, std::size_t size) noexcept;
   std::size_t size_of(const HolderEntry& entry) const noexcept {
     return copies_.bytes(entry).size();
@@ -91,6 +95,13 @@ class Service final : public ChannelSink, private reactor::Timer {
   // They have, of these slots: as NodeStore::sweep() says.
   void tasks_ended(const std::vector<SlotId>& idle) noexcept;
   NodeStore* store() const noexcept { return copies_.store(); }
+  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
+  // use.
+  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
+  Room& room() noexcept { return room_; }
+  std::uint64_t used_bytes() const noexcept { return copies_.used_bytes(); }
+  // What a copy of `object` would add to them; 0 for what is here, or of unknown size.
+  std::uint64_t missing_bytes(Set& set, ObjectId object) noexcept;
   void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views
@@ -114,9 +125,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
-  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
-  // use.
-  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
+  // At the home: who asks to give up its copy only if that is not needed is to keep it.
+  static bool refuses_to_give_up(const Set::Halves& at, const Message& in, const Place& place);
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
@@ -132,8 +142,15 @@ class Service final : public ChannelSink, private reactor::Timer {
   void install(Set& set, HolderEntry* entry, const Block& data) noexcept;
   void drop(Set& set, HolderEntry*& entry) noexcept;
   void begin_fill(Set& set, HolderEntry* entry) noexcept;
+  void fill_now(Set& set, HolderEntry& entry) noexcept;
+  Co<void> fill_later(Set& set, ObjectId object, std::uint64_t bytes, Epoch epoch);
+  void fill_failed(Set& set, ObjectId object, Error why) noexcept;
+  // Why the first touch failed of which the protocol says so now.
+  Error take_failure(Set& set, ObjectId object) noexcept;
+  // The home says in an answer why it did there.
+  static void take_note_of_failure(Set& set, ObjectId object, Message& answer);
   Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
-  void finish(std::uint32_t op, Answer how) noexcept;
+  void finish(Set& set, ObjectId object, std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
 
@@ -155,6 +172,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   const KddmOptions options_;
   Counters counters_;
   Copies copies_;
+  Room room_;
   Channels channels_;
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;

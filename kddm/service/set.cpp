@@ -81,6 +81,7 @@ void Set::bury() noexcept {
   homes.clear();
   waiting.clear();
   reporters.clear();
+  failed_touches.clear();
 }
 
 }  // namespace krg::kddm

@@ -33,6 +33,7 @@ struct HolderEntry {
   // Leases of this process; the holder's may be more: those of tasks.
   std::uint32_t readers = 0;
   bool writer = false;
+  bool used = false;  // Leased since the clock that finds victims came by; of copies on the heap.
 };
 static_assert(sizeof(HolderEntry) + sizeof(std::uint32_t) <= 128);
 
@@ -75,6 +76,8 @@ struct Set {
   // While the members report: who has, of those objects whose home is this node. Stays until all
   // have: an object that was found absent meanwhile is not to be put together once more.
   std::unordered_map<ObjectId, CopySet> reporters;
+  // Why first touches have failed here whose callers are still to be told.
+  std::unordered_map<ObjectId, Error> failed_touches;
   // HomePolicy::fixed: where all its objects are at home, in the view of that epoch.
   Homes homes_of_all;
   Epoch homes_epoch{0};

@@ -26,6 +26,7 @@ void Service::enter(const cluster::View& view) {
   for_each_set([](Set& set) {
     set.introduced.clear();
     set.reporters.clear();
+    set.failed_touches.clear();
   });
   for_each_set([this](Set& set) {
     if (set.gone) return;

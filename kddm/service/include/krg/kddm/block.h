@@ -55,6 +55,8 @@ class Block {
     return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+  // What a copy of `size` bytes takes on the heap.
+  static constexpr std::uint64_t footprint(std::uint64_t size) noexcept { return kHeadRoom + size; }
   // The bytes for a message, which uses them until they have arrived.
   Data share() const noexcept { return head_ == nullptr ? Data() : Data::shared(*head_, bytes()); }
   // Whether this is the only user. Requires  not empty.

@@ -72,7 +72,10 @@ class Kddm final : public cluster::ViewListener {
   //   no_quorum, shutting_down, not_connected  this node may not serve
   //   timed_out      the operation may still take effect
   //   invalid_argument  the id is not below the set's object_count
-  //   system_error   the first touch failed
+  //   no_space       this node is full of what it can not give up; nothing is lost by it. For a
+  //                  first touch: the node that makes the object is
+  //   not_supported  the node that makes the object has no linker of the set's name
+  //   what the linker's first touch says, if it failed
   Co<Result<Lease>> get(SetId set, ObjectId object, OpOptions options);
   Co<Result<Lease>> grab(SetId set, ObjectId object, OpOptions options);
   // A read copy is brought here, if there is none, and no lease taken.
@@ -120,6 +123,8 @@ class Kddm final : public cluster::ViewListener {
   Epoch epoch() const noexcept;
   // Whether all members of this view have told this node what they hold.
   bool settled() const noexcept;
+  // Of the copies here, as allocated.
+  std::uint64_t used_bytes() const noexcept;
 
  private:
   Co<Status> may_serve(Deadline deadline);

@@ -51,7 +51,8 @@ class Lease {
   std::span<std::byte> writable() noexcept;
   // Changes the size; what was there stays as far as it fits, what is new is zero.
   // Requires  writes().
-  // Errors  invalid_argument  the set's objects have a fixed size, or none this large; no_memory
+  // Errors  invalid_argument  the set's objects have a fixed size, or none this large;
+  //         no_memory; no_space  the node is full
   Status resize(std::size_t size) noexcept;
   // Ends the lease now.
   void put() noexcept;

@@ -27,8 +27,8 @@ class Objects final : private reactor::Timer {
     stats::Registry* stats = nullptr;
     // Until when tasks may use what their node has without asking; may be put off meanwhile.
     std::function<TimePoint()> lease_until;
-    // Of the memory that tasks share, as allocated; 0: half of what the machine has.
-    std::uint64_t budget_bytes = 0;
+    // Of this node's copies, wherever they lie, as allocated; 0: half of what the machine has.
+    std::uint64_t limit_bytes = 0;
   };
 
   Objects(rpc::Rpc& rpc, Options options);
