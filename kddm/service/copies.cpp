@@ -20,6 +20,7 @@ Access access_of(const HolderEntry& entry) noexcept {
   if (holder.contended || entry.writer) return Access::none;
   // Who waits for a lease's end is woken by a ring, and only leases of frozen objects ring.
   if (entry.waiting && holder.in_use()) return Access::none;
+  if (entry.held) return Access::none;
   switch (holder.copy) {
     case Copy::read:
       return Access::read;

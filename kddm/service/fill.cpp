@@ -67,6 +67,7 @@ void Service::fill_now(Set& set, HolderEntry& entry) noexcept {
     return fill_failed(set, object, room.error());
   }
   room_.look();
+  set.written.erase(object);
   reactor().spawn(fill(set, object, copies_.pin(entry), epoch_));
 }
 

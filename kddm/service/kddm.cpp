@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backing.h"
 #include "service.h"
 #include "sets.h"
 
@@ -32,7 +33,7 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     co_return hit;
   }
   const std::uint64_t bytes = service_->missing_bytes(*set, object);
-  if (!is_directory(id)) {
+  if (!is_directory(id) && !service_->room().fits(bytes, Room::For::copy)) {
     KRG_CO_TRY(co_await service_->room().make(bytes, Room::For::copy, options.deadline));
   }
   const Room::Promise promise(service_->room(), bytes);
@@ -78,12 +79,29 @@ Co<Status> Kddm::prefetch(SetId set, ObjectId object, OpOptions options) {
 
 Co<Status> Kddm::flush(SetId set, ObjectId object, OpOptions options, NodeId to) {
   service_->counters().flushes->add();
-  return simple(Kind::op_flush, set, object, options, to);
+  Set* const known = service_->find_set(set);
+  if (known != nullptr && !known->gone && Backing::is_backed(*known) && find(set, object)) {
+    KRG_CO_TRY(co_await service_->backing().write_back(*known, object, options.deadline));
+  }
+  co_return co_await simple(Kind::op_flush, set, object, options, to);
 }
 
 Co<Status> Kddm::sync(SetId set, ObjectId object, OpOptions options) {
   service_->counters().syncs->add();
-  return simple(Kind::op_sync, set, object, options);
+  KRG_CO_TRY(co_await simple(Kind::op_sync, set, object, options));
+  Set* const known = service_->find_set(set);
+  if (known == nullptr || !Backing::is_backed(*known)) co_return Status();
+  co_return co_await service_->backing().write_back(*known, object, options.deadline);
+}
+
+Co<Status> Kddm::sync(SetId id, Deadline deadline) {
+  Result<Set*> known = know(id, ObjectId{0});
+  if (known && *known == nullptr) known = co_await learn(id, ObjectId{0}, deadline);
+  if (!known) co_return known.error();
+  if (!Backing::is_backed(**known)) {
+    co_return Error(Errc::not_supported, "the set's objects last nowhere but in memory");
+  }
+  co_return co_await service_->backing().write_all_back(**known, deadline);
 }
 
 Co<Status> Kddm::remove(SetId set, ObjectId object, OpOptions options) {
@@ -141,6 +159,14 @@ void Kddm::commit(const cluster::ViewChange& change) noexcept {
 }
 
 Co<Status> Kddm::give_everything(Deadline deadline) {
+  // The file may be this node's own.
+  std::vector<Set*> backed;
+  service_->for_each_set([&](Set& set) {
+    if (!set.gone && Backing::is_backed(set)) backed.push_back(&set);
+  });
+  for (Set* const set : backed) {
+    KRG_CO_TRY(co_await service_->backing().write_all_back_here(*set, deadline));
+  }
   std::vector<std::pair<Set*, ObjectId>> held;
   service_->for_each_set([&](Set& set) {
     set.holders.for_each([&](const HolderEntry& entry) {

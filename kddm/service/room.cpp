@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backing.h"
 #include "service.h"
 
 namespace krg::kddm {
@@ -13,7 +14,7 @@ constexpr Duration kFlushPatience = std::chrono::milliseconds(500);
 constexpr Duration kAskPatience = std::chrono::milliseconds(100);
 // After a round that freed nothing, unless somebody asks for room.
 constexpr Duration kRest = std::chrono::milliseconds(20);
-// Batches one after the other of which the home refuses everything, since it is needed.
+// Batches one after the other of which nothing can be had: it is needed, or others want it.
 constexpr unsigned kVainMax = 8;
 // Nodes that are asked for room in one round.
 constexpr std::size_t kAskMax = 16;
@@ -86,6 +87,7 @@ void Room::begin_round() noexcept {
 
 Co<void> Room::round() {
   co_await give_up_copies();
+  if (surplus() > 0) co_await page_out();
   if (surplus() > 0) co_await move_away();
   if (freed_ == 0) rest_until_ = service_.reactor().now() + kRest;
   ended_.set();
@@ -99,6 +101,34 @@ Co<void> Room::give_up_copies() {
     vain = freed == 0 ? vain + 1 : 0;
     freed_ += freed;
   }
+}
+
+Co<void> Room::page_out() {
+  for (unsigned vain = 0; vain < kVainMax && surplus() > 0;) {
+    Victims victims = pick(Copy::write, surplus(), true);
+    if (victims.empty()) victims = pick(Copy::read, surplus(), true);
+    if (victims.empty()) co_return;
+    std::uint64_t freed = 0;
+    reactor::WaitGroup group(service_.reactor());
+    group.add(static_cast<unsigned>(victims.size()));
+    for (const Victim& victim : victims) {
+      service_.reactor().spawn(page_out_one(victim, group, freed));
+    }
+    // As in flush().
+    static_cast<void>(co_await group.wait(Deadline::never()));
+    vain = freed == 0 ? vain + 1 : 0;
+    freed_ += freed;
+  }
+}
+
+Co<void> Room::page_out_one(Victim victim, reactor::WaitGroup& group, std::uint64_t& freed) {
+  const Deadline deadline = service_.reactor().after(kFlushPatience);
+  const Status out = co_await service_.backing().page_out(*victim.set, victim.object, deadline);
+  if (out) {
+    freed += victim.bytes;
+    service_.counters().evicted->add();
+  }
+  group.done();
 }
 
 Co<void> Room::move_away() {
@@ -153,14 +183,14 @@ Co<void> Room::flush_one(Victim victim, std::uint16_t flags, NodeId to, reactor:
   group.done();
 }
 
-Room::Victims Room::pick(Copy kind, std::uint64_t bytes) {
+Room::Victims Room::pick(Copy kind, std::uint64_t bytes, bool backed) {
   Victims victims;
-  if (service_.store() != nullptr) pick_in_store(kind, bytes, victims);
-  pick_on_heap(kind, bytes, victims);
+  if (service_.store() != nullptr) pick_in_store(kind, bytes, backed, victims);
+  pick_on_heap(kind, bytes, backed, victims);
   return victims;
 }
 
-void Room::pick_in_store(Copy kind, std::uint64_t bytes, Victims& victims) {
+void Room::pick_in_store(Copy kind, std::uint64_t bytes, bool backed, Victims& victims) {
   NodeStore& store = *service_.store();
   slots_.clear();
   const Access access = kind == Copy::write ? Access::write : Access::read;
@@ -170,19 +200,21 @@ void Room::pick_in_store(Copy kind, std::uint64_t bytes, Victims& victims) {
     Set* const set = service_.find_set(store.set_of(slot));
     const HolderEntry* const entry = service_.entry_at(set, slot);
     if (entry == nullptr || entry->holder.copy != kind || !is_idle(*entry)) continue;
+    if (backed && !Backing::is_backed(*set)) continue;
     victims.push_back({set, entry->id, store.bytes(slot).size()});
   }
 }
 
 // Each copy gets a second chance if it was used since the clock's hand came by last.
-void Room::pick_on_heap(Copy kind, std::uint64_t bytes, Victims& victims) {
+void Room::pick_on_heap(Copy kind, std::uint64_t bytes, bool backed, Victims& victims) {
   std::uint64_t found = 0;
   for (const Victim& victim : victims) found += victim.bytes;
   Set* set = service_.find_set(hand_set_);
   if (set == nullptr) set = service_.next_set(nullptr);
   const std::size_t rounds = 2 * service_.set_count() + 1;
   for (std::size_t i = 0; i < rounds && set != nullptr; ++i) {
-    for (; hand_place_ < set->holders.places(); ++hand_place_) {
+    const bool wanted = !backed || Backing::is_backed(*set);
+    for (; wanted && hand_place_ < set->holders.places(); ++hand_place_) {
       if (found >= bytes || victims.size() == kBatch) {
         hand_set_ = set->id;
         return;

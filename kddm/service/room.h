@@ -2,9 +2,10 @@
 //
 // Model    what would bring bytes here asks first. Above a high mark copies are given up until a
 //          low mark is reached: read copies that nobody uses and that others have too, in clock
-//          order; then what only this node has goes to a node that has room. What is in use stays,
-//          and no last copy is ever dropped: so a node may be full, and says no_space. Copies that
-//          others send unasked are taken whatever the limit, and given up as the others.
+//          order; then last copies of sets that are written back; then what only this node has goes
+//          to a node that has room. What is in use stays, and no other last copy is dropped: so a
+//          node may be full, and says no_space. Copies that others send unasked are taken whatever
+//          the limit, and given up as the others.
 // Threads  owned by the reactor's thread.
 // Blocks   never; make() suspends.
 // Source   Kerrighed kddm (flush, injection); docs/design/kddm.md, "Room"
@@ -65,13 +66,11 @@ class Room {
     Promise(const Promise&) = delete;
     Promise& operator=(const Promise&) = delete;
     ~Promise() { sum_ -= bytes_; }
-
-   private:
-    friend class Room;
     Promise(std::uint64_t& sum, std::uint64_t bytes) noexcept : sum_(sum), bytes_(bytes) {
       sum_ += bytes_;
     }
 
+   private:
     std::uint64_t& sum_;
     const std::uint64_t bytes_;
   };
@@ -92,15 +91,18 @@ class Room {
   void begin_round() noexcept;
   Co<void> round();
   Co<void> give_up_copies();
+  // Last copies of sets that are written back.
+  Co<void> page_out();
+  Co<void> page_out_one(Victim victim, reactor::WaitGroup& group, std::uint64_t& freed);
   Co<void> move_away();
   // Flushes all of them, side by side. The bytes that are free now.
   Co<std::uint64_t> flush(Victims victims, std::uint16_t flags, NodeId to);
   Co<void> flush_one(Victim victim, std::uint16_t flags, NodeId to, reactor::WaitGroup& group,
                      std::uint64_t& freed);
   // At most a batch of idle copies of this kind, with `bytes` at least if there are so many.
-  Victims pick(Copy kind, std::uint64_t bytes);
-  void pick_in_store(Copy kind, std::uint64_t bytes, Victims& victims);
-  void pick_on_heap(Copy kind, std::uint64_t bytes, Victims& victims);
+  Victims pick(Copy kind, std::uint64_t bytes, bool backed = false);
+  void pick_in_store(Copy kind, std::uint64_t bytes, bool backed, Victims& victims);
+  void pick_on_heap(Copy kind, std::uint64_t bytes, bool backed, Victims& victims);
   NodeId next_peer() noexcept;
 
   Service& service_;

@@ -1,7 +1,10 @@
 #include "service.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "backing.h"
 #include "hits.h"
 #include "krg/log/log.h"
 #include "krg/protocol/table.h"
@@ -30,6 +33,7 @@ Service::Service(rpc::Rpc& rpc, KddmOptions options)
       room_(*this, options_.limit_bytes),
       channels_(rpc, *this) {
   add_linker(memory_linker_);
+  backing_ = std::make_unique<Backing>(*this);
 }
 
 Service::~Service() = default;
@@ -67,6 +71,7 @@ Set& Service::add_set(SetId id, SetOptions options) {
                 id.value, options.linker);
     }
     set = std::make_unique<Set>(id, std::move(options), how);
+    if (how != nullptr) how->begin(id, set->options);
   }
   return *set;
 }
@@ -86,6 +91,7 @@ void Service::bury(SetId id) {
     }
     copies_.drop(entry);
   });
+  if (set.linker != nullptr) set.linker->end(set.id);
   set.bury();
   ops_.give_up_of(set, Error(Errc::not_found, "the set was destroyed"));
 }
@@ -94,7 +100,25 @@ void Service::bury(SetId id) {
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
   watch();
+  if (op.kind == Kind::op_get || op.kind == Kind::op_grab) {
+    const HolderEntry* const entry = set.holders.find(object);
+    if (entry != nullptr && entry->held) return deferred_.push_back({&set, object, op});
+  }
   feed(set, object, op);
+}
+
+void Service::release_held(Set& set, ObjectId object) noexcept {
+  if (HolderEntry* const entry = set.holders.find(object)) entry->held = false;
+  const auto ours = [&](const Note& note) { return note.set == &set && note.object == object; };
+  std::vector<Note> begin;
+  std::copy_if(deferred_.begin(), deferred_.end(), std::back_inserter(begin), ours);
+  std::erase_if(deferred_, ours);
+  if (set.gone) return;
+  // Lets tasks in again, too.
+  recheck_object(set, object);
+  for (const Note& note : begin) {
+    if (ops_.find(note.message.op) != nullptr) feed(set, object, note.message);
+  }
 }
 
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
@@ -108,7 +132,9 @@ void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
 
 Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
   HolderEntry* const entry = settled_ ? set.holders.find(object) : nullptr;
-  if (entry == nullptr || entry->slot != kNoSlot || !begin_hit(entry->holder, writes)) return {};
+  if (entry == nullptr || entry->slot != kNoSlot || entry->held ||
+      !begin_hit(entry->holder, writes))
+    return {};
   entry->readers = entry->holder.readers;
   entry->writer = entry->holder.writer;
   entry->used = true;

@@ -31,6 +31,8 @@
 
 namespace krg::kddm {
 
+class Backing;
+
 class Service final : public ChannelSink, private reactor::Timer {
  public:
   Service(rpc::Rpc& rpc, KddmOptions options);
@@ -74,6 +76,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   void start(Set& set, ObjectId object, Message op) noexcept;
   // Its caller has given up.
   void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
+  // Leases of a held object may begin again, and those that have waited for that do.
+  void release_held(Set& set, ObjectId object) noexcept;
   // A lease of what is here, if it can be had at once and the protocol has nothing to do for it.
   Lease hit(Set& set, ObjectId object, bool writes) noexcept;
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
@@ -84,6 +88,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   std::size_t size_of(const HolderEntry& entry) const noexcept {
     return copies_.bytes(entry).size();
   }
+  NodeId home_of(Set& set, ObjectId object) const noexcept { return homes_for(set, object).home; }
   static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
   Result<Grant> hand_over(Lease lease, TaskIndex task);
@@ -99,6 +104,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   // use.
   HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
   Room& room() noexcept { return room_; }
+  Backing& backing() noexcept { return *backing_; }
   std::uint64_t used_bytes() const noexcept { return copies_.used_bytes(); }
   // What a copy of `object` would add to them; 0 for what is here, or of unknown size.
   std::uint64_t missing_bytes(Set& set, ObjectId object) noexcept;
@@ -173,6 +179,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   Counters counters_;
   Copies copies_;
   Room room_;
+  std::unique_ptr<Backing> backing_;
   Channels channels_;
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
@@ -184,6 +191,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   HashRing ring_{cluster::NodeSet{}};
   CopySet reported_;  // Members that have told everything they held when this view began.
   RingQueue<Note> notes_;
+  std::vector<Note> deferred_;  // Leases of held objects.
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;

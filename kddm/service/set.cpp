@@ -82,6 +82,7 @@ void Set::bury() noexcept {
   waiting.clear();
   reporters.clear();
   failed_touches.clear();
+  written.clear();
 }
 
 }  // namespace krg::kddm

@@ -123,9 +123,9 @@ Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {
 
 Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId wanted) {
   KRG_CO_TRY(check(options));
-  if (service_->linker(options.linker) == nullptr) {
-    co_return Error(Errc::invalid_argument, "no linker of this name");
-  }
+  const Linker* const linker = service_->linker(options.linker);
+  if (linker == nullptr) co_return Error(Errc::invalid_argument, "no linker of this name");
+  KRG_CO_TRY(linker->accepts(options));
   if (wanted != kNoSet && (!is_reserved(wanted) || wanted == kSets || wanted == kNames)) {
     co_return Error(Errc::invalid_argument, "a set id that may not be chosen");
   }

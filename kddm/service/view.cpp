@@ -11,6 +11,7 @@
 namespace krg::kddm {
 
 void Service::enter(const cluster::View& view) {
+  ops_.give_up_with_view();
   epoch_ = view.epoch;
   const bool first = members_.empty();
   members_ = view.nodes();
@@ -27,6 +28,7 @@ void Service::enter(const cluster::View& view) {
     set.introduced.clear();
     set.reporters.clear();
     set.failed_touches.clear();
+    set.written.clear();
   });
   for_each_set([this](Set& set) {
     if (set.gone) return;
