@@ -34,10 +34,14 @@ std::uint64_t limit_of(std::uint64_t wanted) noexcept {
 Objects::Objects(rpc::Rpc& rpc, Options options)
     : options_(std::move(options)),
       reactor_(rpc.reactor()),
+      io_(rpc.reactor()),
+      files_(options_.self, &io_),
       kddm_(rpc, {.self = options_.self,
                   .serving = options_.serving,
                   .stats = options_.stats,
-                  .limit_bytes = limit_of(options_.limit_bytes)}) {}
+                  .limit_bytes = limit_of(options_.limit_bytes)}) {
+  kddm_.add_linker(files_);
+}
 
 Objects::~Objects() = default;
 

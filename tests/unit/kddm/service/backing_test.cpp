@@ -198,7 +198,7 @@ TEST_P(BackingTest, MoreThanAllNodesHoldIsPagedOutAndIn) {
 // Method  every node adds to counters at random, with room for a few of them, while views change
 //         now and then; in the end each counter is as high as it was counted up.
 TEST_P(BackingTest, NoWriteIsLostByPagingOut) {
-  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
     shelf_ = {};
     cluster_.reset();
     begin(12 * kBytes, seed);

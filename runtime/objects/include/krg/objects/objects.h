@@ -13,6 +13,7 @@
 #include "krg/access/access.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
+#include "krg/linkers/file_linker.h"
 #include "krg/reactor/reactor.h"
 #include "krg/rpc/rpc.h"
 
@@ -49,6 +50,8 @@ class Objects final : private reactor::Timer {
   const Options options_;
   reactor::Reactor& reactor_;
   std::unique_ptr<kddm::NodeStore> store_;  // Outlives the Kddm, whose copies lie in it.
+  kddm::IoThread io_;
+  kddm::FileLinker files_;  // As `io_`, it outlives the Kddm.
   kddm::Kddm kddm_;
   std::unique_ptr<kddm::TaskAccess> access_;
 };
