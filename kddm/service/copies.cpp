@@ -119,6 +119,14 @@ Status Copies::resize(HolderEntry& entry, std::size_t size) noexcept {
   return {};
 }
 
+Status Copies::break_for_writer(HolderEntry& entry) noexcept {
+  if (!entry.block.is_frozen()) return {};
+  Block own = Block::copy(entry.block.bytes());
+  if (!own) return no_memory();
+  set_heap(entry, std::move(own));
+  return {};
+}
+
 void Copies::drop(HolderEntry& entry) noexcept {
   const SlotId slot = std::exchange(entry.slot, kNoSlot);
   if (slot == kNoSlot) return set_heap(entry, {});

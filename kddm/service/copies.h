@@ -48,6 +48,8 @@ class Copies final : private BlockKeeper {
   // Errors  no_memory, no_space
   Status resize(HolderEntry& entry, std::size_t size) noexcept;
   void drop(HolderEntry& entry) noexcept;
+  // Somebody is to write: what a snapshot keeps is copied. Errors  no_memory
+  Status break_for_writer(HolderEntry& entry) noexcept;
 
   std::span<std::byte> bytes(const HolderEntry& entry) const noexcept;
   // Of all copies here, as allocated: what the limit of a node counts.

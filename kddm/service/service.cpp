@@ -132,9 +132,9 @@ void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
 
 Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
   HolderEntry* const entry = settled_ ? set.holders.find(object) : nullptr;
-  if (entry == nullptr || entry->slot != kNoSlot || entry->held ||
-      !begin_hit(entry->holder, writes))
-    return {};
+  if (entry == nullptr || entry->slot != kNoSlot || entry->held) return {};
+  if (writes && entry->block.is_frozen()) return {};
+  if (!begin_hit(entry->holder, writes)) return {};
   entry->readers = entry->holder.readers;
   entry->writer = entry->holder.writer;
   entry->used = true;
@@ -366,8 +366,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         break;
       case Action::Do::lease:
         if (Op* const op = ops_.find(action.message.op)) {
-          entry->used = true;
-          op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
+          begin_lease(set, *entry, *op, action.message.has(kForWrite));
         }
         break;
       case Action::Do::finish:
@@ -375,6 +374,15 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         break;
     }
   }
+}
+
+void Service::begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept {
+  entry.used = true;
+  const Status own = writes ? copies_.break_for_writer(entry) : Status();
+  if (own) return op.complete({}, true, writes, copies_.pin(entry));
+  op.complete(own, false, false, {});
+  const Message put{.kind = Kind::op_put_write, .from = options_.self, .epoch = epoch_};
+  notes_.push_back({&set, entry.id, put});
 }
 
 void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,

@@ -143,6 +143,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   // `entry` is the object's, if it has one; when it goes it is nullptr.
   void perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
                const Block& data) noexcept;
+  void begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept;
   void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
             const Message& message) noexcept;
   void install(Set& set, HolderEntry* entry, const Block& data) noexcept;

@@ -19,6 +19,7 @@
 namespace krg::kddm {
 
 class Service;
+class Snapshot;
 struct Set;
 
 class Lease {
@@ -59,6 +60,7 @@ class Lease {
 
  private:
   friend class Service;
+  friend Result<Snapshot> copy_on_write(Lease lease) noexcept;
   Lease(Service& service, Set& set, ObjectId object, Block block, bool writes) noexcept
       : service_(&service),
         set_(&set),
