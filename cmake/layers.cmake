@@ -8,7 +8,7 @@ set(KRG_LAYERS
   # transport: bytes between nodes, and between a task and its krgd
   fabric:6 link:7 sim:7 ucx:8 ofi:8 rpc:8 gate:9
   # kddm: shared objects that stay coherent
-  store:9 channel:10 protocol:10 share:10 calls:11 kddm:11 access:12 task:12
+  store:9 linkers:10 channel:10 protocol:10 share:10 calls:11 kddm:11 access:12 task:12
   # runtime: the operating-system face
   bootstrap:12 proc:12 control:12 detector:12 agreement:12 hotplug:13 objects:13 node:20 client:20
   # launcher: everything a person types

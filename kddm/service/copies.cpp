@@ -20,6 +20,7 @@ Access access_of(const HolderEntry& entry) noexcept {
   if (holder.contended || entry.writer) return Access::none;
   // Who waits for a lease's end is woken by a ring, and only leases of frozen objects ring.
   if (entry.waiting && holder.in_use()) return Access::none;
+  if (entry.held) return Access::none;
   switch (holder.copy) {
     case Copy::read:
       return Access::read;
@@ -64,38 +65,46 @@ Result<SlotId> Copies::slot_for(const Set& set, ObjectId object, std::size_t siz
   return kept;
 }
 
+bool Copies::take_slot(const Set& set, HolderEntry& entry, std::size_t size) noexcept {
+  const Result<SlotId> slot =
+      store_ == nullptr ? Result<SlotId>(Errc::not_supported) : slot_for(set, entry.id, size);
+  if (slot) entry.slot = *slot;
+  return slot.has_value();
+}
+
 Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept {
-  if (store_ != nullptr) {
-    const Result<SlotId> slot = slot_for(set, entry.id, size);
-    if (!slot) return slot.error();
-    entry.slot = *slot;
-    return {};
-  }
-  entry.block = Block::make(size);
+  if (take_slot(set, entry, size)) return {};
+  set_heap(entry, Block::make(size));
   return entry.block ? Status() : Status(no_memory());
 }
 
-Status Copies::install(const Set& set, HolderEntry& entry, const Block& data) noexcept {
-  if (store_ == nullptr) {
-    entry.block = data;
-    return {};
-  }
+void Copies::install(const Set& set, HolderEntry& entry, const Block& data) noexcept {
+  if (store_ == nullptr) return set_heap(entry, data);
   if (entry.slot == kNoSlot) {
-    entry.block = {};
-    KRG_TRY(allocate(set, entry, data.size()));
-  } else if (store_->bytes(entry.slot).size() != data.size()) {
-    KRG_TRY(resize(entry, data.size()));
+    set_heap(entry, {});
+    if (!take_slot(set, entry, data.size())) return set_heap(entry, data);
+  } else if (store_->bytes(entry.slot).size() != data.size() && !resize(entry, data.size())) {
+    drop(entry);
+    return set_heap(entry, data);
   }
   if (data.size() > 0) {
     std::memcpy(store_->bytes(entry.slot).data(), data.bytes().data(), data.size());
   }
-  return {};
+}
+
+void Copies::set_heap(HolderEntry& entry, Block block) noexcept {
+  if (entry.block) heap_bytes_ -= Block::footprint(entry.block.size());
+  if (block) heap_bytes_ += Block::footprint(block.size());
+  entry.block = std::move(block);
 }
 
 Status Copies::resize(HolderEntry& entry, std::size_t size) noexcept {
   if (entry.slot != kNoSlot) {
     const std::size_t before = store_->bytes(entry.slot).size();
-    KRG_TRY(store_->resize(entry.slot, size));
+    if (const Status room = store_->resize(entry.slot, size); !room) {
+      if (room.error().code() != Errc::no_memory) return room;
+      return Error(Errc::no_space, "the memory that this node shares with its tasks is full");
+    }
     const std::span<std::byte> after = store_->bytes(entry.slot);
     if (size > before) std::memset(after.data() + before, 0, size - before);
     if (entry.block) entry.block.move_to(after);
@@ -106,14 +115,22 @@ Status Copies::resize(HolderEntry& entry, std::size_t size) noexcept {
   const std::size_t kept = std::min(size, entry.block.size());
   if (kept > 0) std::memcpy(other.bytes().data(), entry.block.bytes().data(), kept);
   if (size > kept) std::memset(other.bytes().data() + kept, 0, size - kept);
-  entry.block = std::move(other);
+  set_heap(entry, std::move(other));
+  return {};
+}
+
+Status Copies::break_for_writer(HolderEntry& entry) noexcept {
+  if (!entry.block.is_frozen()) return {};
+  Block own = Block::copy(entry.block.bytes());
+  if (!own) return no_memory();
+  set_heap(entry, std::move(own));
   return {};
 }
 
 void Copies::drop(HolderEntry& entry) noexcept {
   const SlotId slot = std::exchange(entry.slot, kNoSlot);
+  if (slot == kNoSlot) return set_heap(entry, {});
   entry.block = {};
-  if (slot == kNoSlot) return;
   if (const auto at = lent_.find(slot.value); at != lent_.end()) {
     at->second.dropped = true;
   } else {
@@ -157,10 +174,11 @@ Status Copies::move_to_store(const Set& set, HolderEntry& entry) noexcept {
     return Error(Errc::not_supported, "this krgd shares no memory with its tasks");
   }
   // Who reads the heap's bytes now keeps them; they are the same.
-  const Block heap = std::move(entry.block);
-  if (const Status room = allocate(set, entry, heap.size()); !room) {
-    entry.block = heap;
-    return room;
+  const Block heap = entry.block;
+  set_heap(entry, {});
+  if (!take_slot(set, entry, heap.size())) {
+    set_heap(entry, heap);
+    return Error(Errc::no_space, "the memory that this node shares with its tasks is full");
   }
   if (heap.size() > 0) {
     std::memcpy(store_->bytes(entry.slot).data(), heap.bytes().data(), heap.size());

@@ -37,17 +37,25 @@ class Copies final : private BlockKeeper {
   // Tasks may do what the holder may.
   void let(HolderEntry& entry) noexcept;
 
-  // `size` bytes for a copy that has none; their contents are undefined.
+  // `size` bytes for a copy that has none; their contents are undefined. On the heap if the store
+  // has no room: it is Room that says how much there may be.
   // Errors  no_memory
   Status allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
-  // Takes over the bytes that have arrived. Errors  no_memory
-  Status install(const Set& set, HolderEntry& entry, const Block& data) noexcept;
+  // Takes over the bytes that have arrived. They stay on the heap if the store has no room: what a
+  // node is sent it can not refuse.
+  void install(const Set& set, HolderEntry& entry, const Block& data) noexcept;
   // Requires  looked at, and nobody uses it but one lease of this process.
-  // Errors  no_memory
+  // Errors  no_memory, no_space
   Status resize(HolderEntry& entry, std::size_t size) noexcept;
   void drop(HolderEntry& entry) noexcept;
+  // Somebody is to write: what a snapshot keeps is copied. Errors  no_memory
+  Status break_for_writer(HolderEntry& entry) noexcept;
 
   std::span<std::byte> bytes(const HolderEntry& entry) const noexcept;
+  // Of all copies here, as allocated: what the limit of a node counts.
+  std::uint64_t used_bytes() const noexcept {
+    return heap_bytes_ + (store_ == nullptr ? 0 : store_->bytes_used());
+  }
   // The bytes, kept for whoever holds the block.
   Block pin(HolderEntry& entry) noexcept;
 
@@ -55,7 +63,7 @@ class Copies final : private BlockKeeper {
   void forget(SlotId slot) noexcept;
 
   // A lease of this process becomes the task's. Requires  looked at, and leased so.
-  // Errors  limit_reached  the task has too many; not_supported  there is no store; no_memory
+  // Errors  limit_reached  the task has too many; not_supported  there is no store; no_space
   Result<Grant> hand_over(const Set& set, HolderEntry& entry, TaskIndex task,
                           LeaseKind kind) noexcept;
   // The task's lease for writing at `lease` of its table ends, and begins anew with another size,
@@ -72,13 +80,18 @@ class Copies final : private BlockKeeper {
   };
 
   void unused(std::uint64_t key) noexcept override;
-  // From the heap. Requires  nobody writes it but the caller. Errors  no_memory
+  // From the heap. Requires  nobody writes it but the caller. Errors  no_space
   Status move_to_store(const Set& set, HolderEntry& entry) noexcept;
   // A slot, frozen: a new one, or the one that the object had when it was dropped.
   Result<SlotId> slot_for(const Set& set, ObjectId object, std::size_t size) noexcept;
+  // False: there is no store, or no room in it.
+  bool take_slot(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
+  // The entry's bytes on the heap are these from now on; none: it has none there.
+  void set_heap(HolderEntry& entry, Block block) noexcept;
   void free(SlotId slot) noexcept;
 
   NodeStore* store_ = nullptr;
+  std::uint64_t heap_bytes_ = 0;                  // Of copies that lie in no slot.
   std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.
 };
 

@@ -14,12 +14,14 @@ Counters::Counters(stats::Registry* registry) {
                                                   {"removes", ""},     {"flushes", ""},
                                                   {"syncs", ""},       {"sent", ""},
                                                   {"received", ""},    {"data_bytes_sent", "B"},
-                                                  {"invalidated", ""}, {"lost", ""},
-                                                  {"views", ""},       {"refused", ""},
-                                                  {"impossible", ""}};
-  stats::Counter** const all[] = {&gets,        &grabs, &hits,  &first_touches, &removes,
-                                  &flushes,     &syncs, &sent,  &received,      &data_bytes_sent,
-                                  &invalidated, &lost,  &views, &refused,       &impossible};
+                                                  {"invalidated", ""}, {"evicted", ""},
+                                                  {"moved", ""},       {"written_back", ""},
+                                                  {"lost", ""},        {"views", ""},
+                                                  {"refused", ""},     {"impossible", ""}};
+  stats::Counter** const all[] = {
+      &gets,  &grabs,        &hits,     &first_touches,   &removes,     &flushes,
+      &syncs, &sent,         &received, &data_bytes_sent, &invalidated, &evicted,
+      &moved, &written_back, &lost,     &views,           &refused,     &impossible};
   static_assert(std::size(kNames) == std::size(all));
   stats::Counter* first = registry->counters("kddm", kNames);
   for (std::size_t i = 0; i < std::size(all); ++i) *all[i] = first + i;

@@ -24,6 +24,9 @@ struct Counters {
   stats::Counter* received = nullptr;
   stats::Counter* data_bytes_sent = nullptr;
   stats::Counter* invalidated = nullptr;
+  stats::Counter* evicted = nullptr;  // Read copies given up for want of room.
+  stats::Counter* moved = nullptr;    // Last copies sent to a node with room.
+  stats::Counter* written_back = nullptr;
   stats::Counter* lost = nullptr;
   stats::Counter* views = nullptr;
   stats::Counter* refused = nullptr;     // Messages that were malformed.

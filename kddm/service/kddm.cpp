@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "backing.h"
 #include "service.h"
+#include "sets.h"
 
 namespace krg::kddm {
 
@@ -30,6 +32,11 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     counters.hits->add();
     co_return hit;
   }
+  const std::uint64_t bytes = service_->missing_bytes(*set, object);
+  if (!is_directory(id) && !service_->room().fits(bytes, Room::For::copy)) {
+    KRG_CO_TRY(co_await service_->room().make(bytes, Room::For::copy, options.deadline));
+  }
+  const Room::Promise promise(service_->room(), bytes);
   const std::uint64_t sent = counters.sent->value();
   const auto flags =
       static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
@@ -72,12 +79,29 @@ Co<Status> Kddm::prefetch(SetId set, ObjectId object, OpOptions options) {
 
 Co<Status> Kddm::flush(SetId set, ObjectId object, OpOptions options, NodeId to) {
   service_->counters().flushes->add();
-  return simple(Kind::op_flush, set, object, options, to);
+  Set* const known = service_->find_set(set);
+  if (known != nullptr && !known->gone && Backing::is_backed(*known) && find(set, object)) {
+    KRG_CO_TRY(co_await service_->backing().write_back(*known, object, options.deadline));
+  }
+  co_return co_await simple(Kind::op_flush, set, object, options, to);
 }
 
 Co<Status> Kddm::sync(SetId set, ObjectId object, OpOptions options) {
   service_->counters().syncs->add();
-  return simple(Kind::op_sync, set, object, options);
+  KRG_CO_TRY(co_await simple(Kind::op_sync, set, object, options));
+  Set* const known = service_->find_set(set);
+  if (known == nullptr || !Backing::is_backed(*known)) co_return Status();
+  co_return co_await service_->backing().write_back(*known, object, options.deadline);
+}
+
+Co<Status> Kddm::sync(SetId id, Deadline deadline) {
+  Result<Set*> known = know(id, ObjectId{0});
+  if (known && *known == nullptr) known = co_await learn(id, ObjectId{0}, deadline);
+  if (!known) co_return known.error();
+  if (!Backing::is_backed(**known)) {
+    co_return Error(Errc::not_supported, "the set's objects last nowhere but in memory");
+  }
+  co_return co_await service_->backing().write_all_back(**known, deadline);
 }
 
 Co<Status> Kddm::remove(SetId set, ObjectId object, OpOptions options) {
@@ -97,9 +121,14 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
                                   OpOptions options) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
-  Result<Lease> leased = co_await lease(op, set, object, options);
-  if (!leased) co_return leased.error();
-  co_return service_->hand_over(std::move(*leased), task);
+  for (;;) {
+    Result<Lease> leased = co_await lease(op, set, object, options);
+    if (!leased) co_return leased.error();
+    Result<Grant> grant = service_->hand_over(std::move(*leased), task);
+    if (grant || grant.error().code() != Errc::no_space) co_return grant;
+    // It lies on the heap, for the memory that tasks share is full.
+    KRG_CO_TRY(co_await service_->room().make_some(options.deadline));
+  }
 }
 
 Result<Grant> Kddm::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
@@ -130,6 +159,14 @@ void Kddm::commit(const cluster::ViewChange& change) noexcept {
 }
 
 Co<Status> Kddm::give_everything(Deadline deadline) {
+  // The file may be this node's own.
+  std::vector<Set*> backed;
+  service_->for_each_set([&](Set& set) {
+    if (!set.gone && Backing::is_backed(set)) backed.push_back(&set);
+  });
+  for (Set* const set : backed) {
+    KRG_CO_TRY(co_await service_->backing().write_all_back_here(*set, deadline));
+  }
   std::vector<std::pair<Set*, ObjectId>> held;
   service_->for_each_set([&](Set& set) {
     set.holders.for_each([&](const HolderEntry& entry) {
@@ -167,6 +204,8 @@ std::vector<ObjectState> Kddm::dump() const {
 std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
 
 Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+
+std::uint64_t Kddm::used_bytes() const noexcept { return service_->used_bytes(); }
 
 bool Kddm::settled() const noexcept { return service_->settled(); }
 

@@ -14,10 +14,14 @@ Op::~Op() {
   }
 }
 
-bool Op::await_ready() noexcept {
+void Op::begin() noexcept {
   state_ = State::waiting;
   message_.op = service_.ops().add(*this);
   service_.start(set_, object_, message_);
+}
+
+bool Op::await_ready() noexcept {
+  if (state_ == State::idle) begin();
   return state_ == State::done;
 }
 
@@ -91,6 +95,13 @@ Op* OpTable::find(std::uint32_t number) const noexcept {
 void OpTable::give_up_all(Error why) noexcept {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     if (slots_[i].op != nullptr) slots_[i].op->give_up(why);
+  }
+}
+
+void OpTable::give_up_with_view() noexcept {
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Op* const op = slots_[i].op;
+    if (op != nullptr && op->ends_with_view_) op->give_up(Error(Errc::would_block, "a new view"));
   }
 }
 

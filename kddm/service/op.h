@@ -29,6 +29,11 @@ class Op final : private reactor::Ready, private reactor::Timer {
   Op& operator=(const Op&) = delete;
   ~Op();
 
+  // Gives it to the protocol, before it is awaited.
+  void begin() noexcept;
+  // It is given up when the view changes, instead of being asked for again.
+  void end_with_view() noexcept { ends_with_view_ = true; }
+
   bool await_ready() noexcept;
   void await_suspend(std::coroutine_handle<> caller) noexcept;
   // Of an op_get or op_grab that is ok: the caller has the lease now.
@@ -58,6 +63,7 @@ class Op final : private reactor::Ready, private reactor::Timer {
   bool suspended_ = false;
   bool leased_ = false;
   bool writes_ = false;
+  bool ends_with_view_ = false;
 };
 
 // The ops that wait, by the numbers that the protocol knows them by.
@@ -70,6 +76,8 @@ class OpTable {
   Op* find(std::uint32_t number) const noexcept;
   std::size_t size() const noexcept { return size_; }
   void give_up_all(Error why) noexcept;
+  // Only those that end with the view.
+  void give_up_with_view() noexcept;
   // Only those on objects of `set`.
   void give_up_of(const Set& set, Error why) noexcept;
 

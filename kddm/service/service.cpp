@@ -1,10 +1,14 @@
 #include "service.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "backing.h"
 #include "hits.h"
 #include "krg/log/log.h"
 #include "krg/protocol/table.h"
+#include "sets.h"
 #include "with_part.h"
 
 namespace krg::kddm {
@@ -23,8 +27,13 @@ bool is_request(Kind kind) noexcept { return kind <= Kind::remove; }
 }  // namespace
 
 Service::Service(rpc::Rpc& rpc, KddmOptions options)
-    : rpc_(rpc), options_(std::move(options)), counters_(options_.stats), channels_(rpc, *this) {
+    : rpc_(rpc),
+      options_(std::move(options)),
+      counters_(options_.stats),
+      room_(*this, options_.limit_bytes),
+      channels_(rpc, *this) {
   add_linker(memory_linker_);
+  backing_ = std::make_unique<Backing>(*this);
 }
 
 Service::~Service() = default;
@@ -62,8 +71,15 @@ Set& Service::add_set(SetId id, SetOptions options) {
                 id.value, options.linker);
     }
     set = std::make_unique<Set>(id, std::move(options), how);
+    if (how != nullptr) how->begin(id, set->options);
   }
   return *set;
+}
+
+Set* Service::next_set(const Set* set) noexcept {
+  auto at = set == nullptr ? sets_.begin() : sets_.find(set->id);
+  if (set != nullptr && at != sets_.end()) ++at;
+  return at == sets_.end() ? nullptr : at->second.get();
 }
 
 void Service::bury(SetId id) {
@@ -75,6 +91,7 @@ void Service::bury(SetId id) {
     }
     copies_.drop(entry);
   });
+  if (set.linker != nullptr) set.linker->end(set.id);
   set.bury();
   ops_.give_up_of(set, Error(Errc::not_found, "the set was destroyed"));
 }
@@ -83,7 +100,25 @@ void Service::bury(SetId id) {
 
 void Service::start(Set& set, ObjectId object, Message op) noexcept {
   watch();
+  if (op.kind == Kind::op_get || op.kind == Kind::op_grab) {
+    const HolderEntry* const entry = set.holders.find(object);
+    if (entry != nullptr && entry->held) return deferred_.push_back({&set, object, op});
+  }
   feed(set, object, op);
+}
+
+void Service::release_held(Set& set, ObjectId object) noexcept {
+  if (HolderEntry* const entry = set.holders.find(object)) entry->held = false;
+  const auto ours = [&](const Note& note) { return note.set == &set && note.object == object; };
+  std::vector<Note> begin;
+  std::copy_if(deferred_.begin(), deferred_.end(), std::back_inserter(begin), ours);
+  std::erase_if(deferred_, ours);
+  if (set.gone) return;
+  // Lets tasks in again, too.
+  recheck_object(set, object);
+  for (const Note& note : begin) {
+    if (ops_.find(note.message.op) != nullptr) feed(set, object, note.message);
+  }
 }
 
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
@@ -97,9 +132,12 @@ void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
 
 Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
   HolderEntry* const entry = settled_ ? set.holders.find(object) : nullptr;
-  if (entry == nullptr || entry->slot != kNoSlot || !begin_hit(entry->holder, writes)) return {};
+  if (entry == nullptr || entry->slot != kNoSlot || entry->held) return {};
+  if (writes && entry->block.is_frozen()) return {};
+  if (!begin_hit(entry->holder, writes)) return {};
   entry->readers = entry->holder.readers;
   entry->writer = entry->holder.writer;
+  entry->used = true;
   return Lease(*this, set, object, entry->block, writes);
 }
 
@@ -123,19 +161,26 @@ Block Service::block_of(Set& set, ObjectId object) noexcept {
 Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
   HolderEntry* const entry = set.holders.find(object);
   KRG_ASSERT(entry != nullptr && entry->writer);
-  return copies_.resize(*entry, size);
+  const std::size_t before = size_of(*entry);
+  if (size > before && !is_directory(set.id) && !room_.fits(size - before, Room::For::copy)) {
+    room_.look();
+    return Error(Errc::no_space, "this node's memory for shared objects is full");
+  }
+  KRG_TRY(copies_.resize(*entry, size));
+  room_.look();
+  return {};
 }
 
 Lease Service::lease(Service& service, Set& set, ObjectId object, Block block, bool writes) {
   return Lease(service, set, object, std::move(block), writes);
 }
 
-void Service::finish(std::uint32_t number, Answer answer) noexcept {
+void Service::finish(Set& set, ObjectId object, std::uint32_t number, Answer answer) noexcept {
   const Errc how = to_errc(answer);
   if (how == Errc::lost) counters_.lost->add();
-  if (Op* op = ops_.find(number)) {
-    op->complete(how == Errc::ok ? Status() : Status(Error(how)), false, false, {});
-  }
+  Status result = how == Errc::ok ? Status() : Status(Error(how));
+  if (answer == Answer::failed) result = take_failure(set, object);
+  if (Op* op = ops_.find(number)) op->complete(result, false, false, {});
 }
 
 void Service::watch() noexcept {
@@ -282,6 +327,11 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data)
     at = set.look(object, true, true);
   }
   if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
+  if (refuses_to_give_up(at, in, place)) {
+    send(set, object, at.holder, in.from,
+         {.kind = Kind::answer, .status = Answer::full, .from = place.self, .epoch = epoch_});
+    return;
+  }
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {
     const StepResult result = step(place, part, in, actions);
     if (result.outcome == Outcome::impossible) report_impossible(set, object, in, result.why);
@@ -316,14 +366,23 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         break;
       case Action::Do::lease:
         if (Op* const op = ops_.find(action.message.op)) {
-          op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
+          begin_lease(set, *entry, *op, action.message.has(kForWrite));
         }
         break;
       case Action::Do::finish:
-        finish(action.message.op, action.message.status);
+        finish(set, object, action.message.op, action.message.status);
         break;
     }
   }
+}
+
+void Service::begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept {
+  entry.used = true;
+  const Status own = writes ? copies_.break_for_writer(entry) : Status();
+  if (own) return op.complete({}, true, writes, copies_.pin(entry));
+  op.complete(own, false, false, {});
+  const Message put{.kind = Kind::op_put_write, .from = options_.self, .epoch = epoch_};
+  notes_.push_back({&set, entry.id, put});
 }
 
 void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
@@ -343,16 +402,17 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
     data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }
   counters_.sent->add();
-  channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
+  Envelope envelope{set.id, object, message};
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    envelope.message.count = static_cast<std::uint32_t>(take_failure(set, object).code());
+  }
+  channels_.send(to, encode(envelope), std::move(data));
 }
 
 void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
-  if (const Status how = copies_.install(set, *entry, data); !how) {
-    // Without memory there is no copy to be had; the node can not go on as a member.
-    KRG_ERROR("kddm set {} object {}: {}", set.id.value, entry->id.value, how.error().message());
-    KRG_ASSERT(how);
-  }
+  copies_.install(set, *entry, data);
+  room_.look();
   if (set.linker != nullptr) set.linker->arrived(set.id, entry->id, copies_.bytes(*entry));
 }
 
@@ -366,34 +426,6 @@ void Service::drop(Set& set, HolderEntry*& entry) noexcept {
     set.holders.erase(entry->id);
     entry = nullptr;
   }
-}
-
-void Service::begin_fill(Set& set, HolderEntry* entry) noexcept {
-  if (entry == nullptr) return;
-  const ObjectId object = entry->id;
-  const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
-  counters_.first_touches->add();
-  const Status room = copies_.allocate(set, *entry, size);
-  if (!room || set.linker == nullptr) {
-    if (!room) KRG_WARN("kddm set {}: {}", set.id.value, room.error().message());
-    notes_.push_back(
-        {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});
-    return;
-  }
-  reactor().spawn(fill(set, object, copies_.pin(*entry), epoch_));
-}
-
-Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
-  const Status how = co_await set.linker->first_touch(set.id, object, block.bytes());
-  if (!how) {
-    KRG_WARN("kddm set {} object {}: first touch: {}", set.id.value, object.value,
-             how.error().message());
-  }
-  if (epoch != epoch_ || set.gone) co_return;
-  feed(set, object,
-       {.kind = how ? Kind::op_filled : Kind::op_fill_failed,
-        .from = options_.self,
-        .epoch = epoch});
 }
 
 // --- What comes in ------------------------------------------------------------------------------
@@ -435,6 +467,9 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
   if (message.kind == Kind::data) {
     block = Block::adopt(std::move(data));
     if (!block) return malformed(from, "data for which there is no memory");
+  }
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    take_note_of_failure(*set, envelope->object, message);
   }
   feed(*set, envelope->object, message, std::move(block));
 }

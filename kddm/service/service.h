@@ -26,9 +26,12 @@
 #include "krg/rpc/rpc.h"
 #include "krg/store/homes.h"
 #include "op.h"
+#include "room.h"
 #include "set.h"
 
 namespace krg::kddm {
+
+class Backing;
 
 class Service final : public ChannelSink, private reactor::Timer {
  public:
@@ -60,6 +63,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   Set& add_set(SetId id, SetOptions options);
   // The set does not exist any more: what is here of it goes, and its ops end with not_found.
   void bury(SetId id);
+  // In no order; after nullptr the first, after the last nullptr.
+  Set* next_set(const Set* set) noexcept;
+  std::size_t set_count() const noexcept { return sets_.size(); }
   template <class Visit>
   void for_each_set(Visit&& visit) {
     for (auto& [id, set] : sets_) visit(*set);
@@ -70,16 +76,19 @@ class Service final : public ChannelSink, private reactor::Timer {
   void start(Set& set, ObjectId object, Message op) noexcept;
   // Its caller has given up.
   void abandon(Set& set, ObjectId object, std::uint32_t op) noexcept;
+  // Leases of a held object may begin again, and those that have waited for that do.
+  void release_held(Set& set, ObjectId object) noexcept;
   // A lease of what is here, if it can be had at once and the protocol has nothing to do for it.
   Lease hit(Set& set, ObjectId object, bool writes) noexcept;
   void end_lease(Set& set, ObjectId object, bool writes) noexcept;
   // The bytes here, of an object on which there is a lease; kept while the block lives.
   Block block_of(Set& set, ObjectId object) noexcept;
-  // Of an object that is leased for writing here. Errors  no_memory
+  // Of an object that is leased for writing here. Errors  no_memory, no_space
   Status resize(Set& set, ObjectId object, std::size_t size) noexcept;
   std::size_t size_of(const HolderEntry& entry) const noexcept {
     return copies_.bytes(entry).size();
   }
+  NodeId home_of(Set& set, ObjectId object) const noexcept { return homes_for(set, object).home; }
   static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
   Result<Grant> hand_over(Lease lease, TaskIndex task);
@@ -91,6 +100,14 @@ class Service final : public ChannelSink, private reactor::Timer {
   // They have, of these slots: as NodeStore::sweep() says.
   void tasks_ended(const std::vector<SlotId>& idle) noexcept;
   NodeStore* store() const noexcept { return copies_.store(); }
+  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
+  // use.
+  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
+  Room& room() noexcept { return room_; }
+  Backing& backing() noexcept { return *backing_; }
+  std::uint64_t used_bytes() const noexcept { return copies_.used_bytes(); }
+  // What a copy of `object` would add to them; 0 for what is here, or of unknown size.
+  std::uint64_t missing_bytes(Set& set, ObjectId object) noexcept;
   void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views
@@ -114,9 +131,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   Place place_of(Set& set, ObjectId object) const noexcept;
   void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
   void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
-  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
-  // use.
-  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
+  // At the home: who asks to give up its copy only if that is not needed is to keep it.
+  static bool refuses_to_give_up(const Set::Halves& at, const Message& in, const Place& place);
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
@@ -127,13 +143,21 @@ class Service final : public ChannelSink, private reactor::Timer {
   // `entry` is the object's, if it has one; when it goes it is nullptr.
   void perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
                const Block& data) noexcept;
+  void begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept;
   void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
             const Message& message) noexcept;
   void install(Set& set, HolderEntry* entry, const Block& data) noexcept;
   void drop(Set& set, HolderEntry*& entry) noexcept;
   void begin_fill(Set& set, HolderEntry* entry) noexcept;
+  void fill_now(Set& set, HolderEntry& entry) noexcept;
+  Co<void> fill_later(Set& set, ObjectId object, std::uint64_t bytes, Epoch epoch);
+  void fill_failed(Set& set, ObjectId object, Error why) noexcept;
+  // Why the first touch failed of which the protocol says so now.
+  Error take_failure(Set& set, ObjectId object) noexcept;
+  // The home says in an answer why it did there.
+  static void take_note_of_failure(Set& set, ObjectId object, Message& answer);
   Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
-  void finish(std::uint32_t op, Answer how) noexcept;
+  void finish(Set& set, ObjectId object, std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
 
@@ -155,6 +179,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   const KddmOptions options_;
   Counters counters_;
   Copies copies_;
+  Room room_;
+  std::unique_ptr<Backing> backing_;
   Channels channels_;
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
@@ -166,6 +192,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   HashRing ring_{cluster::NodeSet{}};
   CopySet reported_;  // Members that have told everything they held when this view began.
   RingQueue<Note> notes_;
+  std::vector<Note> deferred_;  // Leases of held objects.
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;

@@ -81,6 +81,8 @@ void Set::bury() noexcept {
   homes.clear();
   waiting.clear();
   reporters.clear();
+  failed_touches.clear();
+  written.clear();
 }
 
 }  // namespace krg::kddm

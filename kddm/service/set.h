@@ -33,6 +33,8 @@ struct HolderEntry {
   // Leases of this process; the holder's may be more: those of tasks.
   std::uint32_t readers = 0;
   bool writer = false;
+  bool used = false;  // Leased since the clock that finds victims came by; of copies on the heap.
+  bool held = false;  // No lease of this node begins: see Backing.
 };
 static_assert(sizeof(HolderEntry) + sizeof(std::uint32_t) <= 128);
 
@@ -42,6 +44,9 @@ struct HomeEntry {
   Home home;
 };
 static_assert(sizeof(HomeEntry) + sizeof(std::uint32_t) <= 128);
+
+// The version that a first touch makes.
+inline constexpr std::uint64_t kTouched = 1;
 
 struct Set {
   Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {}
@@ -75,6 +80,12 @@ struct Set {
   // While the members report: who has, of those objects whose home is this node. Stays until all
   // have: an object that was found absent meanwhile is not to be put together once more.
   std::unordered_map<ObjectId, CopySet> reporters;
+  // Of sets that are written back, at the home: which version of an object is there, if it is
+  // another one than its first touch has made. Forgotten when the view changes.
+  std::unordered_map<ObjectId, std::uint64_t> written;
+  TimePoint unwritable_until{};  // A write back here has failed.
+  // Why first touches have failed here whose callers are still to be told.
+  std::unordered_map<ObjectId, Error> failed_touches;
   // HomePolicy::fixed: where all its objects are at home, in the view of that epoch.
   Homes homes_of_all;
   Epoch homes_epoch{0};

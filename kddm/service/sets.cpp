@@ -59,11 +59,14 @@ SetId Names::find(std::string_view name) const noexcept {
 }
 
 void Kddm::serve() {
+  service_->rpc().serve<AskRoom>([this](rpc::Incoming&, wire::Empty&) -> Result<AskRoom::Reply> {
+    return AskRoom::Reply{service_->room().spare_bytes()};
+  });
   service_->add_set(kSets, directory_options());
   service_->add_set(kNames, directory_options());
   service_->rpc().serve<DropSet>(
       [this](rpc::Incoming&, DropSet::Request& request) -> Result<wire::Empty> {
-        if (request.set == kSets || request.set == kNames) return Error(Errc::denied);
+        if (is_directory(request.set)) return Error(Errc::denied);
         service_->bury(request.set);
         return wire::Empty{};
       });
@@ -120,9 +123,9 @@ Co<Result<SetOptions>> Kddm::options_of(SetId id, Deadline deadline) {
 
 Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId wanted) {
   KRG_CO_TRY(check(options));
-  if (service_->linker(options.linker) == nullptr) {
-    co_return Error(Errc::invalid_argument, "no linker of this name");
-  }
+  const Linker* const linker = service_->linker(options.linker);
+  if (linker == nullptr) co_return Error(Errc::invalid_argument, "no linker of this name");
+  KRG_CO_TRY(linker->accepts(options));
   if (wanted != kNoSet && (!is_reserved(wanted) || wanted == kSets || wanted == kNames)) {
     co_return Error(Errc::invalid_argument, "a set id that may not be chosen");
   }
@@ -147,7 +150,7 @@ Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId want
 }
 
 Co<Status> Kddm::destroy(SetId id, Deadline deadline) {
-  if (id == kSets || id == kNames) co_return Error(Errc::denied, "the set of all sets");
+  if (is_directory(id)) co_return Error(Errc::denied, "the set of all sets");
   const Status removed = co_await remove(kSets, ObjectId{id.value}, {deadline});
   if (!removed && removed.error().code() != Errc::not_found) co_return removed;
   service_->bury(id);

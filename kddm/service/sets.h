@@ -23,6 +23,7 @@ namespace krg::kddm {
 inline constexpr SetId kSets{1};
 inline constexpr SetId kNames{2};
 
+constexpr bool is_directory(SetId set) noexcept { return set == kSets || set == kNames; }
 SetOptions directory_options();
 ObjectId object_of(std::string_view name) noexcept;
 

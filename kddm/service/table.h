@@ -63,6 +63,12 @@ class Table {
       for (std::uint32_t at = first; at != kEnd; at = entry(at).next) visit(entry(at));
     }
   }
+  // Where entries may be, for whoever goes round them: an unused one is as its default value.
+  std::uint32_t places() const noexcept {
+    return static_cast<std::uint32_t>(slabs_.size() * kSlab);
+  }
+  // Requires  at < places().
+  Entry& place(std::uint32_t at) noexcept { return entry(at); }
   void clear() noexcept {
     slabs_.clear();
     buckets_.clear();

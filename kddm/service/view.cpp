@@ -11,6 +11,7 @@
 namespace krg::kddm {
 
 void Service::enter(const cluster::View& view) {
+  ops_.give_up_with_view();
   epoch_ = view.epoch;
   const bool first = members_.empty();
   members_ = view.nodes();
@@ -26,6 +27,8 @@ void Service::enter(const cluster::View& view) {
   for_each_set([](Set& set) {
     set.introduced.clear();
     set.reporters.clear();
+    set.failed_touches.clear();
+    set.written.clear();
   });
   for_each_set([this](Set& set) {
     if (set.gone) return;

@@ -146,10 +146,12 @@ bool NodeStore::State::idle(SlotId slot, const std::vector<std::uint32_t>& reade
   return !word.readers() || !std::binary_search(readers.begin(), readers.end(), slot.value);
 }
 
-bool NodeStore::State::is_victim(SlotId slot, const std::vector<std::uint32_t>& readers) noexcept {
+bool NodeStore::State::is_victim(SlotId slot, Access access,
+                                 const std::vector<std::uint32_t>& readers) noexcept {
   const Own& mine = owns[slot.value];
-  if (!mine.used || mine.frozen || mine.picked || mine.access != Access::read) return false;
+  if (!mine.used || mine.frozen || mine.picked || mine.access != access) return false;
   if (slots[slot.value].referenced.exchange(0, std::memory_order_relaxed) != 0) return false;
+  if (memory(slot).load_word().has_writer()) return false;
   return !std::binary_search(readers.begin(), readers.end(), slot.value);
 }
 

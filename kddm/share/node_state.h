@@ -46,7 +46,7 @@ struct NodeStore::State {
   // The slots that some task reads, in order: what the tables say, once.
   void collect_readers(std::vector<std::uint32_t>& slots) const;
   bool idle(SlotId slot, const std::vector<std::uint32_t>& readers) noexcept;
-  bool is_victim(SlotId slot, const std::vector<std::uint32_t>& readers) noexcept;
+  bool is_victim(SlotId slot, Access access, const std::vector<std::uint32_t>& readers) noexcept;
 
   const Geometry geometry;
   const std::uint64_t budget;

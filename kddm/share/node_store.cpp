@@ -289,7 +289,8 @@ std::uint64_t NodeStore::bytes_used() const noexcept { return state_->used_bytes
 std::uint64_t NodeStore::bytes_budget() const noexcept { return state_->budget; }
 std::size_t NodeStore::objects() const noexcept { return state_->objects; }
 
-void NodeStore::victims(std::uint64_t bytes, std::size_t slots, std::vector<SlotId>& out) {
+void NodeStore::victims(std::uint64_t bytes, std::size_t slots, std::vector<SlotId>& out,
+                        Access access) {
   State& s = *state_;
   std::vector<std::uint32_t> readers;
   s.collect_readers(readers);
@@ -301,7 +302,7 @@ void NodeStore::victims(std::uint64_t bytes, std::size_t slots, std::vector<Slot
     if (enough && found >= bytes) break;
     if (s.hand >= all) s.hand = 0;
     const SlotId slot{s.hand++};
-    if (!s.is_victim(slot, readers)) continue;
+    if (!s.is_victim(slot, access, readers)) continue;
     // One that frees no bytes is no help where only bytes are wanted.
     if (enough && s.owns[slot.value].capacity == 0) continue;
     s.owns[slot.value].picked = true;

@@ -15,6 +15,9 @@ Status check(const SetOptions& options) noexcept {
   if (options.linker.empty() || options.linker.size() > SetOptions::kLinkerNameMax) {
     return refuse("a linker's name has 1 to 64 bytes");
   }
+  if (options.linker_data.size() > SetOptions::kLinkerDataMax) {
+    return refuse("a linker's data have 4,095 bytes at most");
+  }
   switch (options.policy) {
     case HomePolicy::hash:
     case HomePolicy::linker:

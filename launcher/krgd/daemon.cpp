@@ -83,7 +83,8 @@ Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Envir
                        .listen = "",
                        .watch = {.patience = settings_.hotplug.heartbeat_timeout +
                                              settings_.hotplug.heartbeat_period},
-                       .hotplug = options_of(settings_.hotplug)}),
+                       .hotplug = options_of(settings_.hotplug),
+                       .objects_bytes = settings_.objects.memory.bytes}),
       grower_(node_, supervisor_, init_, settings_.launch.timeout, entries(environment),
               [this] { return open_network(); }),
       traffic_(node_.registry(), frame_name) {

@@ -117,6 +117,17 @@ const config::Table<Hotplug>& Hotplug::table() {
   return table;
 }
 
+const config::Table<Objects>& Objects::table() {
+  static const config::Table<Objects> table(
+      "objects", {{"memory",
+                   &Objects::memory,
+                   "0",
+                   "B",
+                   "What a node's copies of shared objects may take; 0 means half of its memory.",
+                   {.max = "8TiB"}}});
+  return table;
+}
+
 const config::Table<Launch>& Launch::table() {
   static const config::Table<Launch> table(
       "launch", {
@@ -140,9 +151,9 @@ const config::Table<Launch>& Launch::table() {
 }
 
 const std::vector<const config::TableBase*>& tables() {
-  static const std::vector<const config::TableBase*> all = {&Log::table(),       &Cluster::table(),
-                                                            &Transport::table(), &Node::table(),
-                                                            &Hotplug::table(),   &Launch::table()};
+  static const std::vector<const config::TableBase*> all = {
+      &Log::table(),     &Cluster::table(), &Transport::table(), &Node::table(),
+      &Hotplug::table(), &Objects::table(), &Launch::table()};
   return all;
 }
 
@@ -152,7 +163,8 @@ Settings read(const config::Sources& sources, Report report) {
   if (report == Report::yes) (void)config.report();
   return {config.read(Log::table()),       config.read(Cluster::table()),
           config.read(Transport::table()), config.read(Node::table()),
-          config.read(Hotplug::table()),   config.read(Launch::table())};
+          config.read(Hotplug::table()),   config.read(Objects::table()),
+          config.read(Launch::table())};
 }
 
 std::vector<std::string> accepted(const config::Environment& environment) {

@@ -44,6 +44,7 @@ objects::Objects::Options Node::objects_options() {
   options.self = options_.self.node;
   options.serving = [this] { return serving(); };
   options.stats = &registry_;
+  options.limit_bytes = options_.objects_bytes;
   options.lease_until = [this] {
     return member_ ? members_->membership().lease_until() : Deadline::never().at();
   };

@@ -22,12 +22,26 @@ std::uint64_t half_of_memory() noexcept {
   return std::max(kGiB, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 2);
 }
 
+// In whole pages, one at least; no more than a store can have.
+std::uint64_t limit_of(std::uint64_t wanted) noexcept {
+  const std::uint64_t bytes = std::min(wanted == 0 ? half_of_memory() : wanted,
+                                       std::uint64_t{kddm::Geometry::kDataBytesMax});
+  return std::max<std::uint64_t>(bytes / kddm::kStorePage, 1) * kddm::kStorePage;
+}
+
 }  // namespace
 
 Objects::Objects(rpc::Rpc& rpc, Options options)
     : options_(std::move(options)),
       reactor_(rpc.reactor()),
-      kddm_(rpc, {.self = options_.self, .serving = options_.serving, .stats = options_.stats}) {}
+      io_(rpc.reactor()),
+      files_(options_.self, &io_),
+      kddm_(rpc, {.self = options_.self,
+                  .serving = options_.serving,
+                  .stats = options_.stats,
+                  .limit_bytes = limit_of(options_.limit_bytes)}) {
+  kddm_.add_linker(files_);
+}
 
 Objects::~Objects() = default;
 
@@ -44,8 +58,7 @@ void Objects::on_timer() noexcept {
 Result<kddm::NodeStore*> Objects::make_store() {
   if (store_) return store_.get();
   kddm::StoreOptions options;
-  options.budget_bytes = options_.budget_bytes == 0 ? half_of_memory() : options_.budget_bytes;
-  options.budget_bytes &= ~std::uint64_t{kddm::kStorePage - 1};
+  options.budget_bytes = limit_of(options_.limit_bytes);
   options.geometry = {.slots = kSlots, .tasks = kTasks, .data_bytes = options.budget_bytes};
   KRG_TRY_ASSIGN(kddm::NodeStore made, kddm::NodeStore::create(options));
   store_ = std::make_unique<kddm::NodeStore>(std::move(made));

@@ -17,8 +17,10 @@ namespace krg::kddm {
 class KddmCluster {
  public:
   // `stores`: copies lie in a store that tasks could share, else on the heap.
-  explicit KddmCluster(std::uint32_t nodes, bool stores = false, std::uint64_t seed = 1)
-      : stores_(stores), world_({.seed = seed, .nodes = nodes}) {
+  // `limits`: in bytes, of each node; 0 and those that are not there: none.
+  explicit KddmCluster(std::uint32_t nodes, bool stores = false, std::uint64_t seed = 1,
+                       std::vector<std::uint64_t> limits = {})
+      : stores_(stores), limits_(std::move(limits)), world_({.seed = seed, .nodes = nodes}) {
     for (std::uint32_t i = 0; i < nodes; ++i) nodes_.push_back(make_node(i));
     enter(cluster::NodeSet::first(nodes));
   }
@@ -80,11 +82,11 @@ class KddmCluster {
 
  private:
   struct Node {
-    Node(sim::World& world, rpc::RpcOptions options, bool shared)
-        : store(shared ? make_store() : nullptr),
+    Node(sim::World& world, rpc::RpcOptions options, bool shared, std::uint64_t limit)
+        : store(shared ? make_store(limit) : nullptr),
           reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
-          kddm(rpc, {.self = options.self.node, .serving = {}}) {
+          kddm(rpc, {.self = options.self.node, .serving = {}, .limit_bytes = limit}) {
       if (store) kddm.use_store(*store);
       fabric::Options fabric_options;
       fabric_options.self = options.self;
@@ -101,10 +103,10 @@ class KddmCluster {
       fabric.reset();
     }
 
-    static std::unique_ptr<NodeStore> make_store() {
+    static std::unique_ptr<NodeStore> make_store(std::uint64_t limit) {
       StoreOptions options;
       options.geometry = {.slots = 1024, .tasks = 4, .data_bytes = 64 << 20};
-      options.budget_bytes = options.geometry.data_bytes;
+      options.budget_bytes = limit == 0 ? options.geometry.data_bytes : limit;
       options.ticks = Ticks::monotonic;
       auto made = NodeStore::create(options);
       KRG_ASSERT(made);
@@ -123,7 +125,8 @@ class KddmCluster {
     lives_.resize(std::max<std::size_t>(lives_.size(), node + 1), 1);
     rpc::RpcOptions options;
     options.self = {NodeId{node}, Incarnation{lives_[node]}};
-    return std::make_unique<Node>(world_, options, stores_);
+    return std::make_unique<Node>(world_, options, stores_,
+                                  node < limits_.size() ? limits_[node] : 0);
   }
   cluster::View view_of(const cluster::NodeSet& members) const {
     cluster::View view{Epoch{epoch_}, members.min(), {}};
@@ -141,6 +144,7 @@ class KddmCluster {
   }
 
   const bool stores_;
+  const std::vector<std::uint64_t> limits_;
   sim::World world_;
   std::vector<std::uint32_t> lives_;
   std::vector<std::unique_ptr<Node>> nodes_;

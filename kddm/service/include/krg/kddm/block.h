@@ -55,10 +55,17 @@ class Block {
     return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
+  // What a copy of `size` bytes takes on the heap.
+  static constexpr std::uint64_t footprint(std::uint64_t size) noexcept { return kHeadRoom + size; }
   // The bytes for a message, which uses them until they have arrived.
   Data share() const noexcept { return head_ == nullptr ? Data() : Data::shared(*head_, bytes()); }
   // Whether this is the only user. Requires  not empty.
   bool unique() const noexcept { return head_->users == 1; }
+  bool is_lent() const noexcept { return head_ != nullptr && head_->keeper != nullptr; }
+  // Snapshots of it: who is to write must have other bytes. Requires  not empty; as many thaws.
+  bool is_frozen() const noexcept { return head_ != nullptr && head_->frozen > 0; }
+  void freeze() const noexcept { ++head_->frozen; }
+  void thaw() const noexcept { --head_->frozen; }
   // The keeper has moved the bytes, for all users. Requires  lent.
   void move_to(std::span<std::byte> bytes) const noexcept {
     head_->begin = bytes.data();
@@ -71,6 +78,7 @@ class Block {
     void let_go() noexcept override;
 
     std::uint32_t users = 1;
+    std::uint32_t frozen = 0;
     bool alone = false;  // The bytes do not follow it.
     std::size_t size = 0;
     std::byte* begin = nullptr;

@@ -72,16 +72,24 @@ class Kddm final : public cluster::ViewListener {
   //   no_quorum, shutting_down, not_connected  this node may not serve
   //   timed_out      the operation may still take effect
   //   invalid_argument  the id is not below the set's object_count
-  //   system_error   the first touch failed
+  //   no_space       this node is full of what it can not give up; nothing is lost by it. For a
+  //                  first touch: the node that makes the object is
+  //   not_supported  the node that makes the object has no linker of the set's name
+  //   what the linker's first touch says, if it failed
   Co<Result<Lease>> get(SetId set, ObjectId object, OpOptions options);
   Co<Result<Lease>> grab(SetId set, ObjectId object, OpOptions options);
   // A read copy is brought here, if there is none, and no lease taken.
   Co<Status> prefetch(SetId set, ObjectId object, OpOptions options);
-  // Gives up this node's copy; what only it has goes to `to`, or to another node.
-  // Errors  limit_reached  no other node can take it
+  // Gives up this node's copy; what only it has goes to `to`, or to another node. If the set's
+  // linker writes back, that is done before.
+  // Errors  limit_reached  no other node can take it; the linker's: the copy stays
   Co<Status> flush(SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode);
   // Returns when what was put before is on as many nodes as the set's `copies`.
+  // And, if the set's linker writes back, in its file or wherever that is. Errors  the linker's too
   Co<Status> sync(SetId set, ObjectId object, OpOptions options);
+  // Writes back all objects of the set that were written, on all nodes.
+  // Errors  not_supported  its linker does not; the first of the linker's, after all were tried
+  Co<Status> sync(SetId set, Deadline deadline);
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);
 
@@ -120,6 +128,8 @@ class Kddm final : public cluster::ViewListener {
   Epoch epoch() const noexcept;
   // Whether all members of this view have told this node what they hold.
   bool settled() const noexcept;
+  // Of the copies here, as allocated.
+  std::uint64_t used_bytes() const noexcept;
 
  private:
   Co<Status> may_serve(Deadline deadline);

@@ -19,6 +19,7 @@
 namespace krg::kddm {
 
 class Service;
+class Snapshot;
 struct Set;
 
 class Lease {
@@ -51,13 +52,15 @@ class Lease {
   std::span<std::byte> writable() noexcept;
   // Changes the size; what was there stays as far as it fits, what is new is zero.
   // Requires  writes().
-  // Errors  invalid_argument  the set's objects have a fixed size, or none this large; no_memory
+  // Errors  invalid_argument  the set's objects have a fixed size, or none this large;
+  //         no_memory; no_space  the node is full
   Status resize(std::size_t size) noexcept;
   // Ends the lease now.
   void put() noexcept;
 
  private:
   friend class Service;
+  friend Result<Snapshot> copy_on_write(Lease lease) noexcept;
   Lease(Service& service, Set& set, ObjectId object, Block block, bool writes) noexcept
       : service_(&service),
         set_(&set),

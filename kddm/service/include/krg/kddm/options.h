@@ -23,6 +23,9 @@ struct KddmOptions {
   std::function<Status()> serving;
   // Where operations are counted, as "kddm.*"; it outlives the Kddm.
   stats::Registry* stats = nullptr;
+  // What the copies of this node may take, as allocated; 0: without a store no limit, else what the
+  // store may.
+  std::uint64_t limit_bytes = 0;
 };
 
 struct OpOptions {

@@ -121,11 +121,12 @@ class NodeStore {
   std::uint64_t bytes_used() const noexcept;
   std::uint64_t bytes_budget() const noexcept;
   std::size_t objects() const noexcept;
-  // Read copies that nobody uses, at least `slots` of them and with at least `bytes`, in clock
-  // order: who was leased since the hand came by last gets a second chance. Fewer if there are no
-  // more. They are neither frozen nor freed here. Cost: one look at all tables, and two rounds of
-  // the slots at most.
-  void victims(std::uint64_t bytes, std::size_t slots, std::vector<SlotId>& out);
+  // Copies of this `access` that nobody uses, at least `slots` of them and with at least `bytes`,
+  // in clock order: who was leased since the hand came by last gets a second chance. Fewer if there
+  // are no more. They are neither frozen nor freed here. Cost: one look at all tables, and two
+  // rounds of the slots at most.
+  void victims(std::uint64_t bytes, std::size_t slots, std::vector<SlotId>& out,
+               Access access = Access::read);
   // Tasks get leases by themselves until then; an instant of CLOCK_MONOTONIC. At first: never.
   void serve_until(TimePoint until) noexcept;
 

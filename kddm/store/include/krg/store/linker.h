@@ -15,6 +15,7 @@
 #include "krg/error/result.h"
 #include "krg/reactor/co.h"
 #include "krg/store/ids.h"
+#include "krg/store/set_options.h"
 
 namespace krg::kddm {
 
@@ -25,8 +26,19 @@ class Linker {
   virtual ~Linker() = default;
   // As sets name it: "memory", "file".
   virtual const char* name() const noexcept = 0;
+  // Whether a set can be made so; `options` have passed check().
+  // Errors  invalid_argument  the text says which
+  virtual Status accepts(const SetOptions&) const { return {}; }
+  // This node has come to know a set of this linker. Before any call about one of its objects.
+  virtual void begin(SetId, const SetOptions&) {}
+  // The set was destroyed: no call about it follows, but work that suspends may still go on.
+  virtual void end(SetId) noexcept {}
+  // Whether objects last elsewhere: sync and flush then write back, and a node without room gives
+  // up last copies too, which a first touch brings back. Such sets touch at home.
+  virtual bool writes_back() const noexcept { return false; }
 
-  // Makes the object's first content in `into`, which is not shared with anybody yet.
+  // Makes the object's first content in `into`, which is not shared with anybody yet. If the view
+  // changes before it returns, what it has made is dropped and it is called anew.
   // Errors  whatever stands in the way; the op that touched first ends so, the object stays absent.
   virtual Co<Status> first_touch(SetId, ObjectId, Bytes into) {
     if (!into.empty()) std::memset(into.data(), 0, into.size());
@@ -38,8 +50,9 @@ class Linker {
   virtual void given_up(SetId, ObjectId, Bytes) noexcept {}
   // The object does not exist any more, anywhere.
   virtual void removed(SetId, ObjectId) noexcept {}
-  // Makes the content last, at the home; for sets that live in a file.
-  virtual Co<Status> write_back(SetId, ObjectId, Bytes) { co_return Status(); }
+  // Makes the content last, at the home; nobody writes the bytes meanwhile.
+  // Errors  whatever stands in the way; sync or flush ends so, and the copies stay.
+  virtual Co<Status> write_back(SetId, ObjectId, std::span<const std::byte>) { co_return Status(); }
   // HomePolicy::linker: where the object is best at home.
   virtual NodeId preferred_home(SetId, ObjectId) const noexcept { return kNoNode; }
 };

@@ -32,6 +32,7 @@ struct SetOptions {
   static constexpr std::uint64_t kObjectBytesMax = std::uint64_t{1} << 30;
   static constexpr std::uint8_t kCopiesMax = 8;
   static constexpr std::size_t kLinkerNameMax = 64;
+  static constexpr std::size_t kLinkerDataMax = 4095;
 
   std::uint64_t object_bytes = 0;  // Of each object; the most for variable sizes. 0: a lock.
   std::uint64_t object_count = ~std::uint64_t{0};  // Ids are below this.
@@ -42,12 +43,13 @@ struct SetOptions {
   NodeId home = kNoNode;   // HomePolicy::fixed
   cluster::NodeSet nodes;  // HomePolicy::round_robin
   std::string linker = "memory";
+  std::string linker_data;  // What it needs to know of the set: for "file", the path.
 
   bool has(SetFlag flag) const noexcept { return (flags & static_cast<std::uint32_t>(flag)) != 0; }
   bool operator==(const SetOptions&) const = default;
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.object_bytes, m.object_count, m.variable_size, m.copies, m.flags, m.policy, m.home,
-          m.nodes, m.linker);
+          m.nodes, m.linker, m.linker_data);
   }
 };
 

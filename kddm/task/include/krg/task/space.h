@@ -57,7 +57,7 @@ class Space {
   // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
   // may have moved.
   // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was
-  //         no_memory         as well
+  //         no_space, no_memory  as well
   Status resize(WriteLease& lease, std::size_t size);
   Status flush(SetId set, ObjectId object, NodeId to = kNoNode, const Use& use = {});
   Status sync(SetId set, ObjectId object, const Use& use = {});

@@ -54,6 +54,11 @@ struct Hotplug {
   static const config::Table<Hotplug>& table();
 };
 
+struct Objects {
+  config::Size memory;
+  static const config::Table<Objects>& table();
+};
+
 struct Launch {
   Duration timeout{};
   std::string agent;
@@ -67,6 +72,7 @@ struct Settings {
   Transport transport;
   Node node;
   Hotplug hotplug;
+  Objects objects;
   Launch launch;
 };
 

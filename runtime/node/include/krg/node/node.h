@@ -40,6 +40,7 @@ class Node final : private cluster::ViewListener {
     std::string listen;  // As fabric::Options::listen.
     Watch::Options watch;
     hotplug::Options hotplug = {};
+    std::uint64_t objects_bytes = 0;  // As objects::Objects::Options::limit_bytes.
   };
   // A provider's open(), which adds the fabric to the reactor.
   using OpenFabric = std::function<Result<std::unique_ptr<fabric::Fabric>>(

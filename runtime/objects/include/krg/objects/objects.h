@@ -13,6 +13,7 @@
 #include "krg/access/access.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
+#include "krg/linkers/file_linker.h"
 #include "krg/reactor/reactor.h"
 #include "krg/rpc/rpc.h"
 
@@ -27,8 +28,8 @@ class Objects final : private reactor::Timer {
     stats::Registry* stats = nullptr;
     // Until when tasks may use what their node has without asking; may be put off meanwhile.
     std::function<TimePoint()> lease_until;
-    // Of the memory that tasks share, as allocated; 0: half of what the machine has.
-    std::uint64_t budget_bytes = 0;
+    // Of this node's copies, wherever they lie, as allocated; 0: half of what the machine has.
+    std::uint64_t limit_bytes = 0;
   };
 
   Objects(rpc::Rpc& rpc, Options options);
@@ -49,6 +50,8 @@ class Objects final : private reactor::Timer {
   const Options options_;
   reactor::Reactor& reactor_;
   std::unique_ptr<kddm::NodeStore> store_;  // Outlives the Kddm, whose copies lie in it.
+  kddm::IoThread io_;
+  kddm::FileLinker files_;  // As `io_`, it outlives the Kddm.
   kddm::Kddm kddm_;
   std::unique_ptr<kddm::TaskAccess> access_;
 };
