@@ -90,7 +90,7 @@ class KddmContestant final : public harness::Contestant {
       next_ += objects.count;
       KRG_TRY(nodes_.run(arrange(scenario, job.size, objects)));
       KRG_TRY(job.kind == Kind::latency ? nodes_.run(timed(scenario.op, objects))
-                                        : stream(job, objects));
+                                        : stream(job, scenario.op, objects));
       if (scenario.op != KddmOp::remove) KRG_TRY(nodes_.run(remove_all(scenario, objects)));
     } while (Clock::now() < end);
     if (job.kind == Kind::latency) return latencies_.summary();
@@ -191,12 +191,16 @@ class KddmContestant final : public harness::Contestant {
     co_return Status();
   }
 
-  Status stream(const Job& job, Objects objects) {
+  Status stream(const Job& job, KddmOp op, Objects objects) {
     std::vector<Co<Status>> loops;
     std::uint64_t next = 0;
     std::uint64_t window = job.window;
     if (job.kind == Kind::bandwidth) window = std::clamp(job.reply / job.size, window, kAheadMax);
-    for (std::uint64_t i = 0; i < window; ++i) loops.push_back(stream_loop(objects, next));
+    if (op == KddmOp::range_get) {
+      loops.push_back(range(objects));
+    } else {
+      for (std::uint64_t i = 0; i < window; ++i) loops.push_back(stream_loop(objects, next));
+    }
     const auto from = Clock::now();
     const Status ended = nodes_.run(std::move(loops));
     took_ += Clock::now() - from;
@@ -208,6 +212,13 @@ class KddmContestant final : public harness::Contestant {
       const ObjectId object{objects.first + next++};
       KRG_CO_TRY(co_await nodes_.kddm().get(objects.set, object, within()));
     }
+    co_return Status();
+  }
+
+  Co<Status> range(Objects objects) {
+    kddm::Range range =
+        nodes_.kddm().get_range(objects.set, ObjectId{objects.first}, objects.count, within());
+    while (!range.done()) KRG_CO_TRY(co_await range.next());
     co_return Status();
   }
 

@@ -75,10 +75,11 @@ Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) no
   return entry.block ? Status() : Status(no_memory());
 }
 
-Status Copies::install(const Set& set, HolderEntry& entry, const Block& data) noexcept {
+Status Copies::install(const Set& set, HolderEntry& entry, Arrived& data) noexcept {
   if (store_ == nullptr) {
-    entry.block = data;
-    return {};
+    rpc::Buffer buffer = data.take(buffers_);
+    entry.block = buffer.size() == data.size() ? Block::adopt(std::move(buffer)) : Block();
+    return entry.block ? Status() : Status(no_memory());
   }
   if (entry.slot == kNoSlot) {
     entry.block = {};

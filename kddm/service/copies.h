@@ -20,7 +20,8 @@ namespace krg::kddm {
 
 class Copies final : private BlockKeeper {
  public:
-  Copies() = default;
+  // What arrives without a buffer gets one of `buffers`, which outlives this.
+  explicit Copies(rpc::BufferPool& buffers) noexcept : buffers_(buffers) {}
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
   // Requires  no block of it is used.
@@ -40,8 +41,9 @@ class Copies final : private BlockKeeper {
   // `size` bytes for a copy that has none; their contents are undefined.
   // Errors  no_memory
   Status allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
-  // Takes over the bytes that have arrived. Errors  no_memory
-  Status install(const Set& set, HolderEntry& entry, const Block& data) noexcept;
+  // Takes over the bytes that have arrived: into their slot, if there is a store, and into a buffer
+  // of their own else. Errors  no_memory
+  Status install(const Set& set, HolderEntry& entry, Arrived& data) noexcept;
   // Requires  looked at, and nobody uses it but one lease of this process.
   // Errors  no_memory
   Status resize(HolderEntry& entry, std::size_t size) noexcept;
@@ -78,6 +80,7 @@ class Copies final : private BlockKeeper {
   Result<SlotId> slot_for(const Set& set, ObjectId object, std::size_t size) noexcept;
   void free(SlotId slot) noexcept;
 
+  rpc::BufferPool& buffers_;
   NodeStore* store_ = nullptr;
   std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.
 };

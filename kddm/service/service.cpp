@@ -133,7 +133,7 @@ Lease Service::lease(Service& service, Set& set, ObjectId object, Block block, b
 void Service::finish(std::uint32_t number, Answer answer) noexcept {
   const Errc how = to_errc(answer);
   if (how == Errc::lost) counters_.lost->add();
-  if (Op* op = ops_.find(number)) {
+  if (PendingOp* op = ops_.find(number)) {
     op->complete(how == Errc::ok ? Status() : Status(Error(how)), false, false, {});
   }
 }
@@ -155,7 +155,7 @@ void Service::on_timer() noexcept {
 
 void Service::recheck_object(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
-  with_part(set, set.look(object, place.home == place.self, false), object, place, {},
+  with_part(set, set.look(object, place.home == place.self, false), object, place, nullptr,
             [&](Part& part, Actions& actions) { recheck(place, part, actions); });
   drain();
 }
@@ -251,9 +251,9 @@ Place Service::place_of(Set& set, ObjectId object) const noexcept {
           .touch_at_home = set.options.has(SetFlag::touch_at_home)};
 }
 
-void Service::feed(Set& set, ObjectId object, Message in, Block data) noexcept {
+void Service::feed(Set& set, ObjectId object, Message in, Arrived* data) noexcept {
   if (in.epoch.value == 0) in.epoch = epoch_;
-  feed_one(set, object, in, std::move(data));
+  feed_one(set, object, in, data);
   drain();
 }
 
@@ -266,13 +266,13 @@ void Service::drain() noexcept {
     if (note.set == nullptr) {
       on_reported(options_.self);
     } else if (note.message.epoch == epoch_ && !note.set->gone) {
-      feed_one(*note.set, note.object, note.message, {});
+      feed_one(*note.set, note.object, note.message, nullptr);
     }
   }
   busy_ = false;
 }
 
-void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
+void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* data) noexcept {
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
   const bool here = place.home == place.self;
@@ -299,7 +299,7 @@ void Service::report_impossible(const Set& set, ObjectId object, const Message& 
 // --- What comes out -----------------------------------------------------------------------------
 
 void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
-                      const Block& data) noexcept {
+                      Arrived* data) noexcept {
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
@@ -315,7 +315,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         begin_fill(set, entry);
         break;
       case Action::Do::lease:
-        if (Op* const op = ops_.find(action.message.op)) {
+        if (PendingOp* const op = ops_.find(action.message.op)) {
           op->complete({}, true, action.message.has(kForWrite), copies_.pin(*entry));
         }
         break;
@@ -346,9 +346,10 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
   channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
 }
 
-void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
+void Service::install(Set& set, HolderEntry* entry, Arrived* data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
-  if (const Status how = copies_.install(set, *entry, data); !how) {
+  Arrived none;
+  if (const Status how = copies_.install(set, *entry, data == nullptr ? none : *data); !how) {
     // Without memory there is no copy to be had; the node can not go on as a member.
     KRG_ERROR("kddm set {} object {}: {}", set.id.value, entry->id.value, how.error().message());
     KRG_ASSERT(how);
@@ -398,14 +399,14 @@ Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
 
 // --- What comes in ------------------------------------------------------------------------------
 
-void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) {
+void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) {
   KRG_DASSERT(epoch == epoch_);
   static_cast<void>(epoch);
   const auto word = word_of(head);
   if (!word) return malformed(from, "no known word");
   switch (*word) {
     case Word::object:
-      return on_object(from, head, std::move(data));
+      return on_object(from, head, data);
     case Word::introduce:
       return on_introduction(head);
     case Word::reported:
@@ -414,7 +415,7 @@ void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer
   }
 }
 
-void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
+void Service::on_object(NodeId from, wire::Bytes head, Arrived& data) {
   auto envelope = decode_envelope(head);
   if (!envelope) return malformed(from, "not a message about an object");
   Set* const set = find_set(envelope->set);
@@ -431,12 +432,7 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
     return;
   }
   if (!fits(*set, message, data.size())) return malformed(from, "bytes of a wrong size");
-  Block block;
-  if (message.kind == Kind::data) {
-    block = Block::adopt(std::move(data));
-    if (!block) return malformed(from, "data for which there is no memory");
-  }
-  feed(*set, envelope->object, message, std::move(block));
+  feed(*set, envelope->object, message, &data);
 }
 
 bool Service::fits(const Set& set, const Message& message, std::size_t size) const noexcept {

@@ -128,7 +128,7 @@ void ChannelNode::send_one(NodeId to) {
   if (!room.empty()) std::fill(room.begin(), room.end(), std::byte{0});
 }
 
-void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) {
+void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, kddm::Arrived data) {
   if (std::exchange(inside_, true)) ledger_.complain("on_message() within another call");
   const std::string where = " at " + name(life_) + " from node " + std::to_string(from.value);
   Mark mark{};
@@ -149,7 +149,7 @@ void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Bu
     }
     ++way.delivered;
   }
-  if (world_.random().chance(200) && !data.empty()) kept_.push_back(std::move(data));
+  if (world_.random().chance(200) && !data.empty()) kept_.push_back(data.take(rpc().buffers()));
   if (kept_.size() > 8) kept_.erase(kept_.begin());
   if (!ledger_.quiet && world_.random().chance(300)) send_one(from);
   if (world_.random().chance(5)) enter_newest(true);

@@ -60,7 +60,7 @@ class ChannelNode final : private kddm::ChannelSink {
   std::string left_over();
 
  private:
-  void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
+  void on_message(NodeId from, Epoch epoch, wire::Bytes head, kddm::Arrived data) override;
   Co<void> talk();
   Co<void> follow_views();
   void send_one(NodeId to);

@@ -53,7 +53,7 @@ class Node final : public kddm::ChannelSink {
         end_(world, {.self = {node, Incarnation{1}}}),
         channels(end_.rpc(), *this, options) {}
 
-  void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override {
+  void on_message(NodeId from, Epoch epoch, wire::Bytes head, kddm::Arrived data) override {
     EXPECT_FALSE(inside_) << "delivered from within a call";
     EXPECT_EQ(epoch, channels.epoch());
     EXPECT_TRUE(std::all_of(data.bytes().begin(), data.bytes().end(),

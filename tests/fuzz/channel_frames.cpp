@@ -103,7 +103,7 @@ struct Stage final : ChannelSink {
     reactor.remove_poller(rpc);
   }
 
-  void on_message(NodeId, Epoch epoch, wire::Bytes, rpc::Buffer) override {
+  void on_message(NodeId, Epoch epoch, wire::Bytes, Arrived) override {
     KRG_ASSERT(!std::exchange(inside, true) && epoch == channels.epoch());
     if (reaction % 4 == 1) send(reaction);
     if (reaction % 16 == 2) enter(1);
