@@ -6,6 +6,7 @@
 
 #include "kddm_scenarios.h"
 #include "krg/reactor/clock.h"
+#include "krg/reactor/event.h"
 #include "nodes.h"
 
 namespace krg::bench {
@@ -28,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kLimit{10};
 constexpr std::uint64_t kStreamMax = 16384;
 constexpr std::uint64_t kAheadMax = 256;
+constexpr unsigned kArrangedAtOnce = 32;
 constexpr std::uint64_t kStreamBytes = std::uint64_t{64} << 20;
 
 // Objects that no batch before has used.
@@ -90,7 +92,7 @@ class KddmContestant final : public harness::Contestant {
       next_ += objects.count;
       KRG_TRY(nodes_.run(arrange(scenario, job.size, objects)));
       KRG_TRY(job.kind == Kind::latency ? nodes_.run(timed(scenario.op, objects))
-                                        : stream(job, objects));
+                                        : stream(job, scenario.op, objects));
       if (scenario.op != KddmOp::remove) KRG_TRY(nodes_.run(remove_all(scenario, objects)));
     } while (Clock::now() < end);
     if (job.kind == Kind::latency) return latencies_.summary();
@@ -107,11 +109,27 @@ class KddmContestant final : public harness::Contestant {
   }
   OpOptions within() { return {nodes_.reactor().after(kLimit)}; }
 
+  // A few at once, for the batch to be there soon.
   Co<Status> each(Kddm& kddm, KddmOp op, Objects objects) {
-    for (std::uint64_t i = 0; i < objects.count; ++i) {
-      KRG_CO_TRY(co_await one(kddm, op, objects.set, ObjectId{objects.first + i}, within()));
+    std::uint64_t next = 0;
+    Status status;
+    reactor::WaitGroup loops(nodes_.reactor());
+    loops.add(kArrangedAtOnce);
+    for (unsigned i = 0; i < kArrangedAtOnce; ++i) {
+      nodes_.reactor().spawn(each_loop(kddm, op, objects, next, status, loops));
     }
-    co_return Status();
+    // Each of their operations has a deadline.
+    KRG_CO_TRY(co_await loops.wait(Deadline::never()));
+    co_return status;
+  }
+  Co<void> each_loop(Kddm& kddm, KddmOp op, Objects objects, std::uint64_t& next, Status& status,
+                     reactor::WaitGroup& loops) {
+    while (next < objects.count && status) {
+      const ObjectId object{objects.first + next++};
+      const Status ended = co_await one(kddm, op, objects.set, object, within());
+      if (!ended) status = ended;
+    }
+    loops.done();
   }
   Co<Status> at(unsigned node, KddmOp op, Objects objects) {
     if (node == 0) co_return co_await each(nodes_.kddm(), op, objects);
@@ -191,12 +209,16 @@ class KddmContestant final : public harness::Contestant {
     co_return Status();
   }
 
-  Status stream(const Job& job, Objects objects) {
+  Status stream(const Job& job, KddmOp op, Objects objects) {
     std::vector<Co<Status>> loops;
     std::uint64_t next = 0;
     std::uint64_t window = job.window;
     if (job.kind == Kind::bandwidth) window = std::clamp(job.reply / job.size, window, kAheadMax);
-    for (std::uint64_t i = 0; i < window; ++i) loops.push_back(stream_loop(objects, next));
+    if (op == KddmOp::range_get) {
+      loops.push_back(range(objects));
+    } else {
+      for (std::uint64_t i = 0; i < window; ++i) loops.push_back(stream_loop(objects, next));
+    }
     const auto from = Clock::now();
     const Status ended = nodes_.run(std::move(loops));
     took_ += Clock::now() - from;
@@ -208,6 +230,13 @@ class KddmContestant final : public harness::Contestant {
       const ObjectId object{objects.first + next++};
       KRG_CO_TRY(co_await nodes_.kddm().get(objects.set, object, within()));
     }
+    co_return Status();
+  }
+
+  Co<Status> range(Objects objects) {
+    kddm::Range range =
+        nodes_.kddm().get_range(objects.set, ObjectId{objects.first}, objects.count, within());
+    while (!range.done()) KRG_CO_TRY(co_await range.next());
     co_return Status();
   }
 

@@ -13,7 +13,7 @@
 
 namespace krg::bench {
 
-enum class KddmOp : std::uint8_t { get, grab, remove, hit_get, hit_grab };
+enum class KddmOp : std::uint8_t { get, grab, remove, range_get, hit_get, hit_grab };
 
 struct KddmScenario {
   const char* before;  // The row's name is this, the size,
@@ -39,8 +39,8 @@ std::span<const KddmScenario> kddm_scenarios() noexcept;
 // wire is their peer.
 std::vector<harness::Row> kddm_latency_rows(const std::vector<std::size_t>& sizes, unsigned nodes);
 std::vector<harness::Row> kddm_hit_rows(const std::vector<std::size_t>& sizes);
-// Gets of what node 1 has, `window` at once. The peers of a bandwidth move 1 MiB in each message;
-// smaller objects are got as many at once as such a message holds.
+// Gets of what node 1 has, `window` at once, or (0) as one range. The peers of a bandwidth move 1
+// MiB in each message; smaller objects are got as many at once as such a message holds.
 harness::Row kddm_stream_row(std::string name, harness::Kind kind, std::size_t size,
                              std::uint32_t window);
 

@@ -147,7 +147,7 @@ class ByChannel final : public OneWay, private kddm::ChannelSink {
     bytes_[0] = std::byte{kTake};
     channels_->send(other(), std::span(bytes_).first(size));
   }
-  void on_message(NodeId, Epoch, wire::Bytes head, rpc::Buffer data) override {
+  void on_message(NodeId, Epoch, wire::Bytes head, kddm::Arrived data) override {
     const auto mark = static_cast<Mark>(head[0]);
     if (mark == kReturn) return send(kReturned, kHead, data.size());
     if (mark == kTake) return;

@@ -224,6 +224,17 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
   gate.serve<calls::Use>([this](gate::Call& call, calls::Use::Request request) {
     return use(call, std::move(request));
   });
+  gate.serve<calls::Bring>(
+      [this](gate::Call& call, calls::Bring::Request request) -> Co<Result<wire::Empty>> {
+        if (request.count > calls::Bring::kMax) {
+          co_return Error(Errc::invalid_argument, "more objects than one call may bring");
+        }
+        const auto kind = request.for_write ? LeaseKind::write : LeaseKind::read;
+        const OpOptions options{call.deadline(), request.try_only, request.no_touch};
+        KRG_CO_TRY(co_await kddm_.prefetch_range(request.set, request.first, request.count, options,
+                                                 kind));
+        co_return wire::Empty{};
+      });
   gate.serve<calls::Resize>([this](gate::Call& call, const calls::Resize::Request& request) {
     return resize(call, request);
   });

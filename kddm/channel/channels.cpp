@@ -35,10 +35,11 @@ void ChannelPeer::reset() noexcept {
   ListNode<reactor::TimerTag>::unlink();
   ListNode<OwingTag>::unlink();
   ListNode<AckNowTag>::unlink();
+  ListNode<GatheringTag>::unlink();
   drop_transfers();
   out.clear();
   early.clear();
-  sent = received = 0;
+  sent = received = gathered_from = 0;
   in_flight = 0;
   owed = 0;
   complained = false;
@@ -53,6 +54,10 @@ Channels::Impl::Impl(rpc::Rpc& rpc, ChannelSink& sink, const ChannelOptions& opt
   rpc.serve<AskService>([this](rpc::Incoming& in, Frame& frame) -> Result<Receipt> {
     if (!take(in.caller(), frame.body, &in.attachment())) return Error(Errc::protocol_error);
     return receipt_for(in.caller(), frame.body.header.seq == 0);
+  });
+  rpc.serve<BundleService>([this](rpc::Incoming& in, Bundle& bundle) -> Result<Receipt> {
+    if (!take_bundle(in.caller(), bundle.body, in.attachment())) return Error(Errc::protocol_error);
+    return receipt_for(in.caller(), false);
   });
   reactor_.add_poller(*this);
 }
@@ -127,8 +132,14 @@ bool Channels::Impl::poll() noexcept {
   return any;
 }
 
+bool Channels::Impl::flush() noexcept {
+  const bool any = !gathering_.empty();
+  while (!gathering_.empty()) send_gathered(gathering_.pop_front());
+  return any;
+}
+
 bool Channels::Impl::arm() noexcept {
-  return ended_.empty() && due_.empty() && own_.empty() && ack_now_.empty();
+  return ended_.empty() && due_.empty() && own_.empty() && ack_now_.empty() && gathering_.empty();
 }
 
 void Channels::Impl::on_timer() noexcept {

@@ -25,6 +25,7 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
 
   // Poller: what is to be done in a turn of its own.
   bool poll() noexcept override;
+  bool flush() noexcept override;
   bool arm() noexcept override;
 
   void transfer_ended(Transfer& transfer) noexcept { ended_.push_back(transfer); }
@@ -50,6 +51,9 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   // Sending.
   void fill_window(ChannelPeer& peer);
   void transmit(ChannelPeer& peer, std::uint64_t seq, OutMessage& message);
+  void send_gathered(ChannelPeer& peer);
+  bool send_bundle(ChannelPeer& peer, std::uint64_t first, std::uint64_t last, std::size_t heads,
+                   std::size_t data);
   bool acknowledged(ChannelPeer& peer, std::uint64_t ack);
   void send_ack(ChannelPeer& peer);
   FrameHeader header_for(ChannelPeer& peer, std::uint64_t seq, std::size_t head) noexcept;
@@ -65,7 +69,9 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   bool take_unusual(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk);
   void take_of_other_view(const fabric::Identity& from, const FrameBytes& frame, rpc::Buffer* bulk);
   void take_early(ChannelPeer& peer, const FrameBytes& frame, rpc::Buffer* bulk);
-  void deliver(ChannelPeer& peer, wire::Bytes head, rpc::Buffer data);
+  bool take_bundle(const fabric::Identity& from, const BundleBytes& bundle,
+                   const rpc::Buffer& bulk);
+  void deliver(ChannelPeer& peer, wire::Bytes head, Arrived data);
   void deliver_early(ChannelPeer& peer);
   bool deliver_own();
   bool deliver_later();
@@ -86,6 +92,7 @@ class Channels::Impl final : public reactor::Poller, private reactor::Timer {
   std::vector<std::unique_ptr<ChannelPeer>> peers_;  // By node id.
   IntrusiveList<ChannelPeer, OwingTag> owing_;       // Perhaps owed an acknowledgement in a while,
   IntrusiveList<ChannelPeer, AckNowTag> ack_now_;    // or in this turn.
+  IntrusiveList<ChannelPeer, GatheringTag> gathering_;  // With messages for the turn's end.
   IntrusiveList<Transfer, EndedTag> ended_;
   OutQueue own_{chunks_};            // To this node.
   std::vector<LaterMessage> later_;  // Of views to come.

@@ -1,5 +1,7 @@
 #include "krg/channel/data.h"
 
+#include <cstring>
+
 namespace krg::kddm {
 namespace {
 
@@ -21,6 +23,13 @@ class SharedOwner final : public DataOwner {
 
 Data Data::shared(std::shared_ptr<const void> owner, wire::Bytes bytes) {
   return shared(*new SharedOwner(std::move(owner)), bytes);
+}
+
+rpc::Buffer Arrived::take(rpc::BufferPool& pool) {
+  if (!buffer_.empty() || bytes_.empty()) return std::move(buffer_);
+  rpc::Buffer copy = pool.take(bytes_.size());
+  if (copy.size() == bytes_.size()) std::memcpy(copy.bytes().data(), bytes_.data(), bytes_.size());
+  return copy;
 }
 
 }  // namespace krg::kddm

@@ -40,6 +40,36 @@ struct Frame {
   static void wire_fields(auto& m, auto&& visit) { visit(m.body); }
 };
 
+// At the front of a call that carries several messages. Its bulk data are `count` entries, then
+// all heads, then zeros up to a multiple of kBundleAlign, then all data.
+struct BundleHeader {
+  std::uint64_t seq = 0;  // Of the first message; the others follow.
+  std::uint64_t ack = 0;
+  std::uint32_t epoch = 0;
+  std::uint32_t count = 0;
+};
+static_assert(sizeof(BundleHeader) == 24 && std::is_trivially_copyable_v<BundleHeader>);
+static_assert(offsetof(BundleHeader, ack) == 8 && offsetof(BundleHeader, epoch) == 16 &&
+              offsetof(BundleHeader, count) == 20);
+
+struct BundleEntry {
+  std::uint32_t head = 0;  // Bytes.
+  std::uint32_t data = 0;
+};
+static_assert(sizeof(BundleEntry) == 8 && std::is_trivially_copyable_v<BundleEntry>);
+inline constexpr std::size_t kBundleAlign = 64;
+
+// As its receiver finds it.
+struct BundleBytes {
+  BundleHeader header;
+  bool sound = true;
+};
+
+struct Bundle {
+  BundleBytes body;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.body); }
+};
+
 // What a node has of another's messages.
 struct Receipt {
   Epoch epoch;                 // Of the one who answers.
@@ -65,6 +95,14 @@ struct AskService {
   using Reply = Receipt;
 };
 
+// Several messages.
+struct BundleService {
+  static constexpr ServiceId kId{0x42};
+  static constexpr const char* kName = "channel.bundle";
+  using Request = Bundle;
+  using Reply = Receipt;
+};
+
 }  // namespace krg::kddm
 
 template <>
@@ -82,5 +120,18 @@ struct krg::wire::Codec<krg::kddm::FrameBytes> {
       if (f.sound) f.head = in.view(f.header.head);
     }
     f.data = in.view(in.left());
+  }
+};
+
+template <>
+struct krg::wire::Codec<krg::kddm::BundleBytes> {
+  static constexpr std::size_t kMin = 0;
+  static void put(Encoder& out, const krg::kddm::BundleBytes& b) {
+    out.put_raw(&b.header, sizeof b.header);
+  }
+  static void get(Decoder& in, krg::kddm::BundleBytes& b) {
+    b.sound = in.left() == sizeof b.header;
+    if (b.sound) in.get_raw(&b.header, sizeof b.header);
+    in.view(in.left());
   }
 };

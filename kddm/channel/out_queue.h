@@ -12,6 +12,7 @@
 
 #include "frame.h"
 #include "krg/base/ring_queue.h"
+#include "krg/channel/channels.h"
 #include "krg/channel/data.h"
 
 namespace krg::kddm {
@@ -42,10 +43,15 @@ struct OutMessage {
   std::uint32_t copied_size = 0;
   wire::Bytes shared;       // Data that have an owner.
   DataRef owner;            // None: the data are in the record.
-  bool large = false;       // Goes by itself, as bulk data.
+  bool large = false;       // Goes by itself, as bulk data, unless in a bundle.
   bool on_its_way = false;  // A call that carries it has not ended.
 
   std::size_t size() const noexcept { return std::size_t{head_size} + copied_size + shared.size(); }
+  // Whether it is to wait for others.
+  bool gathers() const noexcept {
+    const std::size_t bytes = owner ? shared.size() : copied_size;
+    return bytes >= Channels::kGatheredMin && bytes <= Channels::kGatheredMax;
+  }
   wire::Bytes head() const noexcept { return {record + sizeof(FrameHeader), head_size}; }
   wire::Bytes data() const noexcept {
     if (owner) return shared;

@@ -12,7 +12,10 @@
 
 namespace krg::kddm {
 
-struct ChannelPeer final : reactor::Timer, ListNode<struct OwingTag>, ListNode<struct AckNowTag> {
+struct ChannelPeer final : reactor::Timer,
+                           ListNode<struct OwingTag>,
+                           ListNode<struct AckNowTag>,
+                           ListNode<struct GatheringTag> {
   ChannelPeer(Channels::Impl& c, NodeId n, ChunkPool& pool) : channels(c), node(n), out(pool) {}
   ~ChannelPeer() { drop_transfers(); }
 
@@ -29,6 +32,8 @@ struct ChannelPeer final : reactor::Timer, ListNode<struct OwingTag>, ListNode<s
   // To the other node: out.first() - 1 is acknowledged, what is above `sent` waits for the window.
   OutQueue out;
   std::uint64_t sent = 0;
+  // The first of those that count as sent and wait for the turn's end; 0: none.
+  std::uint64_t gathered_from = 0;
   std::size_t in_flight = 0;                       // Bytes, of what is sent and not acknowledged.
   std::uint64_t first_at_look = 0;                 // out.first() when the timer last looked.
   Duration patience{0};                            // Until the next question.

@@ -33,12 +33,7 @@ bool Channels::Impl::take_of_member(ChannelPeer& peer, const FrameBytes& frame, 
     return take_unusual(peer, frame, bulk);
   }
   // The next one, and small.
-  rpc::Buffer data;
-  if (!frame.data.empty() && !copy(frame.data, data)) {
-    ++stats_.beyond;
-  } else {
-    deliver(peer, frame.head, std::move(data));
-  }
+  deliver(peer, frame.head, Arrived(frame.data));
   return true;
 }
 
@@ -55,7 +50,7 @@ bool Channels::Impl::take_unusual(ChannelPeer& peer, const FrameBytes& frame, rp
   } else if (seq != peer.received + 1) {
     take_early(peer, frame, bulk);
   } else {
-    deliver(peer, frame.head, std::move(*bulk));
+    deliver(peer, frame.head, bulk == nullptr ? Arrived(frame.data) : Arrived(std::move(*bulk)));
   }
   return true;
 }
@@ -86,7 +81,7 @@ void Channels::Impl::take_early(ChannelPeer& peer, const FrameBytes& frame, rpc:
 }
 
 // Message `received` + 1, and those held that follow it. The sink may change the view.
-void Channels::Impl::deliver(ChannelPeer& peer, wire::Bytes head, rpc::Buffer data) {
+void Channels::Impl::deliver(ChannelPeer& peer, wire::Bytes head, Arrived data) {
   const Epoch epoch = epoch_;
   ++peer.received;
   owe_ack(peer);
@@ -97,7 +92,7 @@ void Channels::Impl::deliver(ChannelPeer& peer, wire::Bytes head, rpc::Buffer da
     ++peer.received;
     owe_ack(peer);
     ++stats_.delivered;
-    sink_.on_message(peer.node, epoch, scratch_.head, std::move(scratch_.data));
+    sink_.on_message(peer.node, epoch, scratch_.head, Arrived(std::move(scratch_.data)));
   }
 }
 
@@ -159,11 +154,8 @@ bool Channels::Impl::deliver_own() {
   const Epoch epoch = epoch_;
   for (std::size_t left = own_.size(); left > 0 && epoch_ == epoch; --left) {
     const OutMessage& message = own_.at(own_.first());
-    rpc::Buffer data;
-    if (!copy(message.data(), data)) return false;  // Another time.
-    const wire::Bytes head = message.head();
     ++stats_.delivered;
-    sink_.on_message(self_.node, epoch, head, std::move(data));
+    sink_.on_message(self_.node, epoch, message.head(), Arrived(message.data()));
     if (epoch_ == epoch) own_.pop();
   }
   return true;

@@ -36,7 +36,15 @@ void Channels::Impl::fill_window(ChannelPeer& peer) {
     if (peer.in_flight != 0 && peer.in_flight + size > options_.window_bytes) return;
     peer.in_flight += size;
     peer.sent = next;
-    transmit(peer, next, message);
+    if (peer.gathered_from == 0) {
+      if (!message.gathers()) [[likely]] {
+        transmit(peer, next, message);
+        continue;
+      }
+      peer.gathered_from = next;
+      gathering_.push_back(peer);
+      expect_ack(peer);
+    }
   }
 }
 
@@ -115,6 +123,7 @@ void Channels::Impl::look_after(ChannelPeer& peer) {
 // What is this peer missing? One question at a time; its end sets the timer again. It goes the way
 // of the messages, so what the answer does not tell of those before it is lost.
 void Channels::Impl::ask(ChannelPeer& peer) {
+  send_gathered(peer);
   ++stats_.probes;
   peer.question = new Transfer(rpc_, peer, header_for(peer, 0, 0), peer.sent,
                                reactor_.after(options_.question_limit));
@@ -129,8 +138,11 @@ void Channels::Impl::end(Transfer& ended) {
   if (question) {
     peer.question = nullptr;
     peer.patience = std::min(peer.patience * 2, options_.probe_max);
-  } else if (transfer->seq() >= peer.out.first()) {
-    peer.out.at(transfer->seq()).on_its_way = false;
+  } else {
+    for (std::uint64_t seq = std::max(transfer->seq(), peer.out.first()); seq <= transfer->upto();
+         ++seq) {
+      peer.out.at(seq).on_its_way = false;
+    }
   }
   const Receipt& receipt = transfer->receipt();
   if (!transfer->failed() && receipt.epoch == epoch_) {

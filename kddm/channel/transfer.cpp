@@ -24,11 +24,24 @@ Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, OutMess
                    Deadline deadline)
     : CallBase(rpc, peer.node, AskService::kId, {.deadline = deadline}),
       peer_(peer),
-      seq_(header.seq) {
+      seq_(header.seq),
+      upto_(header.seq) {
   const wire::Bytes record = message.record_with(header);
   record_.assign(record.begin(), record.end());
   frame_.body.record = record_;
   set_bulk(rpc::Bulk(lend(message)));
+}
+
+Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, const BundleHeader& header, rpc::Buffer bulk,
+                   Deadline deadline)
+    : CallBase(rpc, peer.node, BundleService::kId, {.deadline = deadline}),
+      peer_(peer),
+      record_(sizeof header),
+      seq_(header.seq),
+      upto_(header.seq + header.count - 1) {
+  std::memcpy(record_.data(), &header, sizeof header);
+  frame_.body.record = record_;
+  set_bulk(rpc::Bulk(std::move(bulk)));
 }
 
 Transfer::Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,

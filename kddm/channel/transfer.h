@@ -1,4 +1,4 @@
-// transfer.h: a call that carries one large message, or asks what has come.
+// transfer.h: a call that carries a large message or several, or asks what has come.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,9 @@ class Transfer final : public rpc::CallBase,
   // the call waiting.
   Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, OutMessage& message,
            Deadline deadline);
+  // The messages of `header`, as frame.h has them in `bulk`.
+  Transfer(rpc::Rpc& rpc, ChannelPeer& peer, const BundleHeader& header, rpc::Buffer bulk,
+           Deadline deadline);
   // A question about the messages up to `upto`.
   Transfer(rpc::Rpc& rpc, ChannelPeer& peer, FrameHeader header, std::uint64_t upto,
            Deadline deadline);
@@ -32,6 +35,7 @@ class Transfer final : public rpc::CallBase,
 
   bool failed() const noexcept { return error_.code() != Errc::ok; }
   bool is_question() const noexcept { return seq_ == 0; }
+  // The messages that it carries, or the last one that it asks about.
   std::uint64_t seq() const noexcept { return seq_; }
   std::uint64_t upto() const noexcept { return upto_; }
   const Receipt& receipt() const noexcept { return receipt_; }

@@ -78,14 +78,23 @@ Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) no
   return entry.block ? Status() : Status(no_memory());
 }
 
-void Copies::install(const Set& set, HolderEntry& entry, const Block& data) noexcept {
-  if (store_ == nullptr) return set_heap(entry, data);
+// What a node is sent it can not refuse; without any memory it can not go on as a member.
+Block Copies::block_of(Arrived& data) noexcept {
+  rpc::Buffer buffer = data.take(buffers_);
+  KRG_ASSERT(buffer.size() == data.size());
+  Block block = Block::adopt(std::move(buffer));
+  KRG_ASSERT(block);
+  return block;
+}
+
+void Copies::install(const Set& set, HolderEntry& entry, Arrived& data) noexcept {
+  if (store_ == nullptr) return set_heap(entry, block_of(data));
   if (entry.slot == kNoSlot) {
     set_heap(entry, {});
-    if (!take_slot(set, entry, data.size())) return set_heap(entry, data);
+    if (!take_slot(set, entry, data.size())) return set_heap(entry, block_of(data));
   } else if (store_->bytes(entry.slot).size() != data.size() && !resize(entry, data.size())) {
     drop(entry);
-    return set_heap(entry, data);
+    return set_heap(entry, block_of(data));
   }
   if (data.size() > 0) {
     std::memcpy(store_->bytes(entry.slot).data(), data.bytes().data(), data.size());

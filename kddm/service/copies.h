@@ -20,7 +20,8 @@ namespace krg::kddm {
 
 class Copies final : private BlockKeeper {
  public:
-  Copies() = default;
+  // What arrives without a buffer gets one of `buffers`, which outlives this.
+  explicit Copies(rpc::BufferPool& buffers) noexcept : buffers_(buffers) {}
   Copies(const Copies&) = delete;
   Copies& operator=(const Copies&) = delete;
   // Requires  no block of it is used.
@@ -41,9 +42,9 @@ class Copies final : private BlockKeeper {
   // has no room: it is Room that says how much there may be.
   // Errors  no_memory
   Status allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
-  // Takes over the bytes that have arrived. They stay on the heap if the store has no room: what a
-  // node is sent it can not refuse.
-  void install(const Set& set, HolderEntry& entry, const Block& data) noexcept;
+  // Takes over the bytes that have arrived: into their slot, if there is a store, else or if that
+  // has no room into a buffer of their own.
+  void install(const Set& set, HolderEntry& entry, Arrived& data) noexcept;
   // Requires  looked at, and nobody uses it but one lease of this process.
   // Errors  no_memory, no_space
   Status resize(HolderEntry& entry, std::size_t size) noexcept;
@@ -89,7 +90,9 @@ class Copies final : private BlockKeeper {
   // The entry's bytes on the heap are these from now on; none: it has none there.
   void set_heap(HolderEntry& entry, Block block) noexcept;
   void free(SlotId slot) noexcept;
+  Block block_of(Arrived& data) noexcept;
 
+  rpc::BufferPool& buffers_;
   NodeStore* store_ = nullptr;
   std::uint64_t heap_bytes_ = 0;                  // Of copies that lie in no slot.
   std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.

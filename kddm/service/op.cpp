@@ -6,23 +6,45 @@
 
 namespace krg::kddm {
 
+void PendingOp::begin(Set& set, ObjectId object, const Message& message) noexcept {
+  KRG_DASSERT(!waiting_);
+  set_ = &set;
+  object_ = object;
+  waiting_ = true;
+  Message numbered = message;
+  numbered.op = number_ = service_.ops().add(*this);
+  service_.start(set, object, numbered);
+}
+
+void PendingOp::complete(Status how, bool leased, bool writes, Block block) noexcept {
+  KRG_DASSERT(waiting_);
+  service_.ops().remove(number_);
+  waiting_ = false;
+  ended(how, leased, writes, std::move(block));
+}
+
+void PendingOp::give_up(Error why) noexcept {
+  if (!waiting_) return;
+  abandon();
+  ended(why, false, false, {});
+}
+
+void PendingOp::abandon() noexcept {
+  if (std::exchange(waiting_, false)) service_.abandon(*set_, object_, number_);
+}
+
 Op::~Op() {
-  if (state_ == State::waiting) {
-    service_.abandon(set_, object_, message_.op);
-  } else if (leased_) {
-    service_.end_lease(set_, object_, writes_);
-  }
+  if (leased_) service_.end_lease(*set_, object_, writes_);
 }
 
 void Op::begin() noexcept {
-  state_ = State::waiting;
-  message_.op = service_.ops().add(*this);
-  service_.start(set_, object_, message_);
+  begun_ = true;
+  PendingOp::begin(*set_, object_, message_);
 }
 
 bool Op::await_ready() noexcept {
-  if (state_ == State::idle) begin();
-  return state_ == State::done;
+  if (!begun_) begin();
+  return !waiting();
 }
 
 void Op::await_suspend(std::coroutine_handle<> caller) noexcept {
@@ -36,10 +58,7 @@ Status Op::await_resume() noexcept {
   return result_;
 }
 
-void Op::complete(Status how, bool leased, bool writes, Block block) noexcept {
-  KRG_DASSERT(state_ == State::waiting);
-  service_.ops().remove(message_.op);
-  state_ = State::done;
+void Op::ended(Status how, bool leased, bool writes, Block block) noexcept {
   result_ = how;
   block_ = std::move(block);
   leased_ = leased;
@@ -49,19 +68,9 @@ void Op::complete(Status how, bool leased, bool writes, Block block) noexcept {
   service_.reactor().schedule(*this);
 }
 
-void Op::give_up(Error why) noexcept {
-  if (state_ != State::waiting) return;
-  service_.abandon(set_, object_, message_.op);
-  state_ = State::done;
-  result_ = why;
-  if (!suspended_) return;
-  static_cast<reactor::Timer*>(this)->unlink();
-  service_.reactor().schedule(*this);
-}
-
 void Op::on_timer() noexcept { give_up(Error(Errc::timed_out, "a shared object")); }
 
-std::uint32_t OpTable::add(Op& op) {
+std::uint32_t OpTable::add(PendingOp& op) {
   std::uint32_t slot = 0;
   if (free_.empty()) {
     slot = static_cast<std::uint32_t>(slots_.size());
@@ -86,7 +95,7 @@ void OpTable::remove(std::uint32_t number) noexcept {
   --size_;
 }
 
-Op* OpTable::find(std::uint32_t number) const noexcept {
+PendingOp* OpTable::find(std::uint32_t number) const noexcept {
   const std::uint32_t slot = number & ((1u << kSlotBits) - 1);
   if (slot >= slots_.size() || slots_[slot].turn != number >> kSlotBits) return nullptr;
   return slots_[slot].op;
@@ -100,15 +109,15 @@ void OpTable::give_up_all(Error why) noexcept {
 
 void OpTable::give_up_with_view() noexcept {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    Op* const op = slots_[i].op;
+    PendingOp* const op = slots_[i].op;
     if (op != nullptr && op->ends_with_view_) op->give_up(Error(Errc::would_block, "a new view"));
   }
 }
 
 void OpTable::give_up_of(const Set& set, Error why) noexcept {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
-    Op* const op = slots_[i].op;
-    if (op != nullptr && &op->set_ == &set) op->give_up(why);
+    PendingOp* const op = slots_[i].op;
+    if (op != nullptr && op->set_ == &set) op->give_up(why);
   }
 }
 

@@ -1,8 +1,9 @@
-// op.h: an operation of this node on one object that may have to wait.
+// op.h: operations of this node on one object that may have to wait.
 //
-// Model    co_await it: it is given to the protocol, and ends with a lease, with an answer, by its
-//          deadline, or when this node may serve no longer. Destroying it (with its coroutine)
-//          gives up, and gives back a lease that nobody has taken.
+// Model    co_await an Op: it is given to the protocol, and ends with a lease, with an answer, by
+//          its deadline, or when this node may serve no longer. Destroying it (with its coroutine)
+//          gives up, and gives back a lease that nobody has taken. A PendingOp is what all such
+//          operations have in common: its user says what is done at its end.
 // Threads  owned by the reactor's thread.
 // Blocks   never; it suspends.
 // Source   docs/design/kddm.md, "Service"
@@ -21,12 +22,49 @@ namespace krg::kddm {
 class Service;
 struct Set;
 
-class Op final : private reactor::Ready, private reactor::Timer {
+class PendingOp {
  public:
-  Op(Service& service, Set& set, ObjectId object, Message message, Deadline deadline) noexcept
-      : service_(service), set_(set), object_(object), message_(message), deadline_(deadline) {}
-  Op(const Op&) = delete;
-  Op& operator=(const Op&) = delete;
+  explicit PendingOp(Service& service) noexcept : service_(service) {}
+  PendingOp(const PendingOp&) = delete;
+  PendingOp& operator=(const PendingOp&) = delete;
+
+  bool waiting() const noexcept { return waiting_; }
+  // The protocol has decided; with a lease, `block` are the bytes. Called once for each begin().
+  void complete(Status how, bool leased, bool writes, Block block) noexcept;
+  // Ends it as `why`, if it has not ended.
+  void give_up(Error why) noexcept;
+
+ protected:
+  ~PendingOp() { abandon(); }
+
+  // Gives it to the protocol; ended() follows, perhaps from within.
+  // Requires  not waiting.
+  void begin(Set& set, ObjectId object, const Message& message) noexcept;
+  // Called from within the protocol: starts no other operation.
+  virtual void ended(Status how, bool leased, bool writes, Block block) noexcept = 0;
+  // Nobody is interested any more: ended() will not be called.
+  void abandon() noexcept;
+
+  Service& service_;
+  Set* set_ = nullptr;
+  ObjectId object_;
+  bool ends_with_view_ = false;
+
+ private:
+  friend class OpTable;
+
+  std::uint32_t number_ = 0;
+  bool waiting_ = false;
+};
+
+class Op final : public PendingOp, private reactor::Ready, private reactor::Timer {
+ public:
+  Op(Service& service, Set& set, ObjectId object, const Message& message,
+     Deadline deadline) noexcept
+      : PendingOp(service), message_(message), deadline_(deadline) {
+    set_ = &set;
+    object_ = object;
+  }
   ~Op();
 
   // Gives it to the protocol, before it is awaited.
@@ -38,42 +76,31 @@ class Op final : private reactor::Ready, private reactor::Timer {
   void await_suspend(std::coroutine_handle<> caller) noexcept;
   // Of an op_get or op_grab that is ok: the caller has the lease now.
   Status await_resume() noexcept;
-
-  // The protocol has decided; with a lease, `block` are the bytes. Called once.
-  void complete(Status how, bool leased, bool writes, Block block) noexcept;
   // The bytes of the lease that await_resume() has given.
   Block take_block() noexcept { return std::move(block_); }
-  // Ends it as `why`, if it has not ended.
-  void give_up(Error why) noexcept;
 
  private:
-  friend class OpTable;
+  void ended(Status how, bool leased, bool writes, Block block) noexcept override;
   void on_timer() noexcept override;
 
-  enum class State : std::uint8_t { idle, waiting, done };
-
-  Service& service_;
-  Set& set_;
-  const ObjectId object_;
-  Message message_;
+  const Message message_;
   const Deadline deadline_;
   Status result_;
   Block block_;
-  State state_ = State::idle;
   bool suspended_ = false;
   bool leased_ = false;
   bool writes_ = false;
-  bool ends_with_view_ = false;
+  bool begun_ = false;
 };
 
 // The ops that wait, by the numbers that the protocol knows them by.
 class OpTable {
  public:
   // Never 0.
-  std::uint32_t add(Op& op);
+  std::uint32_t add(PendingOp& op);
   void remove(std::uint32_t number) noexcept;
   // nullptr: it has ended.
-  Op* find(std::uint32_t number) const noexcept;
+  PendingOp* find(std::uint32_t number) const noexcept;
   std::size_t size() const noexcept { return size_; }
   void give_up_all(Error why) noexcept;
   // Only those that end with the view.
@@ -84,7 +111,7 @@ class OpTable {
  private:
   static constexpr unsigned kSlotBits = 20;
   struct Slot {
-    Op* op = nullptr;
+    PendingOp* op = nullptr;
     std::uint32_t turn = 0;  // Which use of the slot: an old number finds nobody.
   };
 

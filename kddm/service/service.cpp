@@ -180,7 +180,7 @@ void Service::finish(Set& set, ObjectId object, std::uint32_t number, Answer ans
   if (how == Errc::lost) counters_.lost->add();
   Status result = how == Errc::ok ? Status() : Status(Error(how));
   if (answer == Answer::failed) result = take_failure(set, object);
-  if (Op* op = ops_.find(number)) op->complete(result, false, false, {});
+  if (PendingOp* const op = ops_.find(number)) op->complete(result, false, false, {});
 }
 
 void Service::watch() noexcept {
@@ -200,7 +200,7 @@ void Service::on_timer() noexcept {
 
 void Service::recheck_object(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
-  with_part(set, set.look(object, place.home == place.self, false), object, place, {},
+  with_part(set, set.look(object, place.home == place.self, false), object, place, nullptr,
             [&](Part& part, Actions& actions) { recheck(place, part, actions); });
   drain();
 }
@@ -296,9 +296,9 @@ Place Service::place_of(Set& set, ObjectId object) const noexcept {
           .touch_at_home = set.options.has(SetFlag::touch_at_home)};
 }
 
-void Service::feed(Set& set, ObjectId object, Message in, Block data) noexcept {
+void Service::feed(Set& set, ObjectId object, Message in, Arrived* data) noexcept {
   if (in.epoch.value == 0) in.epoch = epoch_;
-  feed_one(set, object, in, std::move(data));
+  feed_one(set, object, in, data);
   drain();
 }
 
@@ -311,13 +311,13 @@ void Service::drain() noexcept {
     if (note.set == nullptr) {
       on_reported(options_.self);
     } else if (note.message.epoch == epoch_ && !note.set->gone) {
-      feed_one(*note.set, note.object, note.message, {});
+      feed_one(*note.set, note.object, note.message, nullptr);
     }
   }
   busy_ = false;
 }
 
-void Service::feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept {
+void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* data) noexcept {
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
   const bool here = place.home == place.self;
@@ -349,7 +349,7 @@ void Service::report_impossible(const Set& set, ObjectId object, const Message& 
 // --- What comes out -----------------------------------------------------------------------------
 
 void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
-                      const Block& data) noexcept {
+                      Arrived* data) noexcept {
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
@@ -365,7 +365,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         begin_fill(set, entry);
         break;
       case Action::Do::lease:
-        if (Op* const op = ops_.find(action.message.op)) {
+        if (PendingOp* const op = ops_.find(action.message.op)) {
           begin_lease(set, *entry, *op, action.message.has(kForWrite));
         }
         break;
@@ -376,7 +376,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
   }
 }
 
-void Service::begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept {
+void Service::begin_lease(Set& set, HolderEntry& entry, PendingOp& op, bool writes) noexcept {
   entry.used = true;
   const Status own = writes ? copies_.break_for_writer(entry) : Status();
   if (own) return op.complete({}, true, writes, copies_.pin(entry));
@@ -409,9 +409,10 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
   channels_.send(to, encode(envelope), std::move(data));
 }
 
-void Service::install(Set& set, HolderEntry* entry, const Block& data) noexcept {
+void Service::install(Set& set, HolderEntry* entry, Arrived* data) noexcept {
   if (entry == nullptr) return;  // It went in the same step.
-  copies_.install(set, *entry, data);
+  Arrived none;
+  copies_.install(set, *entry, data == nullptr ? none : *data);
   room_.look();
   if (set.linker != nullptr) set.linker->arrived(set.id, entry->id, copies_.bytes(*entry));
 }
@@ -430,14 +431,14 @@ void Service::drop(Set& set, HolderEntry*& entry) noexcept {
 
 // --- What comes in ------------------------------------------------------------------------------
 
-void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) {
+void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) {
   KRG_DASSERT(epoch == epoch_);
   static_cast<void>(epoch);
   const auto word = word_of(head);
   if (!word) return malformed(from, "no known word");
   switch (*word) {
     case Word::object:
-      return on_object(from, head, std::move(data));
+      return on_object(from, head, data);
     case Word::introduce:
       return on_introduction(head);
     case Word::reported:
@@ -446,7 +447,7 @@ void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer
   }
 }
 
-void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
+void Service::on_object(NodeId from, wire::Bytes head, Arrived& data) {
   auto envelope = decode_envelope(head);
   if (!envelope) return malformed(from, "not a message about an object");
   Set* const set = find_set(envelope->set);
@@ -463,15 +464,10 @@ void Service::on_object(NodeId from, wire::Bytes head, rpc::Buffer data) {
     return;
   }
   if (!fits(*set, message, data.size())) return malformed(from, "bytes of a wrong size");
-  Block block;
-  if (message.kind == Kind::data) {
-    block = Block::adopt(std::move(data));
-    if (!block) return malformed(from, "data for which there is no memory");
-  }
   if (message.kind == Kind::answer && message.status == Answer::failed) {
     take_note_of_failure(*set, envelope->object, message);
   }
-  feed(*set, envelope->object, message, std::move(block));
+  feed(*set, envelope->object, message, &data);
 }
 
 bool Service::fits(const Set& set, const Message& message, std::size_t size) const noexcept {

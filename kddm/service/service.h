@@ -117,7 +117,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   bool settled() const noexcept { return settled_; }
 
   // ChannelSink
-  void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
+  void on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) override;
 
  private:
   // What this node tells itself.
@@ -129,24 +129,25 @@ class Service final : public ChannelSink, private reactor::Timer {
 
   Homes homes_for(Set& set, ObjectId object) const noexcept;
   Place place_of(Set& set, ObjectId object) const noexcept;
-  void feed(Set& set, ObjectId object, Message in, Block data = {}) noexcept;
-  void feed_one(Set& set, ObjectId object, const Message& in, Block data) noexcept;
+  // `data`: what came with a message; nullptr: nothing.
+  void feed(Set& set, ObjectId object, Message in, Arrived* data = nullptr) noexcept;
+  void feed_one(Set& set, ObjectId object, const Message& in, Arrived* data) noexcept;
   // At the home: who asks to give up its copy only if that is not needed is to keep it.
   static bool refuses_to_give_up(const Set::Halves& at, const Message& in, const Place& place);
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
   template <class Step>
-  void with_part(Set& set, Set::Halves at, ObjectId object, const Place& place, const Block& data,
+  void with_part(Set& set, Set::Halves at, ObjectId object, const Place& place, Arrived* data,
                  Step&& step);
   void drain() noexcept;
   // `entry` is the object's, if it has one; when it goes it is nullptr.
   void perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
-               const Block& data) noexcept;
-  void begin_lease(Set& set, HolderEntry& entry, Op& op, bool writes) noexcept;
+               Arrived* data) noexcept;
+  void begin_lease(Set& set, HolderEntry& entry, PendingOp& op, bool writes) noexcept;
   void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
             const Message& message) noexcept;
-  void install(Set& set, HolderEntry* entry, const Block& data) noexcept;
+  void install(Set& set, HolderEntry* entry, Arrived* data) noexcept;
   void drop(Set& set, HolderEntry*& entry) noexcept;
   void begin_fill(Set& set, HolderEntry* entry) noexcept;
   void fill_now(Set& set, HolderEntry& entry) noexcept;
@@ -161,7 +162,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
 
-  void on_object(NodeId from, wire::Bytes head, rpc::Buffer data);
+  void on_object(NodeId from, wire::Bytes head, Arrived& data);
   void on_introduction(wire::Bytes head);
   void on_reported(NodeId from) noexcept;
   bool fits(const Set& set, const Message& message, std::size_t size) const noexcept;
@@ -178,7 +179,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   rpc::Rpc& rpc_;
   const KddmOptions options_;
   Counters counters_;
-  Copies copies_;
+  Copies copies_{rpc_.buffers()};
   Room room_;
   std::unique_ptr<Backing> backing_;
   Channels channels_;

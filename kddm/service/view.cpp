@@ -48,7 +48,7 @@ void Service::change_view_of(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
   // Its own report goes to itself, by a note.
   if (place.home == place.self) set.reporters[object].insert(place.self);
-  with_part(set, set.look(object, true, true), object, place, {},
+  with_part(set, set.look(object, true, true), object, place, nullptr,
             [&](Part& part, Actions& actions) { change_view(place, part, actions); });
 }
 

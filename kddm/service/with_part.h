@@ -9,7 +9,7 @@ namespace krg::kddm {
 
 template <class Step>
 void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& place,
-                        const Block& data, Step&& step) {
+                        Arrived* data, Step&& step) {
   const bool tasks_ended = at.holder != nullptr && copies_.look(*at.holder);
   Part part = set.take(at, object, place);
   const std::uint32_t readers = part.holder.readers;

@@ -14,16 +14,22 @@ using krg::Result;
 using krg::Status;
 using krg::kddm::ObjectId;
 using krg::kddm::ReadLease;
+using krg::kddm::ReadRange;
 using krg::kddm::SetId;
 using krg::kddm::SetOptions;
 using krg::kddm::Space;
 using krg::kddm::WriteLease;
+using krg::kddm::WriteRange;
 
 struct krg_kddm_space {
   std::unique_ptr<Space> space;
 };
 struct krg_kddm_lease {
   std::variant<ReadLease, WriteLease> lease;
+};
+
+struct krg_kddm_range {
+  std::variant<ReadRange, WriteRange> range;
 };
 
 namespace {
@@ -65,6 +71,22 @@ int hand_out(Result<Lease> leased, krg_kddm_lease** lease, Byte** bytes, std::si
   if (bytes != nullptr) *bytes = content.data();
   if (size != nullptr) *size = content.size();
   return 0;
+}
+
+template <class Range>
+int begin(Range begun, krg_kddm_range** range) {
+  *range = new (std::nothrow) krg_kddm_range{std::move(begun)};
+  return *range == nullptr ? fail(Error(Errc::no_memory)) : 0;
+}
+
+int hand_out_next(ReadRange& range, krg_kddm_lease** lease, void** bytes, std::size_t* size) {
+  const void* content = nullptr;
+  const int error = hand_out(range.next(), lease, &content, size);
+  if (error == 0 && bytes != nullptr) *bytes = const_cast<void*>(content);
+  return error;
+}
+int hand_out_next(WriteRange& range, krg_kddm_lease** lease, void** bytes, std::size_t* size) {
+  return hand_out(range.next(), lease, bytes, size);
 }
 
 }  // namespace
@@ -119,6 +141,27 @@ int krg_kddm_resize(krg_kddm_space* space, krg_kddm_lease* lease, size_t size, v
 
 void krg_kddm_put(krg_kddm_lease* lease) { delete lease; }
 
+int krg_kddm_get_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first, uint64_t count,
+                       unsigned flags, krg_kddm_range** range) {
+  return begin(space->space->get_range(SetId{set}, ObjectId{first}, count, use_of(flags)), range);
+}
+
+int krg_kddm_grab_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first, uint64_t count,
+                        unsigned flags, krg_kddm_range** range) {
+  return begin(space->space->grab_range(SetId{set}, ObjectId{first}, count, use_of(flags)), range);
+}
+
+int krg_kddm_next(krg_kddm_range* range, krg_kddm_lease** lease, void** bytes, size_t* size) {
+  return std::visit(
+      [&](auto& of_kind) {
+        *lease = nullptr;
+        return of_kind.done() ? 0 : hand_out_next(of_kind, lease, bytes, size);
+      },
+      range->range);
+}
+
+void krg_kddm_end_range(krg_kddm_range* range) { delete range; }
+
 int krg_kddm_flush(krg_kddm_space* space, krg_kddm_set set, uint64_t object) {
   return done(space->space->flush(SetId{set}, ObjectId{object}));
 }
@@ -130,6 +173,11 @@ int krg_kddm_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t object) {
 }
 int krg_kddm_prefetch(krg_kddm_space* space, krg_kddm_set set, uint64_t object) {
   return done(space->space->prefetch(SetId{set}, ObjectId{object}));
+}
+
+int krg_kddm_prefetch_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first,
+                            uint64_t count) {
+  return done(space->space->prefetch_range(SetId{set}, ObjectId{first}, count));
 }
 
 const char* krg_kddm_message(void) { return last_message.c_str(); }

@@ -1,16 +1,13 @@
 #include "krg/task/space.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "krg/calls/calls.h"
 #include "krg/config/environment.h"
-#include "krg/gate/client.h"
 #include "krg/gate/control.h"
 #include "krg/reactor/block_on.h"
+#include "space_impl.h"
 
 namespace krg::kddm {
 namespace {
@@ -19,8 +16,6 @@ using namespace std::chrono_literals;
 
 constexpr Duration kConnectLimit = 10s;
 constexpr Duration kSetLimit = 60s;
-// krgd answers by the deadline; a grant that came when nobody waits any more would stay.
-constexpr Duration kGrace = 10s;
 
 struct Attached {
   LocalStore::Pass pass;
@@ -47,43 +42,6 @@ Co<Result<Attached>> attach(gate::Control& control, std::string path, Deadline d
 }
 
 }  // namespace
-
-class Space::Impl {
- public:
-  Impl(std::unique_ptr<gate::Client> client, UniqueFd bell)
-      : client_(std::move(client)), bell_(std::move(bell)) {}
-
-  static void ring(void* who) noexcept {
-    const std::uint64_t once = 1;
-    // Full: krgd has not looked yet, and will.
-    static_cast<void>(::write(static_cast<Impl*>(who)->bell_.get(), &once, sizeof once));
-  }
-
-  template <class S>
-  Result<typename S::Reply> call(const typename S::Request& request, Duration timeout) {
-    KRG_TRY_ASSIGN(gate::Client::Ticket ticket, client_->start<S>(request, timeout));
-    return client_->wait<S>(std::move(ticket), timeout + kGrace);
-  }
-  Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
-                                NodeId to = kNoNode) {
-    calls::Use::Request request;
-    request.verb = verb;
-    request.set = set;
-    request.object = object;
-    request.try_only = use.try_only;
-    request.no_touch = use.no_touch;
-    request.to = to;
-    return call<calls::Use>(request, use.timeout);
-  }
-  Status act(calls::Verb verb, SetId set, ObjectId object, const Use& how, NodeId to = kNoNode) {
-    const auto reply = use(verb, set, object, how, to);
-    return reply ? Status() : Status(reply.error());
-  }
-
-  std::unique_ptr<gate::Client> client_;
-  UniqueFd bell_;
-  std::unique_ptr<LocalStore> store_;
-};
 
 Space::Space(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Space::~Space() = default;
@@ -199,6 +157,22 @@ Status Space::remove(SetId set, ObjectId object, const Use& use) {
 }
 Status Space::prefetch(SetId set, ObjectId object, const Use& use) {
   return impl_->act(calls::Verb::prefetch, set, object, use);
+}
+Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use) {
+  const auto end = std::chrono::steady_clock::now() + use.timeout;
+  Status how;
+  for (std::uint64_t at = 0; at < count;) {
+    const std::uint64_t piece = std::min(calls::Bring::kMax, count - at);
+    const Duration left = std::max<Duration>(end - std::chrono::steady_clock::now(), Duration(0));
+    const auto request = Impl::bring(false, set, ObjectId{first.value + at}, piece, use);
+    const auto reply = impl_->call<calls::Bring>(request, left);
+    if (how && !reply) how = reply.error();
+    // Further ones would end the same way.
+    if (!reply && reply.error().code() != Errc::lost && reply.error().code() != Errc::not_found)
+      break;
+    at += piece;
+  }
+  return how;
 }
 bool Space::find(SetId set, ObjectId object) noexcept {
   return static_cast<bool>(impl_->store_->try_read(set, object));

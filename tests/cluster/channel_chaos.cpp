@@ -242,6 +242,8 @@ ChannelChaosResult ChannelCluster::result() {
     sum.delivered += s.delivered;
     sum.not_members += s.not_members;
     sum.large += s.large;
+    sum.bundles += s.bundles;
+    sum.bundled += s.bundled;
     sum.resent += s.resent;
     sum.acks += s.acks;
     sum.probes += s.probes;

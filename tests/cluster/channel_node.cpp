@@ -80,7 +80,10 @@ Co<void> ChannelNode::talk() {
     if (ledger_.quiet) continue;
     const NodeId to{static_cast<std::uint32_t>(world_.random().below(world_.size()))};
     const std::uint64_t burst = world_.random().chance(50) ? 80 : 4;
-    for (std::uint64_t left = world_.random().below(burst) + 1; left > 0; --left) send_one(to);
+    const bool pages = world_.random().chance(100);  // Many of a turn go in bundles.
+    for (std::uint64_t left = world_.random().below(burst) + 1; left > 0; --left) {
+      send_one(to, pages && world_.random().chance(800));
+    }
   }
 }
 
@@ -103,7 +106,7 @@ kddm::Data ChannelNode::make_data(std::size_t size, std::uint64_t salt,
   return kddm::Data::shared(bytes, *bytes);
 }
 
-void ChannelNode::send_one(NodeId to) {
+void ChannelNode::send_one(NodeId to, bool page) {
   sim::Random& random = world_.random();
   Mark mark{kNever, random.next(), 0, 0};
   const cluster::Member* me = view_ == nullptr ? nullptr : view_->find(life_.node);
@@ -118,6 +121,7 @@ void ChannelNode::send_one(NodeId to) {
                                               : kind < 80 ? random.below(300)
                                               : kind < 95 ? random.below(9000)
                                                           : random.below(100'000));
+  if (page) mark.data_size = static_cast<std::uint32_t>(random.between(1000, 9000));
   std::vector<std::byte> head(mark.head_size), room;
   std::memcpy(head.data(), &mark, sizeof mark);
   fill(std::span(head).subspan(sizeof mark), mark.salt);
@@ -128,7 +132,7 @@ void ChannelNode::send_one(NodeId to) {
   if (!room.empty()) std::fill(room.begin(), room.end(), std::byte{0});
 }
 
-void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) {
+void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, kddm::Arrived data) {
   if (std::exchange(inside_, true)) ledger_.complain("on_message() within another call");
   const std::string where = " at " + name(life_) + " from node " + std::to_string(from.value);
   Mark mark{};
@@ -149,7 +153,7 @@ void ChannelNode::on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Bu
     }
     ++way.delivered;
   }
-  if (world_.random().chance(200) && !data.empty()) kept_.push_back(std::move(data));
+  if (world_.random().chance(200) && !data.empty()) kept_.push_back(data.take(rpc().buffers()));
   if (kept_.size() > 8) kept_.erase(kept_.begin());
   if (!ledger_.quiet && world_.random().chance(300)) send_one(from);
   if (world_.random().chance(5)) enter_newest(true);

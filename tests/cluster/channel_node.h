@@ -60,10 +60,10 @@ class ChannelNode final : private kddm::ChannelSink {
   std::string left_over();
 
  private:
-  void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) override;
+  void on_message(NodeId from, Epoch epoch, wire::Bytes head, kddm::Arrived data) override;
   Co<void> talk();
   Co<void> follow_views();
-  void send_one(NodeId to);
+  void send_one(NodeId to, bool page = false);
   kddm::Data make_data(std::size_t size, std::uint64_t salt, std::vector<std::byte>& room);
   void enter_newest(bool maybe_skip);
 

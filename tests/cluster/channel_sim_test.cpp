@@ -36,11 +36,14 @@ TEST(ChannelSim, EveryMessageArrivesOnceAndInOrderWhileBothEndsStay) {
     add(sum.later, result.stats.later);
     add(sum.later_dropped, result.stats.later_dropped);
     add(sum.large, result.stats.large);
+    add(sum.bundles, result.stats.bundles);
+    add(sum.bundled, result.stats.bundled);
   }
   std::printf(
-      "%llu messages sent, %llu again, %llu early, %llu of later views\n",
+      "%llu messages sent, %llu again, %llu early, %llu of later views, %llu in %llu bundles\n",
       static_cast<unsigned long long>(sum.sent), static_cast<unsigned long long>(sum.resent),
-      static_cast<unsigned long long>(sum.early), static_cast<unsigned long long>(sum.later));
+      static_cast<unsigned long long>(sum.early), static_cast<unsigned long long>(sum.later),
+      static_cast<unsigned long long>(sum.bundled), static_cast<unsigned long long>(sum.bundles));
   if (testing::seed_given()) return;
   EXPECT_GT(sum.resent, 0u);
   EXPECT_GT(sum.duplicates, 0u);
@@ -49,6 +52,7 @@ TEST(ChannelSim, EveryMessageArrivesOnceAndInOrderWhileBothEndsStay) {
   EXPECT_GT(sum.later, 0u);
   EXPECT_GT(sum.later_dropped, 0u);
   EXPECT_GT(sum.large, 0u);
+  EXPECT_GT(sum.bundles, 0u);
 }
 
 TEST(ChannelSim, SameSeedLivesTheSameLife) {

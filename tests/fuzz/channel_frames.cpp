@@ -79,7 +79,7 @@ struct Batch {
 };
 static_assert(sizeof(Batch) == 32);
 constexpr std::uint8_t kRequest = 1, kOneWay = 2, kReply = 3, kAttached = 16;
-constexpr std::uint16_t kMessage = 0x40, kAsk = 0x41;
+constexpr std::uint16_t kMessage = 0x40, kAsk = 0x41, kBundle = 0x42;
 
 struct Stage final : ChannelSink {
   reactor::VirtualClock clock;
@@ -103,7 +103,7 @@ struct Stage final : ChannelSink {
     reactor.remove_poller(rpc);
   }
 
-  void on_message(NodeId, Epoch epoch, wire::Bytes, rpc::Buffer) override {
+  void on_message(NodeId, Epoch epoch, wire::Bytes, Arrived) override {
     KRG_ASSERT(!std::exchange(inside, true) && epoch == channels.epoch());
     if (reaction % 4 == 1) send(reaction);
     if (reaction % 16 == 2) enter(1);
@@ -125,7 +125,10 @@ struct Stage final : ChannelSink {
   }
   void send(unsigned what) {
     const bool outer = std::exchange(inside, true);
-    std::vector<std::byte> bytes((what & 2) != 0 ? 9000 : what & 60);
+    // Three pages are a bundle.
+    const bool page = (what & 192) == 192;
+    std::vector<std::byte> bytes(page ? 4096 : (what & 2) != 0 ? 9000 : what & 60);
+    for (int i = page ? 2 : 0; i > 0; --i) channels.send(kPeer, {}, Data::copied(bytes));
     channels.send((what & 1) != 0 ? kPeer : kSelf,
                   std::span(bytes).first(std::min<std::size_t>(bytes.size(), what & 31)),
                   Data::copied(bytes));
@@ -170,11 +173,35 @@ struct Stage final : ChannelSink {
     GivenData message(data);
     rpc.on_large(endpoint, bytes, message);
   }
+  // A bundle whose numbers fit, with some of them changed, or any bytes.
+  void receive_bundle(Input& in) {
+    const unsigned shape = in.byte(), count = 1 + in.byte() % 6;
+    std::vector<std::byte> header(24), bulk(count * 8);
+    const std::uint64_t numbers[2] = {in.byte() % 24, in.byte() % 4};
+    const std::uint32_t more[2] = {channels.epoch().value + in.byte() % 4 - 1, count};
+    std::memcpy(header.data(), numbers, 16);
+    std::memcpy(header.data() + 16, more, 8);
+    std::size_t heads = 0, data = 0;
+    for (unsigned i = 0; i < count; ++i) {
+      const std::uint32_t sizes[2] = {in.byte() % 8, in.byte() * 8};
+      std::memcpy(bulk.data() + i * 8, sizes, 8);
+      heads += sizes[0];
+      data += sizes[1];
+    }
+    bulk.resize((bulk.size() + heads + 63) / 64 * 64 + data);
+    if ((shape & 1) != 0) bulk[in.byte() % bulk.size()] = std::byte(in.byte());
+    if ((shape & 2) != 0) header[in.byte() % header.size()] = std::byte(in.byte());
+    if ((shape & 4) != 0) bulk.resize(1 + in.byte() * 16);
+    if ((shape & 8) != 0) header.resize(in.byte() % 32);
+    receive_large({.service = kBundle, .kind = kRequest, .flags = kAttached, .call = 3}, header,
+                  bulk);
+  }
   void step(Input& in) {
     const unsigned what = in.byte();
     switch (what % 8) {
       case 0:
       case 1:
+        if (what / 8 % 4 == 3) return receive_bundle(in);
         return receive({.service = kMessage, .kind = kOneWay}, frame(in));
       case 2:
         return receive({.service = kAsk, .kind = kRequest, .call = 1}, frame(in));

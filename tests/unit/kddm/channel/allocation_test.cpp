@@ -107,7 +107,7 @@ class ChannelAllocation : public ::testing::Test, private ChannelSink {
   }
 
  private:
-  void on_message(NodeId, Epoch, wire::Bytes, rpc::Buffer) override { ++got_; }
+  void on_message(NodeId, Epoch, wire::Bytes, Arrived) override { ++got_; }
 
   std::array<std::byte, 4096> bytes_{};
   int got_ = 0;

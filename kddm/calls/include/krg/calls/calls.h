@@ -56,6 +56,26 @@ struct Use {
   };
 };
 
+// Brings copies of `count` objects to this node, from `first` on, for reading or for writing, and
+// holds none of them. The error is of the first that could not be brought; the others are.
+struct Bring {
+  static constexpr ServiceId kId{0x57};
+  static constexpr const char* kName = "kddm.bring";
+  static constexpr std::uint64_t kMax = 4096;  // Objects of one call.
+  struct Request {
+    bool for_write = false;
+    SetId set;
+    ObjectId first;
+    std::uint64_t count = 0;
+    bool try_only = false;
+    bool no_touch = false;
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.for_write, m.set, m.first, m.count, m.try_only, m.no_touch);
+    }
+  };
+  using Reply = wire::Empty;
+};
+
 // The task's write lease at `entry` of its table goes, and comes back with another size.
 struct Resize {
   static constexpr ServiceId kId{0x56};

@@ -23,9 +23,9 @@ namespace krg::kddm {
 class ChannelSink {
  public:
   // A message of `from`, sent in `epoch`, which is the present one. `head` is valid until this
-  // returns or set_view() is called; `data` may be kept. Never called from send() or set_view(),
-  // either of which may be called from here.
-  virtual void on_message(NodeId from, Epoch epoch, wire::Bytes head, rpc::Buffer data) = 0;
+  // returns or set_view() is called, and so is `data`, of which a buffer can be taken. Never called
+  // from send() or set_view(), either of which may be called from here.
+  virtual void on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) = 0;
 
  protected:
   ~ChannelSink() = default;
@@ -37,8 +37,15 @@ class Channels {
   static constexpr std::size_t kHeadMax = 2048;
   // Heads and data that are not longer together travel as small messages, many in a batch of rpc.
   static constexpr std::size_t kSmallMax = 8000;
+  // Messages with data of such lengths are gathered until the turn's end, and with them all that
+  // follows: what there is then for one node goes in bundles. Fewer bytes go faster one by one.
+  static constexpr std::size_t kGatheredMin = 1024;
+  static constexpr std::size_t kGatheredMax = std::size_t{64} << 10;
+  static constexpr std::size_t kBundleBytesMin = std::size_t{12} << 10;
+  static constexpr std::size_t kBundleBytesMax = std::size_t{1} << 20;
+  static constexpr std::size_t kBundleMessagesMax = 512;
 
-  // Serves two services of `rpc`, whose reactor it polls with. Empty until the first set_view().
+  // Serves three services of `rpc`, whose reactor it polls with. Empty until the first set_view().
   // Requires  one for each Rpc; destroyed before it, when it makes no more turns.
   Channels(rpc::Rpc& rpc, ChannelSink& sink, ChannelOptions options = {});
   ~Channels();
@@ -52,7 +59,8 @@ class Channels {
   // Of the last view; 0 before.
   Epoch epoch() const noexcept;
 
-  // Sends a message; beyond the window it waits here. To a node that is no member: drops it.
+  // Sends a message, by the end of the turn; beyond the window it waits here. To a node that is no
+  // member: drops it.
   // Requires  head.size() <= kHeadMax. The data's bytes are borrowed only if they are copied.
   // Cost      no allocation at rest for small ones; a copy of the head, and of data without owner.
   void send(NodeId to, wire::Bytes head, Data data = {});

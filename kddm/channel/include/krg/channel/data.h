@@ -1,8 +1,9 @@
-// channel/data.h: the bulk bytes of a message to be sent: an object's contents, or none.
+// channel/data.h: the bulk bytes of a message: an object's contents, or none.
 //
-// Model    a value: bytes that are copied while send() runs, or immutable bytes with an owner,
+// Model    to be sent: bytes that are copied while send() runs, or immutable bytes with an owner,
 //          which is kept until the receiver has them, so that neither sending nor sending again
-//          copies them.
+//          copies them, unless many go together. As they arrive: bytes to be copied to where they
+//          are to lie, or a buffer that may be kept.
 // Threads  owned by one thread; the last reference to an owner may go in the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Channels"
@@ -11,6 +12,7 @@
 #include <memory>
 #include <utility>
 
+#include "krg/rpc/buffer.h"
 #include "krg/wire/codec.h"
 
 namespace krg::kddm {
@@ -72,6 +74,27 @@ class Data {
   Data(DataRef owner, wire::Bytes bytes) noexcept : owner_(std::move(owner)), bytes_(bytes) {}
 
   DataRef owner_;
+  wire::Bytes bytes_;
+};
+
+// What has arrived. Bytes without a buffer are valid until the sink returns or enters a view.
+class Arrived {
+ public:
+  Arrived() = default;
+  explicit Arrived(wire::Bytes bytes) noexcept : bytes_(bytes) {}
+  explicit Arrived(rpc::Buffer buffer) noexcept : buffer_(std::move(buffer)) {
+    bytes_ = buffer_.bytes();
+  }
+
+  wire::Bytes bytes() const noexcept { return bytes_; }
+  std::size_t size() const noexcept { return bytes_.size(); }
+  bool empty() const noexcept { return bytes_.empty(); }
+  // The bytes in a buffer of their own. Empty, though they are not, if memory is exhausted.
+  // Requires  once. Cost: a copy into a buffer of `pool`, if they have none.
+  rpc::Buffer take(rpc::BufferPool& pool);
+
+ private:
+  rpc::Buffer buffer_;
   wire::Bytes bytes_;
 };
 

@@ -41,6 +41,8 @@ struct ChannelStats {
   std::uint64_t delivered = 0;    // To the sink.
   std::uint64_t not_members = 0;  // By send(), to nobody in the view: dropped.
   std::uint64_t large = 0;        // Sent by themselves, as bulk data; repetitions counted.
+  std::uint64_t bundles = 0;      // Calls that carried several,
+  std::uint64_t bundled = 0;      // and the messages in them.
   std::uint64_t resent = 0;
   std::uint64_t acks = 0;    // Frames that carried nothing else.
   std::uint64_t probes = 0;  // Questions what the peer has received.

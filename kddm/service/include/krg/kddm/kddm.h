@@ -17,6 +17,7 @@
 #include "krg/cluster/view_listener.h"
 #include "krg/kddm/lease.h"
 #include "krg/kddm/options.h"
+#include "krg/kddm/range.h"
 #include "krg/protocol/part.h"
 #include "krg/reactor/co.h"
 #include "krg/rpc/rpc.h"
@@ -80,6 +81,13 @@ class Kddm final : public cluster::ViewListener {
   Co<Result<Lease>> grab(SetId set, ObjectId object, OpOptions options);
   // A read copy is brought here, if there is none, and no lease taken.
   Co<Status> prefetch(SetId set, ObjectId object, OpOptions options);
+  // The objects first ... first + count - 1, as get(), grab() and prefetch() have them, in that
+  // order. Requires  this outlives the Range.
+  Range get_range(SetId set, ObjectId first, std::uint64_t count, OpOptions options);
+  Range grab_range(SetId set, ObjectId first, std::uint64_t count, OpOptions options);
+  // Also for writing. Errors  of the first that could not be brought; the others are
+  Co<Status> prefetch_range(SetId set, ObjectId first, std::uint64_t count, OpOptions options,
+                            LeaseKind kind = LeaseKind::read);
   // Gives up this node's copy; what only it has goes to `to`, or to another node. If the set's
   // linker writes back, that is done before.
   // Errors  limit_reached  no other node can take it; the linker's: the copy stays
@@ -132,6 +140,8 @@ class Kddm final : public cluster::ViewListener {
   std::uint64_t used_bytes() const noexcept;
 
  private:
+  friend class Range;
+
   Co<Status> may_serve(Deadline deadline);
   Result<Set*> know(SetId set, ObjectId object);
   Co<Result<Set*>> learn(SetId set, ObjectId object, Deadline deadline);

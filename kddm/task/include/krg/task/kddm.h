@@ -17,6 +17,7 @@ extern "C" {
 
 typedef struct krg_kddm_space krg_kddm_space;
 typedef struct krg_kddm_lease krg_kddm_lease;
+typedef struct krg_kddm_range krg_kddm_range;
 typedef uint64_t krg_kddm_set;
 
 // What a set is; all zeros but object_bytes is a good beginning.
@@ -53,10 +54,23 @@ int krg_kddm_grab(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsi
 int krg_kddm_resize(krg_kddm_space* space, krg_kddm_lease* lease, size_t size, void** bytes);
 void krg_kddm_put(krg_kddm_lease* lease);
 
+// Leases of the objects first ... first + count - 1, one after the other, much faster than singly.
+int krg_kddm_get_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first, uint64_t count,
+                       unsigned flags, krg_kddm_range** range);
+int krg_kddm_grab_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first, uint64_t count,
+                        unsigned flags, krg_kddm_range** range);
+// The next one, as krg_kddm_get() or krg_kddm_grab(); after an error the object after it is next.
+// `*lease` is NULL when all have been given. What is leased for reading is not to be written.
+int krg_kddm_next(krg_kddm_range* range, krg_kddm_lease** lease, void** bytes, size_t* size);
+// Leases that it has given go on. Requires  its space is still there.
+void krg_kddm_end_range(krg_kddm_range* range);
+
 int krg_kddm_flush(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 int krg_kddm_sync(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 int krg_kddm_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 int krg_kddm_prefetch(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
+int krg_kddm_prefetch_range(krg_kddm_space* space, krg_kddm_set set, uint64_t first,
+                            uint64_t count);
 
 // What went wrong last in this thread; "" if nothing has. Valid until its next call.
 const char* krg_kddm_message(void);

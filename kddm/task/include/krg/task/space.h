@@ -19,6 +19,7 @@
 #include "krg/error/result.h"
 #include "krg/share/local_store.h"
 #include "krg/store/set_options.h"
+#include "krg/task/range.h"
 
 namespace krg::kddm {
 
@@ -64,10 +65,17 @@ class Space {
   Status remove(SetId set, ObjectId object, const Use& use = {});
   // Returns when a copy is here.
   Status prefetch(SetId set, ObjectId object, const Use& use = {});
+  // The objects first ... first + count - 1, in that order. Requires  this outlives the range.
+  ReadRange get_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
+  WriteRange grab_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
+  // Errors  of the first that could not be brought; the others are
+  Status prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
   // Whether this node has a copy that may be read. Cost: as a hit.
   bool find(SetId set, ObjectId object) noexcept;
 
  private:
+  template <class Lease>
+  friend class TaskRange;
   class Impl;
   explicit Space(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -1,0 +1,66 @@
+// space_impl.h: what is behind a Space: the gate to krgd, and the store.
+#pragma once
+
+#include <unistd.h>
+
+#include <memory>
+#include <utility>
+
+#include "krg/calls/calls.h"
+#include "krg/gate/client.h"
+#include "krg/task/space.h"
+
+namespace krg::kddm {
+
+// krgd answers by the deadline; a grant that came when nobody waits any more would stay.
+inline constexpr Duration kGrace = std::chrono::seconds(10);
+
+class Space::Impl {
+ public:
+  Impl(std::unique_ptr<gate::Client> client, UniqueFd bell)
+      : client_(std::move(client)), bell_(std::move(bell)) {}
+
+  static void ring(void* who) noexcept {
+    const std::uint64_t once = 1;
+    // Full: krgd has not looked yet, and will.
+    static_cast<void>(::write(static_cast<Impl*>(who)->bell_.get(), &once, sizeof once));
+  }
+
+  template <class S>
+  Result<typename S::Reply> call(const typename S::Request& request, Duration timeout) {
+    KRG_TRY_ASSIGN(gate::Client::Ticket ticket, client_->start<S>(request, timeout));
+    return client_->wait<S>(std::move(ticket), timeout + kGrace);
+  }
+  Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                                NodeId to = kNoNode) {
+    calls::Use::Request request;
+    request.verb = verb;
+    request.set = set;
+    request.object = object;
+    request.try_only = use.try_only;
+    request.no_touch = use.no_touch;
+    request.to = to;
+    return call<calls::Use>(request, use.timeout);
+  }
+  static calls::Bring::Request bring(bool for_write, SetId set, ObjectId first, std::uint64_t count,
+                                     const Use& use) {
+    calls::Bring::Request request;
+    request.for_write = for_write;
+    request.set = set;
+    request.first = first;
+    request.count = count;
+    request.try_only = use.try_only;
+    request.no_touch = use.no_touch;
+    return request;
+  }
+  Status act(calls::Verb verb, SetId set, ObjectId object, const Use& how, NodeId to = kNoNode) {
+    const auto reply = use(verb, set, object, how, to);
+    return reply ? Status() : Status(reply.error());
+  }
+
+  std::unique_ptr<gate::Client> client_;
+  UniqueFd bell_;
+  std::unique_ptr<LocalStore> store_;
+};
+
+}  // namespace krg::kddm
