@@ -164,8 +164,9 @@ bool ObjectModel::too_many(const Failure& failure, const State& state) const {
     const bool over = i + 1 < history_.members.size() && history_.members[i + 1].entered < since;
     if (from.at <= failure.at && !over) copies = std::min(copies, from.members);
   }
+  // Who had failed before, but was still a member, may have been given one of the copies.
   const auto failed = std::count_if(failed_.begin(), failed_.end(), [&](const auto& one) {
-    return one.second >= since && one.second <= failure.at;
+    return one.second <= failure.at && (one.second >= since || has(failure.lives, one.first));
   });
   return static_cast<std::size_t>(failed) >= copies;
 }
