@@ -203,6 +203,7 @@ template <class Hooks>
 Step HolderRules<Hooks>::close() {
   if (h_.granted) return t_.impossible("a second reply to one request");
   if (in_.has(kTry)) t_.report_done(Copy::none, kTry);
+  if (in_.has(kConfirm)) t_.report_done(Copy::none);
   finish_asked(in_.status);
   return Step::done;
 }

@@ -19,6 +19,7 @@ class HomeRules {
 
   Step create();
   Step say(Answer status);
+  Step say_removed();
   Step lend();
   Step join();
   Step bar();
@@ -40,6 +41,7 @@ class HomeRules {
   bool wake_copies();
   const char* wrong_done() const noexcept;
   void remove_step();
+  void confirm(Answer status);
   void flush_step();
   void rest(HomeState state);
   bool push_copy(NodeId wanted);
@@ -53,6 +55,8 @@ class HomeRules {
   void note(bool exists);
   void resolve();
   void report_spare();
+  void keep_report();
+  bool let_forget();
   bool has_heir() const noexcept { return t_.place.heir != kNoNode; }
 
   const Turn& t_;
@@ -70,7 +74,9 @@ Step HomeRules<Hooks>::say(Answer status) {
 
 template <class Hooks>
 Step HomeRules<Hooks>::queue() {
-  if (!in_.has(kTry)) return Step::wait;
+  // What was asked for before may have been done: to say `busy` could be a lie.
+  const bool again = in_.kind == Kind::remove && in_.has(kAgain);
+  if (again || !in_.has(kTry)) return Step::wait;
   return say(Answer::busy);
 }
 
@@ -273,6 +279,7 @@ void HomeRules<Hooks>::forget(NodeId node) {
 template <class Hooks>
 void HomeRules<Hooks>::advance() {
   if (e_.phase == Phase::remove) return remove_step();
+  if (e_.phase == Phase::confirm) return rest(HomeState::absent);
   if (settle()) return;
   const Home::Request request = e_.request;
   switch (e_.phase) {
@@ -293,6 +300,7 @@ void HomeRules<Hooks>::advance() {
     case Phase::none:
     case Phase::grab:
     case Phase::remove:
+    case Phase::confirm:
     case Phase::settle:
       return rest(HomeState::idle);
   }
@@ -343,8 +351,30 @@ void HomeRules<Hooks>::remove_step() {
   if (Hooks::on(Mutant::copies_before_spares) && !e_.copies.empty()) return drop_all(e_.copies);
   if (spares) return drop_all(e_.spares);
   if (!e_.copies.empty()) return drop_all(e_.copies);
-  t_.answer(e_.request.node, Answer::ok);
-  rest(HomeState::absent);
+  confirm(Answer::ok);
+}
+
+// Nobody may make the object anew before R knows that it is removed: R would ask again in a new
+// view, and have that removed too.
+template <class Hooks>
+void HomeRules<Hooks>::confirm(Answer status) {
+  if (Hooks::on(Mutant::unconfirmed_removal)) {
+    t_.answer(e_.request.node, status);
+    return rest(HomeState::absent);
+  }
+  e_.phase = Phase::confirm;
+  e_.pending = 1;
+  t_.answer(e_.request.node, status, kConfirm);
+}
+
+// A removal that was asked for before has been done then, or there was nothing to remove.
+template <class Hooks>
+Step HomeRules<Hooks>::say_removed() {
+  if (!in_.has(kAgain)) return say(Answer::absent);
+  e_.state = HomeState::busy;
+  e_.request = {in_.from, kNoNode, in_.flags, in_.kind};
+  confirm(Answer::absent);
+  return Step::done;
 }
 
 template <class Hooks>
@@ -432,13 +462,16 @@ void HomeRules<Hooks>::note(bool exists) {
 
 template <class Hooks>
 Step HomeRules<Hooks>::take_note() {
-  if (t_.place.self != t_.place.heir) return t_.impossible("note to a node that is not the heir");
+  const bool heir = t_.place.self == t_.place.heir;
+  if (!heir && in_.has(kExists)) return t_.impossible("note to a node that is not the heir");
   e_.noted = in_.has(kExists) && !Hooks::on(Mutant::forgetful_heir);
   Message done{.kind = Kind::done, .node = in_.node};
   if (in_.has(kCreate)) {
     done.copy = Copy::write;  // The creator's own done, by way of us.
-  } else {
+  } else if (heir) {
     done.flags = kNoted;
+  } else {
+    done.node = t_.place.self;  // It has nothing of it any more.
   }
   t_.send(t_.place.home, done);
   return Step::done;

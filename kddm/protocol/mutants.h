@@ -28,6 +28,8 @@ enum class Mutant : std::uint8_t {
   queue_survives_view,    // Messages of the old view wait on in the new one.
   released_unseen,        // The home does not wait until the old copy is released.
   seen_too_early,         // copies > 2: a copy may be read before there are enough.
+  unconfirmed_removal,    // The object may be made anew before the remover knows.
+  hasty_forgetting,       // Who is no longer heir forgets before the new one knows.
   count,
 };
 
@@ -50,7 +52,9 @@ inline constexpr const char* kMutantNames[] = {"none",
                                                "kept_stale_spare",
                                                "queue_survives_view",
                                                "released_unseen",
-                                               "seen_too_early"};
+                                               "seen_too_early",
+                                               "unconfirmed_removal",
+                                               "hasty_forgetting"};
 static_assert(std::size(kMutantNames) == static_cast<std::size_t>(Mutant::count));
 
 struct NoMutants {

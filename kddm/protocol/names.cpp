@@ -17,7 +17,7 @@ bool is_sound(const Message& message) noexcept {
   const bool named = message.node.value < cluster::kNodesMax;
   const bool must_name = message.kind == Kind::done || message.kind == Kind::fetch;
   return message.kind < kFirstOp && message.copy <= Copy::write &&
-         message.status <= Answer::failed && message.flags < kNoted * 2 &&
+         message.status <= Answer::failed && message.flags < kConfirm * 2 &&
          message.count < cluster::kNodesMax && (named || (message.node == kNoNode && !must_name));
 }
 
@@ -53,8 +53,8 @@ std::string_view name_of(HomeState state) noexcept {
 }
 
 std::string_view name_of(Phase phase) noexcept {
-  static constexpr std::string_view kNames[] = {"none",  "create", "grab",   "share",
-                                                "flush", "sync",   "remove", "settle"};
+  static constexpr std::string_view kNames[] = {"none", "create", "grab",    "share", "flush",
+                                                "sync", "remove", "confirm", "settle"};
   return pick(kNames, phase);
 }
 

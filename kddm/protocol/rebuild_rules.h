@@ -13,6 +13,7 @@ namespace krg::kddm {
 
 template <class Hooks>
 Step HomeRules<Hooks>::rebuild() {
+  if (in_.has(kAgain)) return Step::wait;  // Taken already: see let_forget().
   if (e_.missing == 0) return t_.impossible("a report more than there are members");
   const bool seen = !e_.copies.empty() && !e_.asleep;
   if (in_.copy == Copy::write && seen) {
@@ -22,7 +23,11 @@ Step HomeRules<Hooks>::rebuild() {
   --e_.missing;
   if (in_.has(kExists)) {
     e_.known = true;
-    if (in_.from == t_.place.heir) e_.noted = true;
+    if (in_.from == t_.place.heir) {
+      e_.noted = true;
+    } else if (in_.from != t_.place.self) {
+      keep_report();
+    }
   }
   switch (in_.copy) {
     case Copy::write:
@@ -74,6 +79,32 @@ void HomeRules<Hooks>::report_spare() {
   }
 }
 
+// Who knows that the object exists, and is neither home nor heir, is to know it until those two do,
+// and no longer. Its report waits here for that.
+template <class Hooks>
+void HomeRules<Hooks>::keep_report() {
+  auto& waiting = t_.part.waiting;
+  if (!waiting) waiting = std::make_unique<std::vector<Message>>();
+  waiting->push_back(in_);
+  waiting->back().flags |= kAgain;
+}
+
+// Whether somebody had to be told to forget. A removal must not begin before they all have: were
+// they asked in the next view, they would take what was removed for lost.
+template <class Hooks>
+bool HomeRules<Hooks>::let_forget() {
+  auto& waiting = t_.part.waiting;
+  if (!waiting) return false;
+  std::erase_if(*waiting, [&](const Message& message) {
+    if (message.kind != Kind::report) return false;
+    ++e_.pending;
+    t_.send(message.from, {.kind = Kind::note, .node = t_.place.self});
+    return true;
+  });
+  if (waiting->empty()) waiting.reset();
+  return e_.pending > 0;
+}
+
 template <class Hooks>
 Step HomeRules<Hooks>::rebuilt() {
   if (const char* wrong = wrong_done()) return t_.impossible(wrong);
@@ -89,6 +120,7 @@ void HomeRules<Hooks>::resolve() {
   if (e_.missing > 0 || e_.pending > 0) return;
   const bool data = !e_.copies.empty();
   if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
+  if (let_forget()) return;
   e_.version = 0;
   const bool known = e_.known;
   e_.known = false;

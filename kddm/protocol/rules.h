@@ -3,6 +3,7 @@
 // A template over the seeded bugs, so that the product and the tests of the tests are one source.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "holder_rules.h"
@@ -28,6 +29,7 @@ class Protocol {
   static Step apply_holder(const Turn& turn, Rule rule);
   static bool look_again(const Place& place, Part& part, Actions& out, const char*& why);
   static void wait(Part& part, const Message& message);
+  static void ask_first_what_was_asked(Part& part);
   static bool exists(const Home& home) noexcept;
 };
 
@@ -59,6 +61,8 @@ Step Protocol<Hooks>::apply_home(const Turn& turn, Rule rule) {
       return rules.create();
     case Rule::say_absent:
       return rules.say(Answer::absent);
+    case Rule::say_removed:
+      return rules.say_removed();
     case Rule::say_gone:
       return rules.say(Answer::ok);
     case Rule::say_lost:
@@ -159,7 +163,11 @@ bool Protocol<Hooks>::look_again(const Place& place, Part& part, Actions& out, c
 template <class Hooks>
 void Protocol<Hooks>::wait(Part& part, const Message& message) {
   if (!part.waiting) part.waiting = std::make_unique<std::vector<Message>>();
-  part.waiting->push_back(message);
+  auto& waiting = *part.waiting;
+  // A removal that was asked for before may have been done then: nobody may make the object anew
+  // before it has its answer.
+  const bool first = message.kind == Kind::remove && message.has(kAgain);
+  waiting.insert(first ? waiting.begin() : waiting.end(), message);
 }
 
 // Whether this node knows, as home or as heir, that the object exists.
@@ -179,9 +187,20 @@ bool Protocol<Hooks>::exists(const Home& home) noexcept {
     case HomeState::busy:
       // A removal counts as done from when the heir has forgotten: only then do copies go.
       if (home.phase == Phase::remove) return home.noted;
-      return home.phase != Phase::create;
+      return home.phase != Phase::create && home.phase != Phase::confirm;
   }
   return false;
+}
+
+// The op whose request was under way asks first: if it is a removal, it may have been done.
+template <class Hooks>
+void Protocol<Hooks>::ask_first_what_was_asked(Part& part) {
+  auto& waiting = *part.waiting;
+  if (part.holder.asks == Asks::nothing) return;
+  const auto asked = std::find_if(waiting.begin(), waiting.end(), [&](const Message& m) {
+    return is_op(m.kind) && m.op == part.holder.op;
+  });
+  if (asked != waiting.end()) std::rotate(waiting.begin(), asked, asked + 1);
 }
 
 template <class Hooks>
@@ -189,6 +208,7 @@ void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) 
   Message report{
       .kind = Kind::report, .from = place.self, .node = place.self, .epoch = place.epoch};
   Holder& holder = part.holder;
+  if (part.waiting) ask_first_what_was_asked(part);
   if (holder.copy == Copy::filling) {
     holder.copy = Copy::none;
     out.push_back({Action::Do::drop, kNoNode, {}});
@@ -207,10 +227,10 @@ void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) 
   if (place.self == place.home) {
     part.home.state = HomeState::rebuilding;
     part.home.missing = static_cast<std::uint16_t>(place.members->size());
+    part.home.known = known;  // Now: the next view may come before our own report.
   } else {
-    part.home.noted = known && place.self == place.heir;
+    part.home.noted = known && !Hooks::on(Mutant::hasty_forgetting);
   }
-  out.push_back({Action::Do::send, place.home, report});
 
   if (part.waiting && !Hooks::on(Mutant::queue_survives_view)) {
     std::erase_if(*part.waiting, [](const Message& m) { return !is_op(m.kind); });
@@ -220,6 +240,8 @@ void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) 
   }
   const char* why = nullptr;
   look_again(place, part, out, why);
+  // Behind the requests: when the home has all reports, it has all removals that were asked for.
+  out.push_back({Action::Do::send, place.home, report});
 }
 
 }  // namespace krg::kddm

@@ -23,7 +23,7 @@ constexpr unsigned kAskRows = 6;
 constexpr Rule kHome[kHomeRows][kHomeColumns.size()] = {
   // get, grab, flush, sync, remove, done, report, note
   /*away*/       {_, _, _, _, _, _, _, take_note},
-  /*absent*/     {create, create, say_gone, say_absent, say_absent, _, _, _},
+  /*absent*/     {create, create, say_gone, say_absent, say_removed, _, _, _},
   /*idle*/       {lend, serve_grab, serve_flush, serve_sync, serve_remove, _, _, _},
   /*reading*/    {join, bar, bar, bar, bar, lent, _, _},
   /*busy*/       {queue, queue, queue, queue, queue, stepped, _, _},

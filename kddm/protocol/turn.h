@@ -33,8 +33,8 @@ struct Turn {
     message.epoch = place.epoch;
     out.push_back({Action::Do::send, to, message});
   }
-  void answer(NodeId to, Answer status) const {
-    send(to, {.kind = Kind::answer, .status = status});
+  void answer(NodeId to, Answer status, std::uint16_t flags = 0) const {
+    send(to, {.kind = Kind::answer, .status = status, .flags = flags});
   }
   // Tells the home what this node has now.
   void report_done(Copy copy, std::uint16_t flags = 0) const {

@@ -40,7 +40,9 @@ std::string wrapped(std::string_view text, std::size_t indent, std::size_t colum
 
 std::string option_line(const Option& option) {
   std::string left = "  " + fmt::format("{}", fmt::join(spellings_of(option), ", "));
-  if (!option.argument.empty()) left += fmt::format(" {}", option.argument);
+  if (!option.argument.empty()) {
+    left += fmt::format("{}{}", may_take_word(option) ? "" : " ", option.argument);
+  }
   return left + wrapped(option.help, kIndent, left.size());
 }
 

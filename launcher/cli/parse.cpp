@@ -47,7 +47,11 @@ std::string_view key_of(const Option& option) {
   return at == names.end() ? names.front() : *at;
 }
 
-std::size_t words_of(const Option& option) { return split(option.argument, ' ').size(); }
+bool may_take_word(const Option& option) { return option.argument.starts_with("[="); }
+
+std::size_t words_of(const Option& option) {
+  return may_take_word(option) ? 0 : split(option.argument, ' ').size();
+}
 
 std::string_view nearest(std::string_view word, std::span<const std::string_view> names) {
   std::string_view best;
@@ -240,6 +244,14 @@ class Parser {
       return complain(complaint_, "option {} is given twice: leave one out", name);
     }
     const std::size_t wanted = words_of(option);
+    if (value && may_take_word(option)) {
+      if (value->empty()) {
+        return complain(complaint_, "option {}= lacks its argument: write {}{}", name, name,
+                        option.argument);
+      }
+      values.emplace_back(*value);
+      return {};
+    }
     if (value && wanted != 1) {
       return complain(complaint_, "option {} takes no '=': write {} {}", name, name,
                       option.argument);

@@ -38,6 +38,8 @@ std::string frame_name(std::uint16_t type) {
       return "ended";
     case RankStarted::kFrame:
       return "rank_started";
+    case Grown::kFrame:
+      return "grown";
     case Nodes::kFrame:
       return "nodes";
     case AllStats::kFrame:

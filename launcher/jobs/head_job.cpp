@@ -28,7 +28,12 @@ HeadJob::HeadJob(node::Node& node, JobId id, JobSpec spec, control::Connection* 
       parent_(std::move(parent)),
       changed_(node.reactor()),
       ended_(spec_.ranks.size()),
-      left_(spec_.ranks.size()) {}
+      left_(spec_.ranks.size()) {
+  for (const NodeId known : spec_.elastic.known) {
+    const cluster::Member* const member = node_.view().find(known);
+    if (member != nullptr) lives_[known] = member->incarnation;
+  }
+}
 
 HeadJob::~HeadJob() = default;
 
@@ -124,7 +129,7 @@ Co<void> HeadJob::run() {
 }
 
 Co<bool> HeadJob::get_ready() {
-  for (const NodeId node : spec_.nodes) node_.watch().begin(node);
+  for (const NodeId node : spec_.nodes) watch(node);
   co_await on_every_node(&HeadJob::prepare);
   co_return !verdict_.has_value();
 }
@@ -132,6 +137,7 @@ Co<bool> HeadJob::get_ready() {
 // From the launch to the end of everything.
 Co<void> HeadJob::go_on() {
   if (!verdict_ && parent_ == nullptr) tell(Started{id_});
+  if (spec_.is_elastic()) begin_growing();
   while ((left_ > 0 || running_children_ > 0) && !verdict_) {
     changed_.clear();
     // Ends by the ranks' ends, a loss, or the client.
@@ -139,6 +145,12 @@ Co<void> HeadJob::go_on() {
   }
   for (const auto& weak : children_) {
     if (const auto child = weak.lock()) child->stop({1, "the job that spawned it has ended", true});
+  }
+  events_.reset();
+  while (changing_ > 0) {
+    changed_.clear();
+    // Each call to their nodes has its own deadline.
+    (void)co_await changed_.wait(Deadline::never());
   }
   co_await on_every_node(&HeadJob::end);
   while (judging_ && !judged_) {
@@ -151,7 +163,17 @@ Co<void> HeadJob::go_on() {
     // Their nodes answer, or are given up.
     (void)co_await changed_.wait(Deadline::never());
   }
-  for (const NodeId node : spec_.nodes) node_.watch().end(node);
+  while (!watched_.empty()) unwatch(watched_.back());
+}
+
+void HeadJob::watch(NodeId node) {
+  if (std::find(watched_.begin(), watched_.end(), node) != watched_.end()) return;
+  watched_.push_back(node);
+  node_.watch().begin(node);
+}
+
+void HeadJob::unwatch(NodeId node) {
+  if (std::erase(watched_, node) > 0) node_.watch().end(node);
 }
 
 // A spawned job's bad end is its parent's.
@@ -245,14 +267,17 @@ Co<void> HeadJob::forward_input(std::vector<std::byte> bytes) {
   const bool one = spec_.input_to == InputTo::one;
   Feed::Request request{id_, one ? spec_.input_rank : kEveryRank, std::move(bytes)};
   bool more = false;
-  for (std::size_t i = 0; i < spec_.nodes.size(); ++i) {
-    if (spec_.input_to == InputTo::none) break;
-    if (one && spec_.ranks[spec_.input_rank].node != i) continue;
+  input_over_ = input_over_ || request.bytes.empty();
+  std::vector<NodeId> readers = spec_.nodes;  // The job may grow meanwhile.
+  if (spec_.input_to == InputTo::none) readers.clear();
+  if (one) readers = {spec_.nodes[spec_.ranks[spec_.input_rank].node]};
+  for (const NodeId node : readers) {
     // A task may read late or never; its end, or the node's, ends the call.
     const auto reply =
-        co_await node_.rpc().call<Feed>(spec_.nodes[i], request, {.deadline = Deadline::never()});
+        co_await node_.rpc().call<Feed>(node, request, {.deadline = Deadline::never()});
     more = more || (reply && reply->more);
   }
+  input_over_ = input_over_ || !more;  // The client sends nothing after that.
   tell(InputTaken{more});
 }
 
@@ -271,6 +296,7 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
     KRG_ERROR("node {} reports rank {}, which it does not have", from.value, event.rank);
     return;
   }
+  if (spec_.is_elastic() && is_lost(from)) return;  // The job goes on without it.
   const std::string text(reinterpret_cast<const char*>(event.text.data()), event.text.size());
   switch (event.kind) {
     case Report::Kind::output:
@@ -285,6 +311,10 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
                      place_of(event.rank) + " aborted the job with code " +
                          std::to_string(event.status.code) + (text.empty() ? "" : ": " + text),
                      true, true});
+    case Report::Kind::managed:
+      return decide({1, place_of(event.rank) +
+                            " uses MPI (or PMI), which fixes the number of ranks at the start: "
+                            "leave out --elastic"});
     case Report::Kind::exit:
       break;
   }
@@ -296,6 +326,7 @@ void HeadJob::apply(NodeId from, const Report::Event& event) {
     decide({event.status.shell_code(), place_of(event.rank) + " " + event.status.describe(), true,
             true});
   }
+  if (spec_.is_elastic()) release_if_done(from);
   changed_.set();
 }
 
@@ -304,6 +335,7 @@ void HeadJob::node_lost(NodeId node, Error why) {
   if (std::find(lost_.begin(), lost_.end(), node) == lost_.end()) lost_.push_back(node);
   silent_loss_ = silent_loss_ || why == Errc::timed_out;
   cut_off_ = cut_off_ || why == Errc::no_quorum;
+  if (spec_.is_elastic() && !cut_off_) note_loss(node);
   if (judging_) return;
   judging_ = true;
   const auto judge = [](std::shared_ptr<HeadJob> job) -> Co<void> { co_await job->judge_losses(); };
@@ -318,10 +350,15 @@ Co<void> HeadJob::judge_losses() {
   if (cut_off_) {
     co_return decide_loss(name_of(node_.self()) + " is cut off from the other nodes");
   }
+  if (spec_.is_elastic()) co_return tell_losses();
+  decide_loss(lost_text(lost_));
+}
+
+std::string HeadJob::lost_text(const std::vector<NodeId>& nodes) const {
   std::string names;
-  for (const NodeId node : lost_) names += (names.empty() ? "" : ", ") + name_of(node);
-  decide_loss(names + (lost_.size() == 1 ? " is" : " are") +
-              " lost: " + (silent_loss_ ? "no answer for seconds" : "the connection broke"));
+  for (const NodeId node : nodes) names += (names.empty() ? "" : ", ") + name_of(node);
+  return names + (nodes.size() == 1 ? " is" : " are") +
+         " lost: " + (silent_loss_ ? "no answer for seconds" : "the connection broke");
 }
 
 }  // namespace krg::jobs

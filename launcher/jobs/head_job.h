@@ -2,12 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "krg/control/connection.h"
+#include "krg/hotplug/membership.h"
 #include "krg/jobs/client.h"
 #include "krg/jobs/spec.h"
 #include "krg/node/node.h"
@@ -64,6 +66,22 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   bool is_lost(NodeId node) const noexcept;
   void apply(NodeId from, const Report::Event& event);
   Co<void> judge_losses();
+  std::string lost_text(const std::vector<NodeId>& nodes) const;
+  void watch(NodeId node);
+  void unwatch(NodeId node);
+  bool is_over() const noexcept { return verdict_.has_value() || left_ == 0; }
+
+  // Of an elastic job: elastic_job.cpp.
+  void begin_growing();
+  void on_event(const hotplug::NodeEvent& event);
+  void welcome(NodeId node, Incarnation life);
+  void take_in(NodeId node, std::uint32_t count);
+  Co<void> start_on(NodeId node, std::uint32_t first, std::uint32_t count);
+  void release_if_done(NodeId node);
+  std::vector<std::uint32_t> running_on(NodeId node) const;
+  std::vector<std::uint32_t> drop(NodeId node);
+  void note_loss(NodeId node);
+  void tell_losses();
   template <class F>
   Co<void> on_every_node(F each);
   Co<void> prepare(NodeId node);
@@ -77,20 +95,29 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
 
   node::Node& node_;
   const JobId id_;
-  const JobSpec spec_;
+  JobSpec spec_;                 // Of an elastic job it grows; nothing else changes.
   control::Connection* client_;  // nullptr: gone.
   const Adopt adopt_;
   const std::shared_ptr<HeadJob> parent_;         // Shared: it outlives what it has spawned.
   std::vector<std::weak_ptr<HeadJob>> children_;  // Spawned by its ranks.
   std::size_t running_children_ = 0;
   reactor::Event changed_;
-  std::vector<bool> ended_;  // By rank.
+  std::vector<bool> ended_;  // By rank; also those that have not begun.
   std::size_t left_;         // Ranks that have not ended.
+  std::vector<NodeId> watched_;
   std::vector<NodeId> lost_;
   bool silent_loss_ = false;
   bool cut_off_ = false;  // This node has no lease: it is not the others that are lost.
   bool judging_ = false, judged_ = false;
   std::optional<Verdict> verdict_;  // Why the job ends before its ranks have.
+  bool input_over_ = false;         // Whoever starts now has nothing to read.
+
+  std::shared_ptr<const node::Node::OnEvent> events_;  // Shared with the node, which watches it.
+  std::map<NodeId, Incarnation> lives_;                // The last one that was here or joined.
+  std::size_t changing_ = 0;                           // Nodes that come to the job or are let go.
+  std::size_t coming_ = 0;                             // Ranks that are prepared and not in left_.
+  std::vector<NodeId> dropped_;                        // Lost, and not told yet,
+  std::vector<std::uint32_t> dropped_ranks_;           // with these ranks.
 };
 
 }  // namespace krg::jobs

@@ -19,7 +19,8 @@ struct Prepare {
   struct Request {
     JobId job;
     JobSpec spec;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.job, m.spec); }
+    std::uint32_t first_rank = 0;  // Earlier ones on the receiver are of one of its former lives.
+    static void wire_fields(auto& m, auto&& visit) { visit(m.job, m.spec, m.first_rank); }
   };
   using Reply = wire::Empty;
 };
@@ -86,12 +87,13 @@ struct End {
   };
 };
 
-// Node to head: what has happened, in order. One at a time; the answer means that the head has
-// passed it on, so a stalled terminal stops the tasks' output at its source.
+// Node to head: what has happened, in order; `managed` is a rank's first word to process
+// management, told of elastic jobs only. One at a time; the answer means that the head has passed
+// it on, so a stalled terminal stops the tasks' output at its source.
 struct Report {
   static constexpr ServiceId kId{0x35};
   static constexpr const char* kName = "job.report";
-  enum class Kind : std::uint8_t { output, exit, abort, notice, start };
+  enum class Kind : std::uint8_t { output, exit, abort, notice, start, managed };
   struct Event {
     Kind kind = Kind::output;
     std::uint32_t rank = 0;

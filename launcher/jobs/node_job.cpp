@@ -41,7 +41,7 @@ struct NodeJob::Rank {
 };
 
 NodeJob::NodeJob(node::Node& node, proc::Supervisor& supervisor, JobId id, NodeId head,
-                 std::uint32_t group, JobSpec spec)
+                 std::uint32_t group, JobSpec spec, std::uint32_t first_rank)
     : node_(node),
       supervisor_(supervisor),
       id_(id),
@@ -51,7 +51,7 @@ NodeJob::NodeJob(node::Node& node, proc::Supervisor& supervisor, JobId id, NodeI
       reported_(node.reactor()),
       input_room_(node.reactor()) {
   reported_.set();
-  for (std::uint32_t r = 0; r < spec_.ranks.size(); ++r) {
+  for (std::uint32_t r = first_rank; r < spec_.ranks.size(); ++r) {
     if (spec_.nodes[spec_.ranks[r].node] != node_.self()) continue;
     ranks_.push_back(std::make_unique<Rank>());
     ranks_.back()->rank = r;
@@ -271,6 +271,10 @@ void NodeJob::on_exit(proc::TaskId task, const proc::ExitStatus& status) {
   add({Report::Kind::exit, rank.rank, 0, status, {}});
   if (server_ != nullptr) server_->rank_exited(rank.rank, wait_status(status));
   input_room_.set();
+}
+
+void NodeJob::on_initialized(pmix::Rank rank) {
+  if (spec_.is_elastic()) add({Report::Kind::managed, rank, 0, {}, {}});
 }
 
 void NodeJob::on_abort(pmix::Rank rank, int code, const std::string& message) {

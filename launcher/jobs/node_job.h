@@ -22,7 +22,7 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
                       private pmix::JobListener {
  public:
   NodeJob(node::Node& node, proc::Supervisor& supervisor, JobId id, NodeId head,
-          std::uint32_t group, JobSpec spec);
+          std::uint32_t group, JobSpec spec, std::uint32_t first_rank);
   ~NodeJob() override;
 
   Co<Status> prepare(Pmi& pmi);
@@ -50,6 +50,7 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
   void on_input_room(proc::TaskId task) override;
   void on_exit(proc::TaskId task, const proc::ExitStatus& status) override;
 
+  void on_initialized(pmix::Rank rank) override;
   void on_abort(pmix::Rank rank, int code, const std::string& message) override;
   Co<Result<std::string>> on_spawn(pmix::SpawnRequest request) override;
   void on_signal(std::vector<pmix::ProcessName> targets, int signal) override;

@@ -13,27 +13,6 @@ constexpr Duration kDrainStep = std::chrono::milliseconds(20);
 
 }  // namespace
 
-Status check(const JobSpec& spec) {
-  const auto wrong = [](const char* what) { return Error(Errc::invalid_argument, what); };
-  if (spec.nodes.empty() || spec.apps.empty() || spec.ranks.empty()) return wrong("an empty job");
-  for (std::size_t i = 1; i < spec.nodes.size(); ++i) {
-    if (!(spec.nodes[i - 1] < spec.nodes[i])) return wrong("nodes of a job out of order");
-  }
-  for (const AppSpec& app : spec.apps) {
-    if (app.argv.empty()) return wrong("an app without a program");
-  }
-  for (const RankSpec& rank : spec.ranks) {
-    if (rank.node >= spec.nodes.size() || rank.app >= spec.apps.size()) {
-      return wrong("a rank without a place");
-    }
-  }
-  if (spec.input_to > InputTo::all) return wrong("no such kind of input");
-  if (spec.input_to == InputTo::one && spec.input_rank >= spec.ranks.size()) {
-    return wrong("input for a rank that does not exist");
-  }
-  return {};
-}
-
 Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
     : node_(node), supervisor_(supervisor), pmi_(pmi) {
   serve();
@@ -67,8 +46,9 @@ void Service::serve() {
         KRG_CO_TRY(check(request.spec));
         if (draining_) co_return Error(Errc::shutting_down, "the node leaves the cluster");
         if (part(request.job) != nullptr) co_return Error(Errc::already_exists, "the job is here");
-        const auto job = std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
-                                                   ++last_group_, std::move(request.spec));
+        const auto job =
+            std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
+                                      ++last_group_, std::move(request.spec), request.first_rank);
         parts_.emplace(request.job, job);
         node_.watch().begin(incoming.from());
         if (const Status ready = co_await job->prepare(pmi_); !ready) {

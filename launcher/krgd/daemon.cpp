@@ -112,7 +112,7 @@ Co<void> Daemon::start() {
   if (init_.hosts.size() > 1) starter_.start(init_, 1);
   const bool joins = !init_.contacts.empty();
   Status status;
-  if (init_.nodes > 1) {
+  if (init_.nodes > 1 || joins) {
     status = node_.open_fabric(fabric_opener(settings_.transport, init_.alone));
     if (!status) complaint_ = "the network can not be opened: ";
   }

@@ -60,7 +60,12 @@ boot::Init Grower::plan(const std::string& host, const NumberNode::Reply& number
   plan.cluster = init_.cluster;
   plan.key = init_.key;
   plan.incarnation = number.incarnation.value;
-  plan.nodes = number.node.value + 1;
+  // Node 0 that comes back is one of several too, and needs the network.
+  std::uint32_t last = number.node.value;
+  for (const cluster::Member& member : node_.view().members) {
+    last = std::max(last, member.node.value);
+  }
+  plan.nodes = last + 1;
   plan.first = number.node.value;
   plan.hosts = {host};
   const bool here = host == "localhost" || host == node::host_name();

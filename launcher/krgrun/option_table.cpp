@@ -10,6 +10,11 @@ constexpr cli::Option kOptions[] = {
     {"-n,-np,--np", "N", "Number of ranks; without it, one per slot", "Ranks and programs"},
     {"-N,--ppn,--npernode", "N", "At most N ranks on each node; without -n, exactly N",
      "Ranks and programs"},
+    {"--elastic", "[=MAX]",
+     "Start tasks on nodes that join while the job runs, and go on without nodes that fail; at "
+     "most "
+     "MAX tasks at a time; not for MPI",
+     "Ranks and programs"},
     {"--wdir,-wd", "DIR", "Run the program in DIR", "Ranks and programs", "@directory"},
     {"--configfile", "FILE", "Read the programs from FILE, one per line, instead of ':'",
      "Ranks and programs", "@file"},
@@ -96,7 +101,8 @@ constexpr std::string_view kExamples =
     "  krgrun -n 4 ./app                         four ranks on this machine\n"
     "  krgrun --nodes 4 -n 64 -l ./app           four nodes inside this machine, tagged output\n"
     "  krgrun -f hosts --map-by package:PE=4 ./app    four cores for each rank\n"
-    "  krgrun -n 1 ./master : -n 7 -x ROLE=worker ./worker\n";
+    "  krgrun -n 1 ./master : -n 7 -x ROLE=worker ./worker\n"
+    "  krgrun --elastic=64 --ppn 4 ./worker      four tasks on each node, also on those to come\n";
 
 constexpr cli::Command kCommand{
     .name = "krgrun",

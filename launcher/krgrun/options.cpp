@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "elastic.h"
 #include "environment.h"
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
@@ -60,6 +61,7 @@ class Reader {
     KRG_TRY(read_output());
     KRG_TRY(read_running());
     for (std::size_t i = 0; i < segments_.size(); ++i) KRG_TRY(read_app(i));
+    KRG_TRY(read_elastic(global(), job_, out_.complaint));
     KRG_TRY(check_ranks());
     return check_hosts();
   }

@@ -99,6 +99,11 @@ void JobServer::Impl::fenced(Rank rank) {
   }
 }
 
+void JobServer::Impl::initialized(Rank rank) {
+  progress_[rank].initialized = true;
+  if (!closed_) listener_.on_initialized(rank);
+}
+
 void JobServer::Impl::abort(Rank rank, int code, const std::string& message) {
   if (!closed_) listener_.on_abort(rank, code, message);
 }

@@ -39,7 +39,7 @@ class JobServer::Impl : public std::enable_shared_from_this<JobServer::Impl> {
 
   // From the front ends.
   void abort(Rank rank, int code, const std::string& message);
-  void initialized(Rank rank) { progress_[rank].initialized = true; }
+  void initialized(Rank rank);
   void finalized(Rank rank) { progress_[rank].finalized = true; }
   // Of one rank, or of all with kEveryRank; ranks of other nodes are ignored.
   void fenced(Rank rank);

@@ -217,6 +217,8 @@ void Cluster::on_ready(const boot::Ready&) {
 
 void Cluster::on_failed(const boot::Failed& failed) {
   const std::string text = name_of(failed.node) + ": " + failed.text;
+  // An elastic job goes on: the krgd that leads it sees the loss, too, and tells it.
+  if (up_ && job_.elastic.grows && failed.node > 0) return;
   if (up_) return client_.on_cluster_lost(text);
   (void)complain(Errc::unreachable, text);
   changed_.set();

@@ -96,6 +96,11 @@ bool Printer::congested() const noexcept {
   return out_.queued() > kCongested || err_.queued() > kCongested;
 }
 
+void Printer::add_ranks(std::uint32_t first, std::uint32_t count, const std::string& host) {
+  hosts_.resize(std::max<std::size_t>(hosts_.size(), std::size_t{first} + count));
+  std::fill_n(hosts_.begin() + first, count, host);
+}
+
 void Printer::finish() {
   out_.finish();
   err_.finish();

@@ -51,6 +51,8 @@ class Printer {
   Printer(reactor::Reactor& reactor, krgrun::Output how, std::string job,
           std::vector<std::string> hosts);
 
+  // More ranks, from `first` on, run on `host`.
+  void add_ranks(std::uint32_t first, std::uint32_t count, const std::string& host);
   void rank_started(std::uint32_t rank, int pid) { pids_[rank] = pid; }
   // stream: 1 = stdout, 2 = stderr.
   // What a file does not take is lost, and complaint() says so.
@@ -77,7 +79,7 @@ class Printer {
 
   const krgrun::Output how_;
   const std::string job_;
-  const std::vector<std::string> hosts_;
+  std::vector<std::string> hosts_;
   Drain out_, err_;
   std::unordered_map<std::uint32_t, int> pids_;
   std::unordered_map<std::uint64_t, Source> sources_;  // rank * 2 + stream - 1

@@ -4,6 +4,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <numeric>
@@ -23,6 +24,24 @@ std::string text_of(const placement::Policy& policy, const char* what) {
   if (which == "rank")
     return policy.rank ? std::string(placement::to_string(*policy.rank)) : "slot";
   return policy.bind ? placement::to_string(*policy.bind) : "none";
+}
+
+// What each node that joins gets: --ppn, or as many as the first node of the job.
+jobs::Elastic elastic_of(const krgrun::Job& job, const jobs::JobSpec& spec,
+                         const Cluster& cluster) {
+  jobs::Elastic elastic;
+  if (!job.elastic.grows) return elastic;
+  elastic.per_node = job.per_node;
+  if (elastic.per_node == 0) {
+    elastic.per_node = static_cast<std::uint32_t>(std::count_if(
+        spec.ranks.begin(), spec.ranks.end(), [](const jobs::RankSpec& r) { return r.node == 0; }));
+  }
+  elastic.per_node = std::max(elastic.per_node, 1u);
+  elastic.tasks_max = job.elastic.tasks_max;
+  for (std::size_t i = 0; i < cluster.hosts().size(); ++i) {
+    elastic.known.push_back(cluster.node_at(i));
+  }
+  return elastic;
 }
 
 jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan, const Cluster& cluster) {
@@ -51,6 +70,7 @@ jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan, const Cl
   spec.bind_to = text_of(plan.map.policy, "bind");
   spec.universe_size = static_cast<std::uint32_t>(spec.ranks.size());
   spec.kill_grace_ms = static_cast<std::uint32_t>(job.kill_grace.count());
+  spec.elastic = elastic_of(job, spec, cluster);
   return spec;
 }
 
@@ -106,6 +126,13 @@ Result<jobs::JobSpec> Runner::place() {
   if (!plan) {
     say(complaint);
     return plan.error();
+  }
+  const std::uint32_t most = job_.elastic.tasks_max;
+  if (most > 0 && plan->map.ranks.size() > most) {
+    say("that would be " + std::to_string(plan->map.ranks.size()) +
+        " tasks from the start, more than --elastic=" + std::to_string(most) +
+        " allows: say how many with -n");
+    return Error(Errc::limit_reached);
   }
   const std::string shown = krgrun::display(job_, *plan);
   std::fputs(shown.c_str(), stdout);
@@ -180,6 +207,7 @@ void Runner::on_frame(std::uint16_t type, wire::Bytes body) {
   take.operator()<jobs::RankStarted>([this](const jobs::RankStarted& m) {
     if (printer_ != nullptr) printer_->rank_started(m.rank, m.pid);
   });
+  take.operator()<jobs::Grown>([this](const jobs::Grown& m) { grown(m); });
   take.operator()<jobs::RankEnded>([this](const jobs::RankEnded& m) {
     if (printer_ != nullptr) printer_->rank_ended(m.rank);
   });
@@ -198,6 +226,18 @@ void Runner::on_frame(std::uint16_t type, wire::Bytes body) {
     if (job_.verbosity >= 0) say(m.text);
   });
   take.operator()<jobs::Ended>([this](const jobs::Ended& m) { end(m.code, m.text); });
+}
+
+void Runner::grown(const jobs::Grown& grown) {
+  if (grown.count == 0 || grown.count > jobs::kTasksMax || grown.first_rank > jobs::kTasksMax) {
+    return end(1, "krgd has sent what makes no sense");
+  }
+  if (printer_ != nullptr) printer_->add_ranks(grown.first_rank, grown.count, grown.host);
+  if (job_.verbosity < 1) return;
+  const std::uint32_t last = grown.first_rank + grown.count - 1;
+  say("node " + std::to_string(grown.node.value) + " (host " + grown.host + ") has joined: rank" +
+      (grown.count == 1 ? " " : "s ") + std::to_string(grown.first_rank) +
+      (grown.count == 1 ? "" : "-" + std::to_string(last)));
 }
 
 void Runner::print(const jobs::Output& output) {

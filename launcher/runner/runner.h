@@ -34,6 +34,7 @@ class Runner final : private ClusterClient, private reactor::FdHandler {
   void on_cluster_lost(const std::string& why) override;
   void on_fd(std::uint32_t events) noexcept override;  // Signals.
   void on_signal(int number);
+  void grown(const jobs::Grown& grown);
   void print(const jobs::Output& output);
 
   const krgrun::Job& job_;

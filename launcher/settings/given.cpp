@@ -7,7 +7,7 @@ namespace {
 
 constexpr config::Given kGiven[] = {
     {kRank, "The task's number in its job, from 0."},
-    {kSize, "How many tasks the job has."},
+    {kSize, "How many tasks the job has; in an elastic job, up to this task and those beside it."},
     {kLocalRank, "The task's number among those of its job on its node, from 0."},
     {kNode, "The number of the node the task runs on, from 0."},
     {kGate, "The socket at which the task reaches the krgd of its node."},

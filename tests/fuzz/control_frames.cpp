@@ -38,7 +38,12 @@ class Reader final : public control::ConnectionHandler {
     read_as<boot::Failed>(body);
     read_as<boot::Ready>(body);
     read_as<jobs::Run>(body);
-    if (const auto run = wire::decode<jobs::Run>(body)) (void)jobs::check(run->spec);
+    read_as<jobs::Grown>(body);
+    if (auto run = wire::decode<jobs::Run>(body); run && jobs::check(run->spec)) {
+      if (run->spec.is_elastic())
+        (void)jobs::extend(run->spec, NodeId{std::uint32_t{type} % 5u}, 2);
+      KRG_ASSERT(jobs::check(run->spec));
+    }
     if (const auto made = wire::decode<boot::ViewMade>(body)) {
       read_as<boot::ViewMade>(body);
       if (cluster::check(made->view))

@@ -125,7 +125,7 @@ Co<bool> Client::knows(const SetPlan& set) {
   if (known) co_return true;
   const Errc code = known.error().code();
   const bool gone = code == Errc::not_found || code == Errc::lost;
-  if (gone && work_.recorder.failed_together() < 2) {
+  if (gone && !work_.recorder.may_have_forgotten()) {
     work_.complain(fmt::format("node {} life {}: set {} is gone: {}", node_.id.value, node_.life,
                                set.id.value, text(code)));
   }

@@ -61,8 +61,9 @@ class Linearizer {
         if (!begin(item)) return stop(Verdict::undecided, "too many operations under way");
         continue;
       }
-      if (!end(item)) return stop(Verdict::wrong, explain(item, event.at));
+      const bool possible = end(item);
       if (overflow_) return stop(Verdict::undecided, "too many states");
+      if (!possible) return stop(Verdict::wrong, explain(item, event.at));
       most_ = std::max(most_, cases_.size());
     }
     return stop(Verdict::right, {});
@@ -103,15 +104,13 @@ class Linearizer {
 };
 
 // Ops of two steps, the first of which may come by itself: those that may have made the object at
-// its home before they saw it otherwise, and removals that were asked for again, since the first
-// may have been done.
+// its home before they saw it otherwise.
 void Linearizer::collect_first_steps() {
   for (const Op& op : history_.ops) {
     const bool takes = op.kind == OpKind::get || op.kind == OpKind::grab;
     const bool known = op.outcome != Outcome::unknown;
     const bool touches = takes && op.touch && history_.touched_at_home && known;
-    const bool removes = op.kind == OpKind::remove && op.repeated;
-    if (!touches && !removes) continue;
+    if (!touches) continue;
     Op first = op;
     first.outcome = Outcome::unknown;
     first.seen = kAbsent;

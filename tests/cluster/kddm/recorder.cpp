@@ -39,27 +39,22 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
       }
     }
   }
-  failed_together_ = std::max(failed_together_, failure.lives.size());
-  // While another change is not settled, who knew that an object exists may have told it to nobody
-  // that is left.
-  failure.may_forget = !settled_ || failure.lives.size() >= 2;
+  failure.may_forget = failure.lives.size() >= std::min<std::size_t>(2, settled_members_);
+  may_have_forgotten_ = may_have_forgotten_ || failure.may_forget;
   settled_ = false;
   failures_.push_back(std::move(failure));
-  views_since_.push_back(0);
   ++open_failures_;
 }
 
 unsigned Recorder::view_begins(std::size_t members) {
   members_.push_back({++step_, members});
   settled_ = false;
-  for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
-    if (++views_since_[i] > 1) failures_[i].may_forget = true;
-  }
   return ++views_;
 }
 
 void Recorder::settled() {
   settled_ = true;
+  settled_members_ = members_.empty() ? 0 : members_.back().members;
   ++step_;
   for (; open_failures_ > 0; --open_failures_) {
     failures_[failures_.size() - open_failures_].until = step_;
@@ -68,6 +63,7 @@ void Recorder::settled() {
 
 void Recorder::view_entered(unsigned number) {
   const Step now = ++step_;
+  entered_ = number;
   for (Object& object : objects_) {
     std::erase_if(object.unknown, [&](const auto& unknown) {
       if (unknown.second >= number) return false;
@@ -78,6 +74,8 @@ void Recorder::view_entered(unsigned number) {
 }
 
 void Recorder::nothing_under_way(std::size_t object, LifeId life) {
+  // What it had asked for in the view before may still be done by those that are in it.
+  if (entered_ != views_) return;
   Object& of = objects_[object];
   const Step now = ++step_;
   std::erase_if(of.unknown, [&](const auto& unknown) {

@@ -40,8 +40,9 @@ class Recorder {
   // Whether an op on the object has ended that may still take effect.
   bool any_unknown(std::size_t object) const { return !objects_[object].unknown.empty(); }
   std::size_t objects() const { return objects_.size(); }
-  // Lives that failed together, at most so far.
-  std::size_t failed_together() const { return failed_together_; }
+  // Whether so many lives failed together that it may be forgotten what existed: home and heir of
+  // an object, or all that there were when everything was last put together.
+  bool may_have_forgotten() const { return may_have_forgotten_; }
 
   // --- Operations
   OpRef begin(OpKind kind, std::size_t object, LifeId life, bool touch = false);
@@ -73,12 +74,13 @@ class Recorder {
   std::vector<Object> objects_;
   std::vector<Life> lives_;
   std::vector<Failure> failures_;
-  std::vector<unsigned> views_since_;  // Of each failure: views that began until it was got over.
   std::vector<Membership> members_;
   unsigned views_ = 0;
+  unsigned entered_ = 0;  // The last that had begun everywhere.
   bool settled_ = false;
   std::size_t open_failures_ = 0;
-  std::size_t failed_together_ = 0;
+  std::size_t settled_members_ = 0;  // When last settled.
+  bool may_have_forgotten_ = false;
   std::size_t open_ops_ = 0;
   Step step_ = 0;
   Value values_ = 0;

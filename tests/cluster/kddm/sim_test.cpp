@@ -49,13 +49,15 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::grab_beside_readers, 0, 1},
                            {Mutant::no_spares, 0, 1},
                            {Mutant::forgetful_heir, 0, 1},
-                           {Mutant::copies_before_spares, kCrash, 88},
-                           {Mutant::oldest_spare_wins, kCrash, 4},
+                           {Mutant::copies_before_spares, kAllFaults, 44},
+                           {Mutant::oldest_spare_wins, kAllFaults, 2},
                            {Mutant::no_downgrade, 0, 1},
                            {Mutant::lost_wake_up, 0, 1},
                            {Mutant::kept_stale_spare, 0, 2},
                            {Mutant::queue_survives_view, kCrash, 3},
-                           {Mutant::released_unseen, 0, 1}};
+                           {Mutant::released_unseen, 0, 1},
+                           {Mutant::unconfirmed_removal, kCrash, 22},
+                           {Mutant::hasty_forgetting, kCrash, 2}};
 
 // Goal    the simulation sees what it is there for.
 // Method  bugs that are put into the protocol; each is caught by the seed that is written here.

@@ -96,6 +96,8 @@ check "a job runs everywhere" ranks_everywhere "$coordinator"
 check "a node leaves" adm n1 nodes del 3
 check "all others say so" is possible state_of n0 3
 check "it comes back" add n1 n3
+check "node 0, the first of all, leaves" adm n1 nodes del 0
+check "it comes back, and needs its network" add n1 n0
 check "all four nodes are online" all_online n3
 check "the cluster ends" adm n0 cluster stop hot
 cat "$EMULATED_HOSTS_DIR/times"

@@ -7,12 +7,13 @@ namespace krg::kddm::check {
 
 void World::check_always() {
   for (unsigned o = 0; o < config_.objects; ++o) {
-    const Ghost& ghost = ghosts_[o];
+    Ghost& ghost = ghosts_[o];
     unsigned readers = 0;
     unsigned writers = 0;
     for (unsigned n = 0; n < config_.nodes; ++n) {
       const Node& node = nodes_[n];
       if (!node.alive) continue;
+      if (node.parts[o].home.state == HomeState::idle) ghost.founded = true;
       const Holder& holder = node.parts[o].holder;
       if (holder.copy == Copy::write) ++writers;
       if (holder.copy == Copy::read) ++readers;

@@ -86,6 +86,17 @@ TEST(Explore, OneOfThreeNodesDiesAtAnyMoment) {
                {.nodes = 3, .ops = 2, .total = 2, .copies = 3, .failures = 2});
 }
 
+// Goal    what is known and under way survives a view that begins before the one before is settled.
+// Method  a node joins and becomes home, another dies, at any two moments; who is late may hear of
+//         the second view alone.
+TEST(Explore, ANodeJoinsWhileAnotherDies) {
+  expect_right("2 nodes, 1 more joins", {.nodes = 3, .ops = 1, .joins = 1}, true);
+  expect_right("2 nodes, 1 joins, 1 dies",
+               {.nodes = 3, .ops = 2, .total = 2, .failures = 1, .joins = 1}, true);
+  expect_right("2 nodes, 2 copies, 1 joins, 1 dies",
+               {.nodes = 3, .ops = 2, .total = 2, .copies = 2, .failures = 1, .joins = 1});
+}
+
 struct Case {
   Mutant mutant;
   Config config;
@@ -106,6 +117,8 @@ std::vector<Case> cases() {
   seen.allowed = kGetGrab;
   Config removal = seen;
   removal.allowed = kGrab | kRemove;
+  const Config joined{.nodes = 3, .ops = 2, .total = 3, .joins = 1};
+  const Config joined_die{.nodes = 3, .ops = 2, .total = 2, .failures = 1, .joins = 1};
   return {{Mutant::dropped_inval, two},
           {Mutant::early_ack, two},
           {Mutant::skipped_epoch_test, two_die},
@@ -124,7 +137,9 @@ std::vector<Case> cases() {
           {Mutant::kept_stale_spare, spares},
           {Mutant::queue_survives_view, two_die},
           {Mutant::released_unseen, three},
-          {Mutant::seen_too_early, two_of_three_die}};
+          {Mutant::seen_too_early, two_of_three_die},
+          {Mutant::unconfirmed_removal, joined},
+          {Mutant::hasty_forgetting, joined_die}};
 }
 
 TEST(Mutants, EveryOneIsCaught) {

@@ -1,8 +1,8 @@
 // krg_kddm_check: goes through every state of a small cluster that uses the coherence protocol.
 //
 //   krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K] [--copies C]
-//                  [--failures F] [--allow get,grab,...] [--touch-at-home] [--fills-fail]
-//                  [--data-late]
+//                  [--failures F] [--joins J] [--allow get,grab,...] [--touch-at-home]
+//                  [--fills-fail] [--data-late]
 //                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles] [--unused]
 //   krg_kddm_check --table | --list-mutants
 //
@@ -58,9 +58,10 @@ bool parse_mutant(const char* text, Mutant& mutant) {
 bool parse(int argc, char** argv, Options& options) {
   Config& config = options.config;
   const std::map<std::string, unsigned*> numbers = {
-      {"--nodes", &config.nodes},      {"--objects", &config.objects}, {"--tasks", &config.tasks},
-      {"--ops", &config.ops},          {"--total", &config.total},     {"--copies", &config.copies},
-      {"--failures", &config.failures}};
+      {"--nodes", &config.nodes},       {"--objects", &config.objects},
+      {"--tasks", &config.tasks},       {"--ops", &config.ops},
+      {"--total", &config.total},       {"--copies", &config.copies},
+      {"--failures", &config.failures}, {"--joins", &config.joins}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     const bool more = i + 1 < argc;
@@ -90,7 +91,8 @@ bool parse(int argc, char** argv, Options& options) {
   }
   return config.nodes >= 1 && config.nodes <= kNodes && config.objects >= 1 &&
          config.objects <= kObjects && config.tasks >= 1 && config.tasks <= 2 &&
-         config.failures < config.nodes && config.failures <= 2;
+         config.failures < config.nodes && config.failures <= 2 &&
+         config.joins + config.failures < config.nodes && config.joins <= 2;
 }
 
 int run(const Options& options) {
@@ -133,7 +135,7 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fputs(
         "usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
-        "       [--copies C] [--failures F] [--allow OP,...] [--touch-at-home]\n"
+        "       [--copies C] [--failures F] [--joins J] [--allow OP,...] [--touch-at-home]\n"
         "       [--fills-fail] [--data-late] [--mutant NAME] [--states MAX] [--seconds MAX] "
         "[--cycles]\n"
         "       [--unused]\n"

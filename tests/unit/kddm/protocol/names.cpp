@@ -49,8 +49,10 @@ std::string World::describe(Move move) const {
       return node + " can not fill object " + std::to_string(move.b);
     case Type::kill:
       return node + " dies";
+    case Type::join:
+      return node + " joins";
     case Type::view:
-      return node + " enters the new view";
+      return node + " enters view " + std::to_string(move.b);
   }
   return "?";
 }

@@ -98,22 +98,22 @@ template <class Io>
 void fields(Io& io, auto& t) requires requires {
   t.mark;
 }
-{ io(t.state), io(t.op), io(t.object), io(t.left), io(t.mark); }
+{ io(t.state), io(t.op), io(t.object), io(t.left), io(t.mark), io(t.removed); }
 
 template <class Io>
 void fields(Io& io, auto& g) requires requires {
   g.floor;
 }
-{ io(g.low), io(g.high), io(g.next), io(g.floor), io(g.lost), io(g.absent_too); }
+{ io(g.low), io(g.high), io(g.next), io(g.floor), io(g.lost), io(g.absent_too), io(g.founded); }
 
 }  // namespace
 
 void World::save(std::vector<std::uint8_t>& out) const {
   Writer io(out);
-  io(epoch_), io(kills_), io(issued_);
+  io(epoch_), io(kills_), io(joins_), io(issued_);
   for (unsigned n = 0; n < config_.nodes; ++n) {
     const Node& node = nodes_[n];
-    io(node.alive), io(node.epoch), io(node.died);
+    io(node.alive), io(node.epoch), io(node.died), io(node.born);
     for (unsigned o = 0; o < config_.objects; ++o) {
       io(node.parts[o].holder.asks), io(node.asked[o]);
     }
@@ -142,16 +142,10 @@ void World::save(std::vector<std::uint8_t>& out) const {
 
 void World::load(const std::uint8_t* in) {
   Reader io(in);
-  io(epoch_), io(kills_), io(issued_);
-  members_.fill(cluster::NodeSet::first(config_.nodes));
+  io(epoch_), io(kills_), io(joins_), io(issued_);
   for (unsigned n = 0; n < config_.nodes; ++n) {
     Node& node = nodes_[n];
-    io(node.alive), io(node.epoch), io(node.died);
-    if (node.died != 0) {
-      for (unsigned epoch = node.died; epoch < members_.size(); ++epoch) {
-        members_[epoch].erase(NodeId{n});
-      }
-    }
+    io(node.alive), io(node.epoch), io(node.died), io(node.born);
     for (unsigned o = 0; o < config_.objects; ++o) {
       io(node.parts[o].holder.asks), io(node.asked[o]);
     }
@@ -168,6 +162,7 @@ void World::load(const std::uint8_t* in) {
       for (Message& message : *part.waiting) fields(io, message);
     }
   }
+  make_members();
   for (auto& queue : channels_) {
     queue.resize(io.byte());
     for (Parcel& parcel : queue) fields(io, parcel.message), io(parcel.value);

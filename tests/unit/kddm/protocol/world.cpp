@@ -21,12 +21,25 @@ bool has_data(Copy copy) {
 
 World::World(const Config& config) : config_(config) {
   channels_.resize(config.nodes * config.nodes * config.objects);
-  members_.fill(cluster::NodeSet::first(config.nodes));
+  for (unsigned n = 0; n < config.joins; ++n) nodes_[n].alive = false;
+  make_members();
   for (unsigned n = 0; n < config.nodes; ++n) {
     for (unsigned t = 0; t < config.tasks; ++t) {
       nodes_[n].tasks[t].left = static_cast<std::uint8_t>(config.ops);
     }
     for (unsigned o = 0; o < config.objects; ++o) nodes_[n].parts[o] = blank_part(place(n, o));
+  }
+}
+
+// From when each has come and gone. Who has not come yet is neither alive nor born nor dead.
+void World::make_members() {
+  members_.fill(cluster::NodeSet());
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    const Node& node = nodes_[n];
+    if (!node.alive && node.died == 0) continue;
+    for (unsigned epoch = node.born; epoch < members_.size(); ++epoch) {
+      if (node.died == 0 || epoch < node.died) members_[epoch].insert(id(n));
+    }
   }
 }
 
@@ -76,7 +89,9 @@ void World::moves(std::vector<Move>& out) const {
       add(Type::fill, to, o);
       if (config_.fills_fail) add(Type::unfill, to, o);
     }
-    if (node.epoch < epoch_) add(Type::view, to);
+    if (node.epoch < epoch_) add(Type::view, to, node.epoch + 1);
+    if (node.epoch + 1 < epoch_) add(Type::view, to, epoch_);  // One may hear of the last alone.
+    if (node.epoch < node.born) continue;
     for (unsigned t = 0; t < config_.tasks; ++t) {
       const Task& task = node.tasks[t];
       if (task.state == Task::State::reading || task.state == Task::State::writing) {
@@ -89,8 +104,9 @@ void World::moves(std::vector<Move>& out) const {
         for (unsigned o = 0; o < config_.objects; ++o) add(Type::issue, to, t, op * kObjects + o);
       }
     }
-    if (kills_ < config_.failures && rebuilt()) add(Type::kill, to);
+    if (kills_ < config_.failures && (kills_ == 0 || rebuilt())) add(Type::kill, to);
   }
+  for (unsigned n = joins_; n < config_.joins; ++n) add(Type::join, n);
 }
 
 // Whether nothing of the last failure is left to be done: the next node may die.
@@ -107,7 +123,8 @@ bool World::rebuilt() const {
 
 bool World::at_rest(const std::vector<Move>& moves) const {
   return std::all_of(moves.begin(), moves.end(), [](Move move) {
-    return move.type == Move::Type::issue || move.type == Move::Type::kill;
+    return move.type == Move::Type::issue || move.type == Move::Type::kill ||
+           move.type == Move::Type::join;
   });
 }
 
@@ -135,6 +152,7 @@ std::string World::apply(Move move) {
       task.op = move.c / kObjects;
       task.object = static_cast<std::uint8_t>(object);
       task.mark = op.kind == Kind::op_sync ? ghosts_[object].low : 0;
+      task.removed = false;
       --task.left;
       ++issued_;
       in.kind = op.kind;
@@ -164,8 +182,11 @@ std::string World::apply(Move move) {
     case Type::kill:
       kill(move.a);
       break;
+    case Type::join:
+      join(move.a);
+      break;
     case Type::view:
-      enter_view(move.a);
+      enter_view(move.a, move.b);
       break;
   }
   if (config_.mutant != Mutant::skipped_epoch_test) drop_stale();
@@ -249,6 +270,16 @@ bool World::is_wanted(unsigned object) const {
   return false;
 }
 
+// A removal that was broken off by a new view and is asked for again.
+bool World::is_being_removed(unsigned object) const {
+  return std::any_of(nodes_.begin(), nodes_.begin() + config_.nodes, [&](const Node& node) {
+    return std::any_of(node.tasks.begin(), node.tasks.end(), [&](const Task& task) {
+      return node.alive && task.state == Task::State::waiting && task.object == object &&
+             kOps[task.op].kind == Kind::op_remove;
+    });
+  });
+}
+
 void World::lease(unsigned node, unsigned object, const Message& action) {
   const unsigned number = (action.op - 1) % 2;
   const bool write = action.has(kForWrite);
@@ -268,7 +299,7 @@ void World::lease(unsigned node, unsigned object, const Message& action) {
   task.state = write ? Task::State::writing : Task::State::reading;
   ghost.low = ghost.high = static_cast<std::uint8_t>(value);
   ghost.lost = Ghost::Lost::no;
-  if (all_in_view()) ghost.absent_too = false;
+  if (rebuilt() && !is_being_removed(object)) ghost.absent_too = false;
   if (ghost.writer[value] != node) ghost.floor = static_cast<std::uint8_t>(value);
 }
 
@@ -310,12 +341,23 @@ void World::decided(unsigned asker, unsigned object, const Message& answer) {
   const bool late = answer.epoch.value < node.epoch;
   const Asks asked = late ? node.asked[object] : node.parts[object].holder.asks;
   const bool removal = asked == Asks::remove;
-  if (status == Answer::ok && removal) return set_absent(object);
+  if (status == Answer::ok && removal) return removal_done(asker, object);
   if (status == Answer::absent) return saw_absent(object, "answer");
   if (status != Answer::lost) return;
   if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
   ghost.lost = Ghost::Lost::must;
   ghost.absent_too = false;
+}
+
+// A removal takes effect once, however often it was asked for.
+void World::removal_done(unsigned asker, unsigned object) {
+  for (Task& task : nodes_[asker].tasks) {
+    const bool is_it = task.state == Task::State::waiting && task.object == object &&
+                       kOps[task.op].kind == Kind::op_remove;
+    if (!is_it || config_.tasks > 1 || !nodes_[asker].alive) continue;
+    if (std::exchange(task.removed, true)) wrong("one removal was done twice");
+  }
+  set_absent(object);
 }
 
 // Somebody was told that the object does not exist.
@@ -337,6 +379,7 @@ void World::set_absent(unsigned object) {
   ghost.floor = ghost.high;
   ghost.lost = Ghost::Lost::no;
   ghost.absent_too = false;
+  ghost.founded = false;
 }
 
 std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
@@ -354,13 +397,25 @@ std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
 
 // --- Failure ------------------------------------------------------------------------------------
 
+void World::join(unsigned node) {
+  say("node " + std::to_string(node) + " joins");
+  Node& n = nodes_[node];
+  n = Node{};
+  n.epoch = epoch_++;
+  n.born = epoch_;
+  n.tasks[0].left = n.tasks[1].left = static_cast<std::uint8_t>(config_.ops);
+  if (config_.tasks == 1) n.tasks[1].left = 0;
+  ++joins_;
+  make_members();
+}
+
 void World::kill(unsigned node) {
   say("node " + std::to_string(node) + " dies");
   nodes_[node].alive = false;
   ++kills_;
   ++epoch_;
   nodes_[node].died = epoch_;
-  for (unsigned epoch = epoch_; epoch < members_.size(); ++epoch) members_[epoch].erase(id(node));
+  make_members();
   for (unsigned o = 0; o < config_.objects; ++o) {
     kill_object(node, o);
     for (unsigned from = 0; from < config_.nodes; ++from) channel(from, node, o).clear();
@@ -374,12 +429,7 @@ void World::kill_object(unsigned dead, unsigned object) {
   leave_home(dead, object);
   if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
   if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
-  bool creating = false;
-  for (const Node& node : nodes_) {
-    const Home& home = node.parts[object].home;
-    creating = creating || home.phase == Phase::create || home.state == HomeState::absent;
-  }
-  while (!creating && is_absent(object, ghost.low)) ++ghost.low;
+  while (ghost.founded && is_absent(object, ghost.low)) ++ghost.low;
 }
 
 // A home that dies or changes in the middle of a removal may have gone through with it or not.
@@ -417,22 +467,27 @@ void World::count_survivors(unsigned object) {
   }
 }
 
-// Whether every survivor has entered the view that is agreed.
-bool World::all_in_view() const {
-  return std::all_of(nodes_.begin(), nodes_.begin() + config_.nodes,
-                     [&](auto& node) { return !node.alive || node.epoch == epoch_; });
+// Whether every member of that view that lives has entered it, or a later one.
+bool World::all_in(unsigned epoch) const {
+  return std::all_of(nodes_.begin(), nodes_.begin() + config_.nodes, [&](auto& node) {
+    return !node.alive || node.born > epoch || node.epoch >= epoch;
+  });
 }
 
-void World::enter_view(unsigned node) {
+void World::enter_view(unsigned node, unsigned epoch) {
   Node& n = nodes_[node];
-  const std::uint8_t before = std::exchange(n.epoch, epoch_);
-  const bool last = all_in_view();
-  n.epoch = before;
+  // The last survivor to leave the views in which the dead are heard: what is there now is all.
+  std::uint8_t death = 0;
+  for (const Node& one : nodes_) death = std::max(death, one.died);
+  const bool before = all_in(death);
+  const std::uint8_t old = std::exchange(n.epoch, static_cast<std::uint8_t>(epoch));
+  const bool last = !before && all_in(death);
+  n.epoch = old;
   for (unsigned o = 0; o < config_.objects; ++o) {
     leave_home(node, o);
     if (last) count_survivors(o);
   }
-  ++n.epoch;
+  n.epoch = static_cast<std::uint8_t>(epoch);
   say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
   for (unsigned o = 0; o < config_.objects; ++o) {
     Actions actions;

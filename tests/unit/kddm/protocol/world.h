@@ -38,6 +38,7 @@ struct Config {
   unsigned total = 0;  // Of all together; 0: no bound of its own.
   unsigned copies = 1;
   unsigned failures = 0;         // Nodes that die, at any moment.
+  unsigned joins = 0;            // Of `nodes`, the first ones: they come later, at any moment.
   std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
   bool touch_at_home = false;
   bool fills_fail = false;
@@ -47,7 +48,7 @@ struct Config {
 
 // One thing that may happen next.
 struct Move {
-  enum class Type : std::uint8_t { deliver, overtake, issue, put, fill, unfill, kill, view };
+  enum class Type : std::uint8_t { deliver, overtake, issue, put, fill, unfill, kill, join, view };
   Type type = Type::deliver;
   std::uint8_t a = 0, b = 0, c = 0;
 };
@@ -59,6 +60,7 @@ struct Task {
   std::uint8_t object = 0;
   std::uint8_t left = 0;  // Ops.
   std::uint8_t mark = 0;  // sync: the value that it must save.
+  bool removed = false;   // remove: it has been done.
 };
 
 // What the cluster owes to an observer, of one object. Values are numbered in order of creation;
@@ -72,6 +74,7 @@ struct Ghost {
   std::array<std::uint8_t, kValues> writer{};
   Lost lost = Lost::no;
   bool absent_too = false;  // A removal was under way when a node died.
+  bool founded = false;     // A home was at rest with it: that it exists is known.
 };
 
 struct Parcel {
@@ -108,6 +111,7 @@ class World {
     bool alive = true;
     std::uint8_t epoch = 1;
     std::uint8_t died = 0;  // The first epoch without it.
+    std::uint8_t born = 0;  // The first epoch with it; 0: from the beginning.
     std::array<Part, kObjects> parts;
     std::array<std::uint8_t, kObjects> values{};
     std::array<std::uint8_t, kObjects> filling{};  // The epoch in which a fill began.
@@ -124,14 +128,19 @@ class World {
   void decided(unsigned asker, unsigned object, const Message& answer);
   void saw_absent(unsigned object, const char* where);
   void set_absent(unsigned object);
+  void join(unsigned node);
   void kill(unsigned node);
   void kill_object(unsigned dead, unsigned object);
   void leave_home(unsigned node, unsigned object);
   void count_survivors(unsigned object);
   bool is_wanted(unsigned object) const;
-  bool all_in_view() const;
+  bool is_being_removed(unsigned object) const;
+  bool all_in_view() const { return all_in(epoch_); }
+  bool all_in(unsigned epoch) const;
   bool rebuilt() const;
-  void enter_view(unsigned node);
+  void enter_view(unsigned node, unsigned epoch);
+  void removal_done(unsigned asker, unsigned object);
+  void make_members();
   void drop_stale();
   void check_always();
   void check_rest_of(unsigned object);
@@ -159,6 +168,7 @@ class World {
   std::array<cluster::NodeSet, kNodes + 2> members_;  // By epoch.
   std::uint8_t epoch_ = 1;                            // Of the view that is agreed.
   std::uint8_t kills_ = 0;
+  std::uint8_t joins_ = 0;
   std::uint8_t issued_ = 0;
   std::string error_;
 };

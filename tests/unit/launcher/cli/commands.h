@@ -9,6 +9,7 @@ inline constexpr Option kRunOptions[] = {
     {"-n,--np", "N", "How many", "Ranks"},
     {"-x", "VAR[=VALUE]", "Pass a variable on", "Ranks", {}, true},
     {"--genv", "NAME VALUE", "Set a variable", "Ranks", {}, true},
+    {"--grow", "[=N]", "Grow", "Ranks"},
     {"--map-by", "PLACE", "Where", "Placement", "slot node core"},
     {"--hostfile,-f", "FILE", "Read hosts", "Placement", "@file"},
     {"-q,--quiet", "", "Say less", "Messages"},

@@ -36,6 +36,7 @@ std::string offered(const Command& command, const std::string& words) {
 TEST(Completion, OffersOptions) {
   EXPECT_EQ(offered(testing::kRun, "run --ma"), "--map-by\n");
   EXPECT_EQ(offered(testing::kRun, "run -n 4 --q"), "--quiet\n");
+  EXPECT_EQ(offered(testing::kRun, "run --grow --q"), "--quiet\n");
 }
 
 TEST(Completion, OffersTheWordsOfAnOption) {

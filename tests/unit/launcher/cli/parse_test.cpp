@@ -56,6 +56,15 @@ TEST(Parse, TakesTwoWordsAndRepetitions) {
   EXPECT_EQ(parsed(kRun, "-v -v"), "--verbose=, |");
 }
 
+TEST(Parse, TakesAWordThatMayBeLeftOut) {
+  EXPECT_EQ(parsed(kRun, "--grow 4 p"), "--grow= | 4 p") << "only behind '='";
+  EXPECT_EQ(parsed(kRun, "--grow=4 p"), "--grow=4 | p");
+  EXPECT_EQ(parsed(kRun, "-grow=4 p"), "--grow=4 | p");
+  EXPECT_EQ(parsed(kRun, "--grow= p"),
+            "refused: option --grow= lacks its argument: write --grow[=N]");
+  EXPECT_NE(help(kRun).find("  --grow[=N]  "), std::string::npos);
+}
+
 TEST(Parse, SaysWhatIsWrongInOneLine) {
   EXPECT_EQ(parsed(kRun, "-n 2 --np 3"), "refused: option --np is given twice: leave one out");
   EXPECT_EQ(parsed(kRun, "-q -q"), "refused: option -q is given twice: leave one out");

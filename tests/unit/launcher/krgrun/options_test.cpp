@@ -90,6 +90,26 @@ TEST_F(Options, ReadTimes) {
   }
 }
 
+TEST_F(Options, SayWhetherTheJobGrows) {
+  EXPECT_FALSE(job("true").elastic.grows);
+  EXPECT_TRUE(job("--elastic -n 2 true").elastic.grows);
+  EXPECT_EQ(job("--elastic -n 2 true").elastic.tasks_max, 0u);
+  EXPECT_EQ(job("--elastic=8 true").elastic.tasks_max, 8u);
+  EXPECT_EQ(job("--elastic=8 -n 8 true").elastic.tasks_max, 8u);
+  EXPECT_EQ(refusal("--elastic=7 -n 8 true"), "-n 8 is more than --elastic=7 allows");
+  for (const char* bad : {"0", "-1", "many", "9999999"}) {
+    EXPECT_EQ(refusal("--elastic=" + std::string(bad) + " true"),
+              "--elastic=" + std::string(bad) + ": that is no number of tasks from 1 to 1048576");
+  }
+  EXPECT_EQ(refusal("--elastic= true"),
+            "option --elastic= lacks its argument: write --elastic[=MAX]");
+  EXPECT_THAT(refusal("--elastic --mpi auto true"), StartsWith("--mpi is for MPI programs"));
+  EXPECT_THAT(refusal("--elastic -n 1 true : -n 1 true"),
+              StartsWith("--elastic grows one program"));
+  EXPECT_EQ(refusal("-n 1 true : --elastic -n 1 true"),
+            "option --elastic holds for all programs: write it before the first one");
+}
+
 TEST_F(Options, CutTheLineIntoPrograms) {
   const Job j = job("-l -n 1 -x A=1 ./app one : -n 3 -x B=2 -wdir sub ls -n : -n 2 true");
   ASSERT_EQ(j.apps.size(), 3u);

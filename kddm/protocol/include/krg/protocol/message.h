@@ -74,9 +74,10 @@ enum Flag : std::uint16_t {
   kPushed = 16,     // fetch, data, grant: nobody asked.
   kKeep = 32,       // inval: keep the bytes as a spare.
   kExists = 64,     // note, report: the object exists, whoever has it.
-  kAgain = 128,     // remove: asked before, in an earlier view.
+  kAgain = 128,     // remove: asked before, in an earlier view. report: it waits at the home.
   kNoFreeze = 256,  // op_get: a prefetch; bring it, hold nothing.
-  kNoted = 512      // done: the heir has taken note.
+  kNoted = 512,     // done: the heir has taken note.
+  kConfirm = 1024   // answer: the home waits until R has said `done`.
 };
 
 struct Message {

@@ -62,7 +62,17 @@ enum class HomeState : std::uint8_t {
 };
 
 // What a busy home does.
-enum class Phase : std::uint8_t { none, create, grab, share, flush, sync, remove, settle };
+enum class Phase : std::uint8_t {
+  none,
+  create,
+  grab,
+  share,
+  flush,
+  sync,
+  remove,
+  confirm,  // Removed; whoever asked for it has still to say that it knows.
+  settle
+};
 
 struct Home {
   struct Request {
@@ -77,7 +87,7 @@ struct Home {
   Phase phase = Phase::none;
   bool exclusive = false;     // copies is one node, which may write.
   bool barred = false;        // Somebody waits for the readers' end: no more may join.
-  bool noted = false;         // At the heir: the object exists. At the home: the heir knows it.
+  bool noted = false;         // At the home: the heir knows that it exists. Elsewhere: it exists.
   bool known = false;         // While rebuilding: somebody says that the object exists.
   bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
   std::uint16_t pending = 0;  // Steps under way whose `done` is to come.

@@ -15,7 +15,8 @@ namespace krg::cli {
 struct Option {
   // "-n,--np,-np": every spelling. The first that begins with "--" is how Arguments know it.
   std::string_view names;
-  // What follows: "" for nothing, "N" for one word, "NAME VALUE" for two.
+  // What follows: "" for nothing, "N" for one word, "NAME VALUE" for two; "[=N]" for one that may
+  // be left out, and stands behind '=' if not.
   std::string_view argument;
   // One sentence, without a full stop.
   std::string_view help;

@@ -26,7 +26,7 @@ class Arguments {
  public:
   // `name` is the option's first long spelling: "--np".
   bool has(std::string_view name) const { return values_.contains(name); }
-  // Of an option with one word; the last one if it repeats.
+  // Of an option with one word; the last one if it repeats; "" where a word was left out.
   std::optional<std::string_view> value(std::string_view name) const;
   // All words given to it, in order; an option that takes two gives two each time.
   std::span<const std::string> values(std::string_view name) const;
@@ -58,8 +58,10 @@ Result<Arguments> parse(const Command& command, std::span<const std::string_view
 // The first long spelling, "--np"; the first one if none is long.
 std::string_view key_of(const Option& option);
 std::vector<std::string_view> spellings_of(const Option& option);
-// How many words follow the option.
+// How many words follow the option; none for a word that may be left out.
 std::size_t words_of(const Option& option);
+// Whether a word may stand behind '=': "[=N]".
+bool may_take_word(const Option& option);
 
 // The one of `names` that a person who typed `word` may have meant; empty if none is near.
 std::string_view nearest(std::string_view word, std::span<const std::string_view> names);

@@ -112,6 +112,16 @@ struct RankStarted {
   static void wire_fields(auto& m, auto&& visit) { visit(m.rank, m.pid); }
 };
 
+// An elastic job grows: comes before the first RankStarted of these.
+struct Grown {
+  static constexpr std::uint16_t kFrame = 46;
+  std::uint32_t first_rank = 0;
+  std::uint32_t count = 0;
+  NodeId node;
+  std::string host;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.first_rank, m.count, m.node, m.host); }
+};
+
 struct NodeReport {
   NodeId node;
   Incarnation incarnation;

@@ -22,6 +22,8 @@ namespace krg::jobs {
 using JobId = StrongId<struct JobIdTag, std::uint64_t>;
 
 inline constexpr std::uint32_t kEveryRank = 0xffffffffu;
+// In one elastic job, ended ones counted.
+inline constexpr std::uint32_t kTasksMax = 1u << 20;
 
 struct AppSpec {
   std::string program;  // What is executed; "" = argv[0].
@@ -42,6 +44,14 @@ struct RankSpec {
   static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.app, m.local_rank, m.cpus); }
 };
 
+// How a job grows onto nodes that join its cluster.
+struct Elastic {
+  std::uint32_t per_node = 0;   // Tasks on each of them; 0 = the job keeps its size.
+  std::uint32_t tasks_max = 0;  // That run at a time; 0 = no bound.
+  std::vector<NodeId> known;    // Who was in the cluster when the job was placed: no joiners.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.per_node, m.tasks_max, m.known); }
+};
+
 enum class InputTo : std::uint8_t { none, one, all };
 
 struct JobSpec {
@@ -59,16 +69,23 @@ struct JobSpec {
   // Of a job that a rank has spawned: which one, and what it put before.
   std::optional<pmix::ProcessName> parent;
   pmix::KeyValues preput;
+  Elastic elastic;
 
+  bool is_elastic() const noexcept { return elastic.per_node > 0; }
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.nodes, m.apps, m.ranks, m.input_to, m.input_rank, m.pmix, m.finalize_breaker, m.map_by,
           m.rank_by, m.bind_to, m.oversubscribed, m.universe_size, m.kill_grace_ms, m.parent,
-          m.preput);
+          m.preput, m.elastic);
   }
 };
 
 // Whether a spec from outside names only what is in it.
 // Errors  invalid_argument
 Status check(const JobSpec& spec);
+
+// Adds tasks of the job's only program on `node`, which may be of the job already, with the numbers
+// that follow. Returns the first of them.
+// Requires  an elastic spec that check() accepts.
+std::uint32_t extend(JobSpec& spec, NodeId node, std::uint32_t count);
 
 }  // namespace krg::jobs

@@ -62,6 +62,12 @@ struct Output {
 
 enum class Mpi : std::uint8_t { automatic, pmix, pmi1 };
 
+// Whether the job grows onto nodes that join its cluster.
+struct Elastic {
+  bool grows = false;
+  std::uint32_t tasks_max = 0;  // At a time; 0 = no bound.
+};
+
 struct Job {
   std::vector<App> apps;
   ClusterChoice cluster;
@@ -74,6 +80,7 @@ struct Job {
   std::chrono::milliseconds kill_grace{2000};  // From SIGTERM to SIGKILL.
   Mpi mpi = Mpi::automatic;
   bool finalize_breaker = true;
+  Elastic elastic;
   bool display_map = false;
   bool display_bindings = false;
   bool dry_run = false;

@@ -27,6 +27,8 @@ namespace krg::pmix {
 class JobListener {
  public:
   virtual ~JobListener() = default;
+  // A rank of this node has said its first word to us: it is a program of MPI or the like.
+  virtual void on_initialized(Rank) {}
   // A rank of this node called MPI_Abort, or broke the protocol: end the job. `code` is the exit
   // code it asked for, `message` one line without a newline, perhaps empty. May come more than
   // once.
