@@ -39,16 +39,6 @@ std::array<std::byte, kEnvelopeBytes> encode(const Envelope& envelope) noexcept 
   return bytes;
 }
 
-wire::Bytes encode(const Round& round, std::array<std::byte, kRoundBytesMax>& room) noexcept {
-  wire::Encoder out{room};
-  put_word(out, Word::objects);
-  out.put(round.set.value);
-  put(out, round.message);
-  out.put_raw(round.objects.data(), round.count * sizeof(ObjectId));
-  KRG_DASSERT(out.ok());
-  return wire::Bytes(room).first(out.size());
-}
-
 std::vector<std::byte> encode(SetId set, const SetOptions& options) {
   std::vector<std::byte> bytes(1 + sizeof set.value + wire::encoded_size(options));
   wire::Encoder out{bytes};
@@ -65,7 +55,7 @@ std::array<std::byte, 1> encode_reported() noexcept {
 std::optional<Word> word_of(wire::Bytes head) noexcept {
   if (head.empty()) return std::nullopt;
   const auto word = static_cast<std::uint8_t>(head[0]);
-  if (word < 1 || word > 4) return std::nullopt;
+  if (word < 1 || word > 3) return std::nullopt;
   return static_cast<Word>(word);
 }
 
@@ -78,19 +68,6 @@ std::optional<Envelope> decode_envelope(wire::Bytes head) noexcept {
   get(in, envelope.message);
   if (!in.finished() || !is_sound(envelope.message)) return std::nullopt;
   return envelope;
-}
-
-bool decode_round(wire::Bytes head, Round& round) noexcept {
-  static_assert(sizeof(ObjectId) == 8);
-  wire::Decoder in{head};
-  in.get<std::uint8_t>();
-  round.set.value = in.get<std::uint64_t>();
-  get(in, round.message);
-  round.count = in.left() / sizeof(ObjectId);
-  if (!in.ok() || round.count == 0 || round.count > Round::kMax) return false;
-  in.get_raw(round.objects.data(), round.count * sizeof(ObjectId));
-  // Data come with a message of their own.
-  return in.finished() && is_sound(round.message) && round.message.kind != Kind::data;
 }
 
 std::optional<Introduction> decode_introduction(wire::Bytes head) {

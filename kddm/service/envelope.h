@@ -1,8 +1,8 @@
 // envelope.h: what one Kddm says to another, as bytes.
 //
-// Model    four kinds of words: a message of the protocol about one object of one set; the same
-//          about several; a set's options, before the first message about it in a view; and that
-//          the sender has reported everything it holds. The epoch and the sender are the channel's.
+// Model    three kinds of words: a message of the protocol about one object of one set; a set's
+//          options, before the first message about it in a view; and that the sender has reported
+//          everything it holds. The epoch and the sender are the channel's.
 // Threads  values.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Service"
@@ -18,7 +18,7 @@
 
 namespace krg::kddm {
 
-enum class Word : std::uint8_t { object = 1, introduce = 2, reported = 3, objects = 4 };
+enum class Word : std::uint8_t { object = 1, introduce = 2, reported = 3 };
 
 struct Envelope {
   SetId set;
@@ -29,28 +29,12 @@ struct Envelope {
 inline constexpr std::size_t kEnvelopeBytes = 38;
 std::array<std::byte, kEnvelopeBytes> encode(const Envelope& envelope) noexcept;
 std::vector<std::byte> encode(SetId set, const SetOptions& options);
-
-// The same message about several objects of a set, in this order.
-struct Round {
-  static constexpr std::size_t kMax = 240;
-
-  SetId set;
-  Message message;
-  std::array<ObjectId, kMax> objects;
-  std::size_t count = 0;
-};
-inline constexpr std::size_t kRoundBytesMax = kEnvelopeBytes + 8 * (Round::kMax - 1);
-// Requires  0 < count. The bytes lie in `room`.
-wire::Bytes encode(const Round& round, std::array<std::byte, kRoundBytesMax>& room) noexcept;
 std::array<std::byte, 1> encode_reported() noexcept;
 
 // What kind it is; nothing if it is none.
 std::optional<Word> word_of(wire::Bytes head) noexcept;
 // Nothing if it is malformed, or no message that another node may send.
 std::optional<Envelope> decode_envelope(wire::Bytes head) noexcept;
-
-// The same, of several objects.
-bool decode_round(wire::Bytes head, Round& round) noexcept;
 
 struct Introduction {
   SetId set;

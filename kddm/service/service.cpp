@@ -34,10 +34,9 @@ Service::Service(rpc::Rpc& rpc, KddmOptions options)
       channels_(rpc, *this) {
   add_linker(memory_linker_);
   backing_ = std::make_unique<Backing>(*this);
-  reactor().add_poller(*this);
 }
 
-Service::~Service() { reactor().remove_poller(*this); }
+Service::~Service() = default;
 
 Status Service::may_serve() const {
   if (epoch_.value == 0) return Error(Errc::not_connected, "this node is not in a view yet");
@@ -394,22 +393,20 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
   }
   if (!set.introduced.contains(to)) {
     set.introduced.insert(to);
-    send_round(to);
     channels_.send(to, encode(set.id, set.options));
   }
-  counters_.sent->add();
-  if (message.kind != Kind::data) {
-    Message told = message;
-    if (message.kind == Kind::answer && message.status == Answer::failed) {
-      told.count = static_cast<std::uint32_t>(take_failure(set, object).code());
-    }
-    return add_to_round(set, object, to, told);
+  Data data;
+  if (message.kind == Kind::data) {
+    const Block block = entry == nullptr ? Block() : copies_.pin(*entry);
+    counters_.data_bytes_sent->add(block.size());
+    data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }
-  send_round(to);
-  const Block block = entry == nullptr ? Block() : copies_.pin(*entry);
-  counters_.data_bytes_sent->add(block.size());
-  Data data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
-  channels_.send(to, encode(Envelope{set.id, object, message}), std::move(data));
+  counters_.sent->add();
+  Envelope envelope{set.id, object, message};
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    envelope.message.count = static_cast<std::uint32_t>(take_failure(set, object).code());
+  }
+  channels_.send(to, encode(envelope), std::move(data));
 }
 
 void Service::install(Set& set, HolderEntry* entry, Arrived* data) noexcept {
@@ -442,8 +439,6 @@ void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived dat
   switch (*word) {
     case Word::object:
       return on_object(from, head, data);
-    case Word::objects:
-      return on_round(from, head);
     case Word::introduce:
       return on_introduction(head);
     case Word::reported:
@@ -457,25 +452,22 @@ void Service::on_object(NodeId from, wire::Bytes head, Arrived& data) {
   if (!envelope) return malformed(from, "not a message about an object");
   Set* const set = find_set(envelope->set);
   if (set == nullptr) return malformed(from, "a set that was not introduced");
-  if (!set->gone && !fits(*set, envelope->message, data.size())) {
-    return malformed(from, "bytes of a wrong size");
-  }
-  envelope->message.from = from;
-  on_message_of(*set, envelope->object, envelope->message, &data);
-}
-
-void Service::on_message_of(Set& set, ObjectId object, Message& message, Arrived* data) {
+  Message& message = envelope->message;
+  message.from = from;
   message.epoch = epoch_;
   counters_.received->add();
-  if (!set.gone) {
-    if (message.kind == Kind::answer && message.status == Answer::failed) {
-      take_note_of_failure(set, object, message);
+  if (set->gone) {
+    if (is_request(message.kind)) {
+      send(*set, envelope->object, nullptr, from,
+           {.kind = Kind::answer, .status = Answer::absent, .from = options_.self});
     }
-    return feed(set, object, message, data);
+    return;
   }
-  if (!is_request(message.kind)) return;
-  send(set, object, nullptr, message.from,
-       {.kind = Kind::answer, .status = Answer::absent, .from = options_.self});
+  if (!fits(*set, message, data.size())) return malformed(from, "bytes of a wrong size");
+  if (message.kind == Kind::answer && message.status == Answer::failed) {
+    take_note_of_failure(*set, envelope->object, message);
+  }
+  feed(*set, envelope->object, message, &data);
 }
 
 bool Service::fits(const Set& set, const Message& message, std::size_t size) const noexcept {

@@ -33,7 +33,7 @@ namespace krg::kddm {
 
 class Backing;
 
-class Service final : public ChannelSink, private reactor::Timer, private reactor::Poller {
+class Service final : public ChannelSink, private reactor::Timer {
  public:
   Service(rpc::Rpc& rpc, KddmOptions options);
   Service(const Service&) = delete;
@@ -147,14 +147,6 @@ class Service final : public ChannelSink, private reactor::Timer, private reacto
   void begin_lease(Set& set, HolderEntry& entry, PendingOp& op, bool writes) noexcept;
   void send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
             const Message& message) noexcept;
-  // Messages to one node that differ in nothing but the object go as one.
-  void add_to_round(Set& set, ObjectId object, NodeId to, const Message& message) noexcept;
-  void send_round(NodeId to) noexcept;
-  void send_round(NodeId to, Round& round) noexcept;
-  // Poller: rounds leave at the turn's end.
-  bool poll() noexcept override { return false; }
-  bool flush() noexcept override;
-  bool arm() noexcept override { return open_rounds_.empty(); }
   void install(Set& set, HolderEntry* entry, Arrived* data) noexcept;
   void drop(Set& set, HolderEntry*& entry) noexcept;
   void begin_fill(Set& set, HolderEntry* entry) noexcept;
@@ -171,8 +163,6 @@ class Service final : public ChannelSink, private reactor::Timer, private reacto
                          const char* why) noexcept;
 
   void on_object(NodeId from, wire::Bytes head, Arrived& data);
-  void on_round(NodeId from, wire::Bytes head);
-  void on_message_of(Set& set, ObjectId object, Message& message, Arrived* data);
   void on_introduction(wire::Bytes head);
   void on_reported(NodeId from) noexcept;
   bool fits(const Set& set, const Message& message, std::size_t size) const noexcept;
@@ -203,10 +193,7 @@ class Service final : public ChannelSink, private reactor::Timer, private reacto
   HashRing ring_{cluster::NodeSet{}};
   CopySet reported_;  // Members that have told everything they held when this view began.
   RingQueue<Note> notes_;
-  std::vector<Note> deferred_;                  // Leases of held objects.
-  std::vector<std::unique_ptr<Round>> rounds_;  // By node; nullptr, or to be sent if not empty.
-  std::vector<NodeId> open_rounds_;             // Those that are not empty, and some that are.
-  Round received_;
+  std::vector<Note> deferred_;  // Leases of held objects.
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;

@@ -21,10 +21,6 @@ void Service::enter(const cluster::View& view) {
     ring_.update(members_);
   }
   counters_.views->add();
-  // As what the channels still have of the view before.
-  for (const auto& round : rounds_) {
-    if (round) round->count = 0;
-  }
   channels_.set_view(view);
   reported_.clear();
   settled_ = false;
@@ -42,7 +38,6 @@ void Service::enter(const cluster::View& view) {
     if (member == options_.self) {
       notes_.push_back({});
     } else {
-      send_round(member);
       channels_.send(member, encode_reported());
     }
   }
