@@ -41,37 +41,47 @@ ranks() { pgrep -f "^(/usr)?(/bin/)?[^ ]*(sleep|heat2d\.[a-z]+ --size 128 --seco
 all_run() { (($(ranks | wc -l) == 64)); }
 nobody_runs() { ! ranks >/dev/null; }
 parent_of() { ps -o ppid= -p "$1" | tr -d ' '; }
-on_host() { # HOST PID...: those of the pids that are in the host's pid namespace
-  local wanted pid
-  wanted=$("$tool" exec "$name" "$1" readlink /proc/self/ns/pid)
-  for pid in "${@:2}"; do [[ $(readlink "/proc/$pid/ns/pid") != "$wanted" ]] || echo "$pid"; done
+# One rank on the host. Without a program for each rank: 64 ranks that spin let none begin for a second.
+rank_on() { # HOST
+  local inside
+  inside=$("$tool" exec "$name" "$1" sh -c 'readlink /proc/self/ns/pid')
+  # shellcheck disable=SC2046  # The pids are words.
+  find $(ranks | sed 's,.*,/proc/&/ns/pid,') -printf '%l %p\n' | awk -v inside="$inside" \
+    '$1 == inside {split($2, part, "/"); pid = part[3]} END {print pid}'
 }
 
-hurt() { # crash | cut | rank | krgd, of HOST
+# What the fault hits, found before the time runs: a pid, or the host.
+victim() { # crash | cut | rank | krgd, of HOST
   local rank
   case $1 in
-    crash | cut) "$tool" "$1" "$name" "$2" ;;
+    crash | cut) echo "$2" ;;
     *)
-      # shellcheck disable=SC2046  # The pids are words.
-      rank=$(on_host "$2" $(ranks) | tail -1)
+      rank=$(rank_on "$2")
       [[ -n $rank ]] || return 1
-      if [[ $1 == rank ]]; then kill -9 "$rank"; else kill -9 "$(parent_of "$rank")"; fi
+      if [[ $1 == rank ]]; then echo "$rank"; else parent_of "$rank"; fi
       ;;
+  esac
+}
+hurt() { # crash | cut | rank | krgd, VICTIM
+  case $1 in
+    crash | cut) "$tool" "$1" "$name" "$2" ;;
+    *) kill -9 "$2" ;;
   esac
 }
 
 # A job of 64 ranks; one host or what is on it suffers; the job must end in time and name the node.
 fault() { # what HOST job
-  local job code=0 begin took_ms culprit="node ${2#n} \\(host $2\\)"
+  local job hit code=0 begin took_ms culprit="node ${2#n} \\(host $2\\)"
   # A rank of MPI that misses a killed one aborts by itself, and may be heard, and named, first.
   [[ $3 == sleep || $1 != rank ]] || culprit='node [0-3] \(host n[0-3]\)'
   long_job "$3" >"$EMULATED_HOSTS_DIR/said" 2>&1 &
   job=$!
   eventually all_run || { echo "the ranks did not start"; cat "$EMULATED_HOSTS_DIR/said"; return 1; }
-  begin=$(date +%s%N)
-  hurt "$1" "$2" || return 1
+  hit=$(victim "$1" "$2") || { echo "no victim"; return 1; }
+  begin=${EPOCHREALTIME/[.,]/}
+  hurt "$1" "$hit" || return 1
   wait "$job" || code=$?
-  took_ms=$((($(date +%s%N) - begin) / 1000000))
+  took_ms=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
   cat "$EMULATED_HOSTS_DIR/said"
   echo "$1 of $2: exit code $code after $took_ms ms"
   grep -qE "$culprit" "$EMULATED_HOSTS_DIR/said" || return 1
