@@ -245,4 +245,16 @@ TEST_P(FabricConformance, RemotePeerEchoesEverySize) {
   }
 }
 
+// Goal    a peer that has gone to sleep before anything was ever sent to it hears the first message.
+// Method  200 ms of nothing, far longer than a reactor polls; then a message, and its echo.
+TEST_P(FabricConformance, FirstMessageWakesAPeerThatSleeps) {
+  LocalNode& a = open(1);
+  auto remote = start(PeerRole::echo, 2);
+  ASSERT_TRUE(join(a, NodeId{2}, *remote));
+  Link& link = *a.sink.link(NodeId{2});
+  EXPECT_FALSE(until([&] { return !link.arrived.empty(); }, std::chrono::milliseconds(200)));
+  ASSERT_TRUE(send(a, NodeId{2}, pattern(100, 1)));
+  EXPECT_TRUE(until([&] { return link.arrived.size() == 1; }, std::chrono::seconds(5)));
+}
+
 }  // namespace krg::testing

@@ -65,7 +65,7 @@ void Peer::enqueue(Packet& packet) noexcept {
   ++queued_;
   queued_user_ += packet.user ? 1 : 0;
   if (queued_ == 1) pump();
-  if (queued_ > 0) mark_busy();
+  if (queued_ > 0 || rail_needs_peer()) mark_busy();
 }
 
 void Peer::post_bytes(Kind kind, std::span<const std::byte> head,
@@ -184,7 +184,7 @@ void Peer::start(DirectOp& op) noexcept {
   };
   waiting_direct_.push_back(op);
   retry_direct();
-  if (!waiting_direct_.empty()) mark_busy();
+  if (!waiting_direct_.empty() || rail_needs_peer()) mark_busy();
 }
 
 bool Peer::retry_direct() noexcept {
@@ -198,6 +198,7 @@ bool Peer::retry_direct() noexcept {
     op.ListNode<DirectTag>::unlink();
     ++direct_ops_;
     any = true;
+    if (post == Rail::Post::done && path_.bell != nullptr) path_.bell->ring();
     if (post == Rail::Post::failed) op.done(op, FI_EIO);
   }
   return any;

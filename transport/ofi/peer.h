@@ -104,6 +104,7 @@ class Peer final : public fabric::Endpoint, public ListNode<struct BusyTag> {
   bool next_chunk() noexcept;
   bool retry_direct() noexcept;
   bool has_room() const noexcept;
+  bool rail_needs_peer() const noexcept;
   void path_failed(const char* what) noexcept;
   Packet& large_packet(std::uint64_t id, Outgoing& large, std::span<std::byte> header);
 

@@ -146,6 +146,7 @@ bool Peer::work() noexcept {
   }
   worked |= pump();
   worked |= retry_direct();
+  if (rail_needs_peer()) path_.bell->ring();
   if (blocked_ && state_ == PeerState::up && has_room()) {
     blocked_ = false;
     fabric_.sink().on_writable(*this);
@@ -155,13 +156,20 @@ bool Peer::work() noexcept {
   return worked;
 }
 
+// shm does much in the peer's polls, of which it tells nobody: the first message of a pair waits for
+// a word of the peer's, data that may not be read in one go are copied piece by piece. A peer that
+// has gone to sleep meanwhile would never do its part.
+bool Peer::rail_needs_peer() const noexcept {
+  return path_.bell != nullptr && (queued_ > 0 || !waiting_direct_.empty() || has_in_flight());
+}
+
 bool Peer::waits() const noexcept {
   switch (state_) {
     case PeerState::proven:
       return greeted_;
     case PeerState::up:
       return queued_ > 0 || !streams_.empty() || !waiting_direct_.empty() || !told_.empty() ||
-             (blocked_ && has_room());
+             (blocked_ && has_room()) || rail_needs_peer();
     case PeerState::closing:
     case PeerState::ending:
       return true;
