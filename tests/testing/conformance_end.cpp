@@ -194,9 +194,9 @@ TEST_P(FabricConformance, StoppedPeerIsNotDownAndLosesNothing) {
   EXPECT_EQ(link.arrived[1]->data, data);
 }
 
-// Goal    the next life of a peer is another connection, and what its last life has sent is not mixed in.
-// Method  the first life answers 50 messages into queues that nobody reads, rests, and is killed. (It must
-//         rest: whoever is killed inside the lock of libfabric's shm stops its peers, see transport/ofi.)
+// Goal    the next life of a peer is another connection, and nothing its last life sent is in it.
+// Method  the first life answers 50 messages into queues that nobody reads, rests, and is killed.
+//         (It must rest: whoever is killed inside the lock of libfabric's shm stops its peers.)
 TEST_P(FabricConformance, ReturnedPeerIsANewConnectionWithoutOldMessages) {
   LocalNode& a = open(1);
   auto first = start(PeerRole::echo, 2, Incarnation{1});
@@ -252,7 +252,7 @@ TEST_P(FabricConformance, RemotePeerEchoesEverySize) {
   }
 }
 
-// Goal    a peer that has gone to sleep before anything was ever sent to it hears the first message.
+// Goal    a peer that has gone to sleep before anything was sent to it hears the first message.
 // Method  200 ms of nothing, far longer than a reactor polls; then a message, and its echo.
 TEST_P(FabricConformance, FirstMessageWakesAPeerThatSleeps) {
   LocalNode& a = open(1);

@@ -156,9 +156,9 @@ bool Peer::work() noexcept {
   return worked;
 }
 
-// shm does much in the peer's polls, of which it tells nobody: the first message of a pair waits for
-// a word of the peer's, data that may not be read in one go are copied piece by piece. A peer that
-// has gone to sleep meanwhile would never do its part.
+// shm does much in the peer's polls, of which it tells nobody: the first message of a pair waits
+// for a word of the peer's, data that may not be read in one go are copied piece by piece. A peer
+// that has gone to sleep meanwhile would never do its part.
 bool Peer::rail_needs_peer() const noexcept {
   return path_.bell != nullptr && (queued_ > 0 || !waiting_direct_.empty() || has_in_flight());
 }
