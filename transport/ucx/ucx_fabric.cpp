@@ -46,6 +46,7 @@ UcxFabric::UcxFabric(reactor::Reactor& reactor, fabric::EventSink& sink,
 Status UcxFabric::open() {
   raise_descriptor_limit();
   remove_signal_handlers();
+  take_messages();
   // First the link: it waits for network interfaces, which UCX lists only once, when it starts.
   link::Options links;
   links.self = options_.self;
@@ -263,8 +264,9 @@ void UcxFabric::on_link_up(link::Link& link, std::span<const std::byte>) {
   if (const Status begun = begin(); !begun) give_up(link, begun.error());
 }
 
+// Whoever wished the connection is told; a peer may just have ended.
 void UcxFabric::give_up(link::Link& link, Error why) {
-  KRG_WARN("ucx: no connection to node {}: {}", link.peer().node.value, why.message());
+  KRG_INFO("ucx: no connection to node {}: {}", link.peer().node.value, why.message());
   link.abort(why);
 }
 

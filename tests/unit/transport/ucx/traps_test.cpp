@@ -4,6 +4,8 @@
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <ucs/config/global_opts.h>
+#include <ucs/debug/log_def.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "krg/log/log.h"
 #include "krg/testing/child.h"
 #include "krg/testing/fabric_conformance.h"
 #include "krg/ucx/ucx.h"
@@ -47,6 +50,23 @@ TEST(UcxSignals, HandlersOfUcxAreRemovedAndOthersStay) {
     ASSERT_EQ(sigaction(signal, nullptr, &action), 0);
     EXPECT_TRUE(action.sa_handler == SIG_DFL) << "signal " << signal;
   }
+}
+
+// Goal    what UCX complains of is in krg's log, and nowhere if nobody wants to know.
+TEST(UcxMessages, ErrorsOfUcxGoToOurLog) {
+  ucx::take_messages();
+  const auto said = [](log::Level level) {
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    log::set_level(level);
+    ucs_log_dispatch(__FILE__, __LINE__, __func__, UCS_LOG_LEVEL_ERROR,
+                     &ucs_global_opts.log_component, "no %s to see", "peer");
+    log::set_level(log::Level::warn);
+    EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+    return ::testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(said(log::Level::warn), "");
+  EXPECT_NE(said(log::Level::info).find("ucx says: no peer to see"), std::string::npos);
 }
 
 TEST_P(UcxTraps, OpeningLeavesNoHandlerOfUcx) {

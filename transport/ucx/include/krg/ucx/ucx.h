@@ -18,7 +18,8 @@
 namespace krg::ucx {
 
 // Opens the fabric and adds it to the reactor as a poller; its destructor removes it. Raises the
-// soft limit of file descriptors to the hard one, and calls remove_signal_handlers().
+// soft limit of file descriptors to the hard one, and calls remove_signal_handlers() and
+// take_messages().
 //
 // Requires  `reactor` and `sink` outlive the fabric.
 // Errors    as link::LinkSet::open(); no_device if UCX can not start with what options.reach asks
@@ -31,5 +32,9 @@ Result<std::unique_ptr<fabric::Fabric>> open(reactor::Reactor& reactor, fabric::
 // before main(), where no setting that this process makes can reach it. Returns how many there
 // were.
 int remove_signal_handlers() noexcept;
+
+// From now on UCX's errors and warnings are lines of krg's log, of level info: what they say comes
+// back as a status, too. Not if UCX_LOG_LEVEL is set. Of the whole process.
+void take_messages() noexcept;
 
 }  // namespace krg::ucx
