@@ -105,6 +105,8 @@ bool HomeRules<Hooks>::must_spread(NodeId node) const noexcept {
 template <class Hooks>
 Step HomeRules<Hooks>::create() {
   if (in_.has(kNoTouch)) return say(Answer::absent);
+  // The next view has another home; or the leave is given up, and what waits is looked at again.
+  if (t_.place.drained && t_.place.touch_at_home) return queue();
   e_.state = HomeState::busy;
   e_.phase = Phase::create;
   e_.request = {in_.from, kNoNode, in_.flags, in_.kind};

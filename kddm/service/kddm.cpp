@@ -79,6 +79,9 @@ Co<Status> Kddm::prefetch(SetId set, ObjectId object, OpOptions options) {
 
 Co<Status> Kddm::flush(SetId set, ObjectId object, OpOptions options, NodeId to) {
   service_->counters().flushes->add();
+  KRG_CO_TRY(co_await may_serve(options.deadline));
+  KRG_CO_TRY(co_await service_->drain_of_others().may_move(options.deadline));
+  const Drain::Moving moving(service_->drain_of_others());
   Set* const known = service_->find_set(set);
   if (known != nullptr && !known->gone && Backing::is_backed(*known) && find(set, object)) {
     KRG_CO_TRY(co_await service_->backing().write_back(*known, object, options.deadline));
@@ -88,6 +91,9 @@ Co<Status> Kddm::flush(SetId set, ObjectId object, OpOptions options, NodeId to)
 
 Co<Status> Kddm::sync(SetId set, ObjectId object, OpOptions options) {
   service_->counters().syncs->add();
+  KRG_CO_TRY(co_await may_serve(options.deadline));
+  KRG_CO_TRY(co_await service_->drain_of_others().may_move(options.deadline));
+  const Drain::Moving moving(service_->drain_of_others());
   KRG_CO_TRY(co_await simple(Kind::op_sync, set, object, options));
   Set* const known = service_->find_set(set);
   if (known == nullptr || !Backing::is_backed(*known)) co_return Status();
@@ -146,41 +152,8 @@ void Kddm::on_released(const NodeStore::Released& released) noexcept {
 
 // --- Views --------------------------------------------------------------------------------------
 
-Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
-  if (!change.leaving.contains(service_->self())) co_return Status();
-  service_->set_draining(true);
-  co_return co_await give_everything(deadline);
-}
-
-void Kddm::abort(const cluster::ViewChange&) noexcept { service_->set_draining(false); }
-
 void Kddm::commit(const cluster::ViewChange& change) noexcept {
   if (change.after.contains(service_->self())) service_->enter(change.after);
-}
-
-Co<Status> Kddm::give_everything(Deadline deadline) {
-  // The file may be this node's own.
-  std::vector<Set*> backed;
-  service_->for_each_set([&](Set& set) {
-    if (!set.gone && Backing::is_backed(set)) backed.push_back(&set);
-  });
-  for (Set* const set : backed) {
-    KRG_CO_TRY(co_await service_->backing().write_all_back_here(*set, deadline));
-  }
-  std::vector<std::pair<Set*, ObjectId>> held;
-  service_->for_each_set([&](Set& set) {
-    set.holders.for_each([&](const HolderEntry& entry) {
-      if (entry.holder.copy >= Copy::read) held.push_back({&set, entry.id});
-    });
-  });
-  for (const auto& [set, object] : held) {
-    const Message message{.kind = Kind::op_flush};
-    const Status given = co_await Op(*service_, *set, object, message, deadline);
-    // Every other member has it already.
-    if (!given && given.error().code() == Errc::limit_reached) continue;
-    KRG_CO_TRY(given);
-  }
-  co_return Status();
 }
 
 // --- For people ---------------------------------------------------------------------------------

@@ -160,6 +160,8 @@ Co<void> Room::move_away() {
 
 Co<std::uint64_t> Room::flush(Victims victims, std::uint16_t flags, NodeId to) {
   std::uint64_t freed = 0;
+  // It might go to a node that leaves.
+  if (service_.drain_of_others().any_leaves()) co_return freed;
   reactor::WaitGroup group(service_.reactor());
   group.add(static_cast<unsigned>(victims.size()));
   for (const Victim& victim : victims) {
@@ -172,6 +174,7 @@ Co<std::uint64_t> Room::flush(Victims victims, std::uint16_t flags, NodeId to) {
 
 Co<void> Room::flush_one(Victim victim, std::uint16_t flags, NodeId to, reactor::WaitGroup& group,
                          std::uint64_t& freed) {
+  const Drain::Moving moving(service_.drain_of_others());
   const Message message{.kind = Kind::op_flush, .flags = flags, .node = to};
   const Status given = co_await Op(service_, *victim.set, victim.object, message,
                                    service_.reactor().after(kFlushPatience));

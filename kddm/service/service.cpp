@@ -293,7 +293,8 @@ Place Service::place_of(Set& set, ObjectId object) const noexcept {
           .heir = homes.heir,
           .members = &members_,
           .copies = set.options.copies,
-          .touch_at_home = set.options.has(SetFlag::touch_at_home)};
+          .touch_at_home = set.options.has(SetFlag::touch_at_home),
+          .drained = drained_};
 }
 
 void Service::feed(Set& set, ObjectId object, Message in, Arrived* data) noexcept {

@@ -17,6 +17,7 @@
 
 #include "copies.h"
 #include "counters.h"
+#include "drain.h"
 #include "envelope.h"
 #include "krg/base/ring_queue.h"
 #include "krg/channel/channels.h"
@@ -53,7 +54,16 @@ class Service final : public ChannelSink, private reactor::Timer {
   Status may_serve() const;
   // Whether this node's leases from the cluster are valid. Errors  those of KddmOptions::serving
   Status serves() const;
-  void set_draining(bool draining) noexcept { draining_ = draining; }
+  // Leaves: begins nothing more, and gives what it has away.
+  void begin_draining() noexcept { draining_ = true; }
+  // It has, and must have nothing again.
+  void end_draining() noexcept { drained_ = true; }
+  std::vector<ToGive> held(bool spares, bool& asks);
+  // It does not leave after all.
+  void stop_draining() noexcept;
+  Drain& drain_of_others() noexcept { return drain_of_others_; }
+  // Whether a flush or sync of this node is at some home. Cost: all copies are looked at.
+  bool asks_to_move();
 
   // --- Sets
   void add_linker(Linker& linker);
@@ -197,6 +207,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;
+  bool drained_ = false;
+  Drain drain_of_others_{*this};
   bool busy_ = false;      // drain() runs.
   bool watching_ = false;  // The timer runs.
 };

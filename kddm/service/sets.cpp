@@ -59,6 +59,7 @@ SetId Names::find(std::string_view name) const noexcept {
 }
 
 void Kddm::serve() {
+  serve_leaves();
   service_->rpc().serve<AskRoom>([this](rpc::Incoming&, wire::Empty&) -> Result<AskRoom::Reply> {
     return AskRoom::Reply{service_->room().spare_bytes()};
   });
@@ -72,12 +73,18 @@ void Kddm::serve() {
       });
 }
 
-// A node that has never served yet waits until it may; one that may no longer says so at once.
+// A node that has never served yet waits until it may; one that may no longer, or that never will,
+// says so at once.
+bool Kddm::may_serve_later(const Status& may) const noexcept {
+  const Errc code = may.error().code();
+  return !has_served_ && code != Errc::shutting_down && code != Errc::stale;
+}
+
 Co<Status> Kddm::may_serve(Deadline deadline) {
   for (;;) {
     const Status may = service_->may_serve();
     if (may) has_served_ = true;
-    if (may || has_served_ || may.error().code() == Errc::shutting_down) co_return may;
+    if (may || !may_serve_later(may)) co_return may;
     if (deadline.passed(service_->reactor().now())) co_return may;
     co_await reactor::sleep_for(service_->reactor(), kFirstLease);
   }
@@ -87,7 +94,7 @@ Co<Status> Kddm::may_serve(Deadline deadline) {
 // or if the node has still to become a member.
 Result<Set*> Kddm::know(SetId id, ObjectId object) {
   if (const Status may = service_->may_serve(); !may) {
-    if (has_served_ || may.error().code() == Errc::shutting_down) return may.error();
+    if (!may_serve_later(may)) return may.error();
     return static_cast<Set*>(nullptr);
   }
   has_served_ = true;

@@ -13,6 +13,7 @@ namespace krg::kddm {
 void Service::enter(const cluster::View& view) {
   ops_.give_up_with_view();
   epoch_ = view.epoch;
+  drain_of_others_.over();
   const bool first = members_.empty();
   members_ = view.nodes();
   if (first) {

@@ -69,9 +69,14 @@ class Log::Impl {
   bool change_pending() const noexcept;
   bool caught_up(ServerId server) const noexcept;
   bool would_go_on(ServerId without, Duration window, TimePoint now) const;
+  bool agrees_without(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
  private:
+  struct Voters {
+    std::size_t all = 0, fresh = 0;
+  };
+  Voters voters_but(ServerId without, Duration window, TimePoint now) const;
   void install_callbacks() noexcept;
   bool is_plausible(ServerId from, const raft_message& message) const noexcept;
   bool learn_term(const Received& received) noexcept;
@@ -336,15 +341,25 @@ bool Log::Impl::caught_up(ServerId server) const noexcept {
   return false;
 }
 
-bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) const {
-  std::size_t voters = 0;
-  std::size_t fresh = 0;
+// Voters but `without`, and those of them that have answered.
+Log::Impl::Voters Log::Impl::voters_but(ServerId without, Duration window, TimePoint now) const {
+  Voters voters;
   for (const Server& server : servers()) {
     if (server.role != Role::voter || server.id == without) continue;
-    ++voters;
-    fresh += server.id == self_ || io_.echoed(server.id) + window >= now;
+    ++voters.all;
+    voters.fresh += server.id == self_ || io_.echoed(server.id) + window >= now;
   }
-  return is_leader() && fresh * 2 > voters;
+  return voters;
+}
+
+bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) const {
+  const Voters others = voters_but(without, window, now);
+  return is_leader() && others.fresh * 2 > others.all;
+}
+
+bool Log::Impl::agrees_without(ServerId without, Duration window, TimePoint now) const {
+  const std::size_t all = voters_but(ServerId{}, window, now).all;
+  return is_leader() && voters_but(without, window, now).fresh * 2 > all;
 }
 
 std::vector<Server> Log::Impl::servers() const {
@@ -386,6 +401,9 @@ bool Log::change_pending() const noexcept { return impl_->change_pending(); }
 bool Log::caught_up(ServerId server) const noexcept { return impl_->caught_up(server); }
 bool Log::would_go_on(ServerId without, Duration window, TimePoint now) const {
   return impl_->would_go_on(without, window, now);
+}
+bool Log::agrees_without(ServerId without, Duration window, TimePoint now) const {
+  return impl_->agrees_without(without, window, now);
 }
 std::vector<Server> Log::servers() const { return impl_->servers(); }
 

@@ -339,6 +339,8 @@ void Core::Impl::push(NodeId to, std::uint64_t version) {
 
 void Core::Impl::end(Errc why) {
   if (std::exchange(over_, true)) return;
+  // Who has left has done what it prepared: that is not aborted, nothing may come to it again.
+  if (why == Errc::ok) round_.reset();
   drop_round();
   lease_until_ = TimePoint{};
   log_.pause();

@@ -119,6 +119,7 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   void weigh();
   bool propose(std::vector<Change> changes, std::uint64_t round);
   bool propose_failures();
+  bool can_do_without(const Peer& peer) const;
   bool propose_requests();
   void tend_round();
   void start_round();
@@ -189,6 +190,8 @@ class Core::Impl final : private detector::AccusationSink, private agreement::Lo
   std::uint64_t succeeding_term_ = 0;  // In which the leader was seen to have ended, and when.
   TimePoint succeeding_since_{};
   TimePoint round_deadline_{}, next_forward_{}, next_voter_change_{};
+  TimePoint
+      drop_wanted_{};  // Since when a voter is to be let go, or was asked for again; 0 = none.
 };
 
 }  // namespace krg::hotplug

@@ -70,6 +70,7 @@ void Core::Impl::begin_leading() {
   leading_since_ = resigned_at_ = now_;
   in_flight_ = false;
   generation_ = 0;
+  drop_wanted_ = TimePoint{};
   exclusions_.clear();
   verdicts_.clear();
   knocking_.clear();
@@ -135,7 +136,8 @@ bool Core::Impl::propose_failures() {
   const TimePoint sole = leading_since_ + options_.log.election;
   std::vector<Change> changes;
   for (auto& [peer, exclusion] : exclusions_) {
-    if (exclusion.proven || now_ >= std::max(exclusion.since, sole) + wait) {
+    if (exclusion.proven ||
+        (now_ >= std::max(exclusion.since, sole) + wait && can_do_without(peer))) {
       exclusion.proposed = true;
       changes.push_back({ChangeKind::fail, peer, {}});
     }
@@ -147,6 +149,13 @@ bool Core::Impl::propose_failures() {
     if (now_ > last + kPresentLife) changes.push_back({ChangeKind::fail, record.peer(), {}});
   }
   return !changes.empty() && propose(std::move(changes), 0);
+}
+
+// Whether the others agree without it. Else what is proposed now would be agreed when it is back,
+// by its own vote, and those that are left then might be too few to ever agree again.
+bool Core::Impl::can_do_without(const Peer& peer) const {
+  return log_.agrees_without(agreement::server_of(peer.node, peer.incarnation),
+                             options_.log.election, now_);
 }
 
 bool Core::Impl::propose_requests() {
@@ -350,21 +359,33 @@ void Core::Impl::tend_voters() {
 bool Core::Impl::drop_voter(const std::vector<agreement::Server>& servers, std::size_t good,
                             std::size_t target) {
   const auto drop = [&](const agreement::Server& server) {
+    drop_wanted_ = TimePoint{};
     return log_.remove(server.id, now_).has_value();
   };
+  bool wanted = false;
   for (const agreement::Server& server : servers) {
     if (!roster_.has_member(peer_of(server.id))) return drop(server);
   }
   if (good < target) return false;
-  for (auto at = servers.rbegin(); at != servers.rend(); ++at) {
-    const Peer peer = peer_of(at->id);
-    if (peer == me_) continue;
-    const bool goes = roster_.find(peer.node)->member.state == NodeState::leaving;
-    const bool one_too_many = at->role == Role::learner || good > target;
-    if (!goes && !one_too_many) continue;
-    // Not while a voter that is needed then has just died: it must be out first.
-    if (log_.would_go_on(at->id, 5 * options_.log.heartbeat / 2, now_)) return drop(*at);
+  const auto goes = [&](const agreement::Server& server) {
+    return roster_.find(agreement::node_of(server.id))->member.state == NodeState::leaving;
+  };
+  // One that goes before one too many: should it die meanwhile, it is needed no more.
+  for (const bool going : {true, false}) {
+    for (auto at = servers.rbegin(); at != servers.rend(); ++at) {
+      if (peer_of(at->id) == me_ || goes(*at) != going) continue;
+      if (!going && at->role != Role::learner && good <= target) continue;
+      wanted = true;
+      if (drop_wanted_ == TimePoint{}) continue;
+      if (log_.would_go_on(at->id, now_ - drop_wanted_, now_)) return drop(*at);
+    }
   }
+  // Not while a voter that is needed then has just died: it must be out first. So each must have
+  // answered what was sent since, and as soon as they have, this is done.
+  const bool late = now_ > drop_wanted_ + 2 * options_.log.heartbeat;
+  if (wanted && (drop_wanted_ == TimePoint{} || late)) drop_wanted_ = now_;
+  if (!wanted) drop_wanted_ = TimePoint{};
+  if (wanted) next_voter_change_ = now_;
   return false;
 }
 

@@ -43,15 +43,23 @@ SimFabric::~SimFabric() {
     side->end_operations(Error(Errc::shutting_down));
   }
   sides_.clear();
-  while (!inbox_.empty()) network_.recycle(inbox_.pop_front());
-  while (!waiting_.empty()) network_.recycle(waiting_.pop_front());
+  drop_arrived();
   network_.remove(*this);
 }
 
 void SimFabric::cut_off() {
   alive_ = false;
-  while (!inbox_.empty()) network_.recycle(inbox_.pop_front());
-  while (!waiting_.empty()) network_.recycle(waiting_.pop_front());
+  drop_arrived();
+}
+
+// Who had asked to be connected and has no answer yet is turned away, as by a port that was closed.
+void SimFabric::drop_arrived() {
+  waiting_.take(inbox_);
+  while (!waiting_.empty()) {
+    Packet& packet = waiting_.pop_front();
+    if (packet.kind == Kind::syn) refuse(packet, Error(Errc::unreachable));
+    network_.recycle(packet);
+  }
 }
 
 std::string SimFabric::address() const { return std::string(kScheme) + std::to_string(node()); }
@@ -158,7 +166,9 @@ void SimFabric::take_down(Side& side, Error why, bool graceful) {
 }
 
 void SimFabric::handle(Packet& packet) {
-  if (packet.kind == Kind::syn) {
+  if (packet.kind == Kind::datagram || packet.kind == Kind::bounced) {
+    take_datagram(packet);
+  } else if (packet.kind == Kind::syn) {
     if (!answer(packet)) {
       waiting_.push_back(packet);
       return;
@@ -202,8 +212,18 @@ void SimFabric::handle(Packet& packet) {
       default:
         KRG_ASSERT(false);
     }
+  } else if (packet.kind == Kind::accept) {
+    network_.refuse_packet(packet);  // The question was given up while the answer waited here.
   }
   network_.recycle(packet);
+}
+
+void SimFabric::take_datagram(const Packet& packet) {
+  if (datagrams_ == nullptr) return;
+  if (packet.kind == Kind::datagram) return datagrams_->on_datagram(packet.content);
+  // It is about a port, and a new life has another.
+  const SimFabric* const there = network_.fabric(packet.from);
+  if (there == nullptr || !there->alive()) datagrams_->on_refused(NodeId{packet.from});
 }
 
 bool SimFabric::settle() {

@@ -12,6 +12,10 @@ bool travels(const Packet& packet) {
   return packet.kind != Kind::expire && packet.kind != Kind::broken && packet.from != packet.to;
 }
 
+bool is_datagram(const Packet& packet) {
+  return packet.kind == Kind::datagram || packet.kind == Kind::bounced;
+}
+
 }  // namespace
 
 Network::Network(const WorldOptions& options)
@@ -100,6 +104,18 @@ void Network::read_lent(Side& to) {
   }
 }
 
+void Network::send_datagram(std::uint32_t from, std::uint32_t to,
+                            std::span<const std::byte> content) {
+  if (random_.chance(options_.datagram_loss_per_mille)) return;
+  Packet& packet = new_packet();
+  packet.kind = Kind::datagram;
+  packet.from = from;
+  packet.to = to;
+  packet.size = content.size();
+  packet.content.assign(content.begin(), content.end());
+  send(packet);
+}
+
 std::optional<TimePoint> Network::next() const noexcept {
   if (arrivals_.empty()) return std::nullopt;
   return arrivals_.front().at;
@@ -121,6 +137,7 @@ void Network::deliver(std::vector<std::uint32_t>& awake) {
 void Network::arrive(Packet& packet, std::vector<std::uint32_t>& awake) {
   if (travels(packet)) {
     if (const auto cut = cuts_.find(link(packet.from, packet.to)); cut != cuts_.end()) {
+      if (is_datagram(packet)) return recycle(packet);
       return cut->second.waiting.push_back(packet);
     }
   }
@@ -146,9 +163,13 @@ void Network::hand_over(Packet& packet, std::vector<std::uint32_t>& awake) {
     to->arrive(packet);
     return awake.push_back(packet.to);
   }
-  if (packet.kind != Kind::syn) return recycle(packet);
+  if (packet.kind != Kind::syn && packet.kind != Kind::datagram) return recycle(packet);
   // Nobody listens there.
   std::swap(packet.from, packet.to);
+  if (packet.kind == Kind::datagram) {
+    packet.kind = Kind::bounced;
+    return send(packet);
+  }
   packet.kind = Kind::refuse;
   packet.to_side = packet.from_side;
   packet.status = Error(Errc::unreachable).with_peer(NodeId{packet.from});
@@ -309,15 +330,30 @@ void Network::mend(std::uint32_t a, std::uint32_t b) {
   while (!waiting.empty()) send(waiting.pop_front());
 }
 
+// Ends the connections over the link. Requests to connect stay on their way: a real fabric asks
+// again until there is an answer. Whose answer was lost with the link asks for a connection that is
+// over.
 void Network::break_link(const Packet& packet) {
   const auto cut = cuts_.find(link(packet.from, packet.to));
   if (cut == cuts_.end() || cut->second.number != packet.operand) return;
-  while (!cut->second.waiting.empty()) recycle(cut->second.waiting.pop_front());
+  PacketList waiting;
+  waiting.take(cut->second.waiting);
   const std::array<std::uint32_t, 2> ends{packet.from, packet.to};
+  std::array<bool, 2> asks{};
+  while (!waiting.empty()) {
+    Packet& held = waiting.pop_front();
+    if (held.kind != Kind::syn) {
+      recycle(held);
+      continue;
+    }
+    const Side* const asker = side(held.from_side);
+    asks[held.from == ends[0] ? 0 : 1] |= asker != nullptr;
+    cut->second.waiting.push_back(held);
+  }
   for (std::size_t i = 0; i < 2; ++i) {
     SimFabric* fabric = fabrics_[ends[i]];
     const Side* side = fabric == nullptr ? nullptr : fabric->side_with(ends[1 - i]);
-    if (side == nullptr || side->state == Side::State::connecting) continue;
+    if (side == nullptr || (side->state == Side::State::connecting && asks[i])) continue;
     Packet& reset = new_packet();
     reset.kind = Kind::reset;
     reset.from = reset.to = ends[i];

@@ -38,6 +38,9 @@ class Network {
   void schedule(Packet& packet, TimePoint at);
   // Behind all others that travel to the same side.
   void send_in_order(Packet& packet);
+  void send_datagram(std::uint32_t from, std::uint32_t to, std::span<const std::byte> content);
+  // Tells the sender of `packet` that there is no such connection.
+  void refuse_packet(const Packet& packet);
   // Reads what `from` has lent of its messages to `to`, because the buffers are about to go.
   void read_lent(Side& to);
 
@@ -89,7 +92,6 @@ class Network {
   void arrive(Packet& packet, std::vector<std::uint32_t>& awake);
   void hand_over(Packet& packet, std::vector<std::uint32_t>& awake);
   void arrive_head(const Packet& token, std::vector<std::uint32_t>& awake);
-  void refuse_packet(const Packet& packet);
   void arrive_data(Packet& packet);
   void arrive_at_memory(Packet& packet);
   void break_link(const Packet& packet);

@@ -40,15 +40,17 @@ enum class Kind : std::uint8_t {
   fin,
   reset,
   // By themselves.
-  token,    // The head of a connection's queue arrives.
-  syn,      // A side asks to be connected.
-  refuse,   // To such a side.
-  credit,   // Room at the receiver.
-  fetched,  // The data of a large message are at the receiver.
-  memory,   // An operation arrives at the peer's memory.
-  told,     // An operation has ended.
-  expire,   // The deadline of a connect.
-  broken,   // The link has been cut for too long.
+  token,     // The head of a connection's queue arrives.
+  syn,       // A side asks to be connected.
+  refuse,    // To such a side.
+  credit,    // Room at the receiver.
+  fetched,   // The data of a large message are at the receiver.
+  datagram,  // Beside all connections.
+  bounced,   // A datagram, back: nobody listens there.
+  memory,    // An operation arrives at the peer's memory.
+  told,      // An operation has ended.
+  expire,    // The deadline of a connect.
+  broken,    // The link has been cut for too long.
 };
 
 enum class MemoryOp : std::uint8_t { put, get, fetch_add, compare_swap };

@@ -7,6 +7,7 @@
 
 #include "krg/fabric/fabric.h"
 #include "krg/reactor/reactor.h"
+#include "krg/sim/world.h"
 #include "packet.h"
 #include "side.h"
 
@@ -36,6 +37,7 @@ class SimFabric final : public fabric::Fabric {
   std::uint32_t node() const noexcept { return options_.self.node.value; }
   Network& network() noexcept { return network_; }
   fabric::EventSink& sink() noexcept { return sink_; }
+  void set_datagrams(Datagrams* sink) noexcept { datagrams_ = sink; }
   Side* side_with(std::uint32_t node) noexcept;
   // A side may have finished.
   void touch() noexcept { touched_ = true; }
@@ -44,8 +46,10 @@ class SimFabric final : public fabric::Fabric {
   void handle(Packet& packet);
   // Whether a request to connect has been answered; if not, an older connection has to end first.
   bool answer(const Packet& syn);
+  void take_datagram(const Packet& packet);
   void accept(const Packet& syn, const fabric::Identity& peer);
   void refuse(const Packet& syn, Error why);
+  void drop_arrived();
   void connect_failed(Side& side, Error why);
   Side& add_side(fabric::Identity peer);
   void take_down(Side& side, Error why, bool graceful);
@@ -55,6 +59,7 @@ class SimFabric final : public fabric::Fabric {
   reactor::Reactor& reactor_;
   fabric::EventSink& sink_;
   const fabric::Options options_;
+  Datagrams* datagrams_ = nullptr;
   bool alive_ = true;
   PacketList inbox_,
       waiting_;  // `waiting_`: connection requests that an older connection holds up.

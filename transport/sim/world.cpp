@@ -153,6 +153,17 @@ Result<std::unique_ptr<fabric::Fabric>> World::open(reactor::Reactor& reactor,
       std::make_unique<SimFabric>(impl_->network, reactor, sink, options));
 }
 
+void World::set_datagrams(NodeId node, Datagrams* sink) {
+  SimFabric* const fabric = impl_->network.fabric(node.value);
+  KRG_ASSERT(fabric != nullptr);
+  fabric->set_datagrams(sink);
+}
+
+void World::send_datagram(NodeId from, NodeId to, std::span<const std::byte> content) {
+  KRG_ASSERT(from.value < size());
+  if (to.value < size()) impl_->network.send_datagram(from.value, to.value, content);
+}
+
 bool World::step(Deadline limit) {
   impl_->deliver();
   if (impl_->runnable.empty()) return impl_->advance(limit);

@@ -147,6 +147,8 @@ TEST_F(Hotplug, ANodeJoinsAndLeavesWithoutInterruption) {
   ASSERT_TRUE(world_->run_until([&] { return world_->over(3); }, seconds(5))) << world_->describe();
   EXPECT_EQ(world_->why_over(3), Errc::ok);
   EXPECT_EQ(world_->newest().find(NodeId{3})->member.state, cluster::NodeState::possible);
+  world_->run_for(milliseconds(10));
+  EXPECT_EQ(world_->aborts(3), 0u) << "who has left is not told that it did not";
   // The leaver may hear it before the others do.
   EXPECT_TRUE(world_->run_until([&] { return world_->settled(); }, milliseconds(100)))
       << world_->describe();
@@ -163,6 +165,24 @@ TEST_F(Hotplug, TheCoordinatorCanLeaveFromAnySize) {
     EXPECT_TRUE(world_->run_until([&] { return world_->settled(); }, seconds(3)))
         << world_->describe();
     EXPECT_EQ(world_->violation(), "");
+  }
+}
+
+// Goal    a death and a leave at a time, of two of three voters, are not the end of a cluster.
+// Method  the leaver is asked to go before anybody can know that the other has died.
+TEST_F(Hotplug, AVoterMayLeaveWhileAnotherHasJustDied) {
+  for (const bool coordinator : {false, true}) {
+    build(3);
+    const std::uint32_t leader = world_->coordinator();
+    const std::uint32_t dead = (leader + 1) % 3;
+    const std::uint32_t leaver = coordinator ? leader : (leader + 2) % 3;
+    world_->kill(dead, true);
+    world_->leave(leaver, leaver);
+    ASSERT_TRUE(world_->run_until([&] { return world_->over(leaver); }, seconds(20)))
+        << world_->describe();
+    EXPECT_EQ(world_->why_over(leaver), Errc::ok);
+    EXPECT_TRUE(world_->run_until([&] { return world_->settled(); }, seconds(5)))
+        << world_->describe();
   }
 }
 

@@ -49,6 +49,10 @@ class Story {
     history_.failures.push_back({at, ++step_, std::move(lives), may_lose});
     return *this;
   }
+  Story& leave(LifeId life) {
+    history_.left.push_back({++step_, life});
+    return *this;
+  }
   Failure& last_failure() { return history_.failures.back(); }
   // The last op began when the one before it did, or ended later: they overlap.
   Story& overlap() {
@@ -202,6 +206,13 @@ TEST(Failures, OnlyWhatNoLivingNodeHoldsIsLost) {
                    .fail({0}, true)
                    .get(2, kLost));
   expect_wrong(Story().write(0, kZeros, 10).fail({1}, true).get(2, kLost));
+}
+
+TEST(Failures, WhoHasLeftHoldsNothing) {
+  EXPECT_EQ(Story().write(1, kZeros, 1).get(2, 1).leave(1).fail({2}, true).get(3, kLost).verdict(),
+            Verdict::right);
+  EXPECT_EQ(Story().write(1, kZeros, 1).get(2, 1).leave(3).fail({2}, true).get(3, kLost).verdict(),
+            Verdict::wrong);
 }
 
 TEST(Failures, WhatIsLostStaysSoUntilItIsRemoved) {

@@ -36,10 +36,18 @@ Outcome outcome_of(Errc code) {
     case Errc::lost:
       return Outcome::lost;
     case Errc::would_block:
+    case Errc::shutting_down:  // So it is refused before it begins; what has begun goes on.
+    case Errc::not_connected:
       return Outcome::busy;
     default:
       return Outcome::unknown;
   }
+}
+
+// Of an object of variable size: it follows from the value, so that the two can not be mixed.
+std::uint64_t size_of(Value value, const SetPlan& set) {
+  const std::uint64_t least = sizeof value;
+  return least + value * 37 % (set.options.object_bytes - least + 1);
 }
 
 class Client {
@@ -66,6 +74,7 @@ class Client {
   OpOptions options();
   Co<bool> knows(const SetPlan& set);
   Co<void> one(const SetPlan& set, std::uint64_t index);
+  Co<void> refused(const SetPlan& set, std::uint64_t index);
   Co<void> lease(OpKind kind, const SetPlan& set, std::uint64_t index);
   Co<void> simple(OpKind kind, const SetPlan& set, std::uint64_t index);
   Begun begin(OpKind kind, const SetPlan& set, std::uint64_t index, const OpOptions& options);
@@ -112,7 +121,11 @@ bool Client::end(const Begun& begun, const Status& how) {
 
 Value Client::look(const SetPlan& set, const Lease& lease) {
   const auto value = read_value(lease.bytes());
-  if (!value || lease.bytes().size() != set.options.object_bytes) {
+  const std::uint64_t size = lease.bytes().size();
+  const bool sized = set.options.variable_size && value.value_or(kZeros) != kZeros;
+  const bool fits = sized ? size == size_of(*value, set) : size <= set.options.object_bytes;
+  const bool whole = set.options.variable_size || size == set.options.object_bytes;
+  if (!value || !fits || !whole) {
     complain("bytes that nobody has written", set, lease.object().value);
   }
   return value.value_or(kZeros);
@@ -132,6 +145,21 @@ Co<bool> Client::knows(const SetPlan& set) {
   co_return false;
 }
 
+// A node that may not serve refuses at once, and nothing comes of that: not worth a history.
+Co<void> Client::refused(const SetPlan& set, std::uint64_t index) {
+  const bool writes = random().chance(500);
+  const OpOptions how = options();
+  const TimePoint begun = node_.reactor().now();
+  Result<Lease> lease = Errc::cancelled;
+  if (writes) {
+    lease = co_await node_.kddm.grab(set.id, ObjectId{index}, how);
+  } else {
+    lease = co_await node_.kddm.get(set.id, ObjectId{index}, how);
+  }
+  const bool at_once = node_.reactor().now() == begun;
+  if (lease || !at_once) complain("not refused by a node that may not serve", set, index);
+}
+
 Co<void> Client::lease(OpKind kind, const SetPlan& set, std::uint64_t index) {
   const OpOptions how = options();
   const Begun begun = begin(kind, set, index, how);
@@ -142,7 +170,7 @@ Co<void> Client::lease(OpKind kind, const SetPlan& set, std::uint64_t index) {
     lease = co_await node_.kddm.grab(set.id, ObjectId{index}, how);
   }
   if (!end(begun, lease ? Status() : Status(lease.error()))) co_return;
-  if (!node_.serves) complain("a lease at a node that may not serve", set, index);
+  if (!node_.serving()) complain("a lease at a node that may not serve", set, index);
   const Value seen = look(set, *lease);
   work_.recorder.leased(begun.ref, seen);
   const Duration hold = random().chance(500) ? Duration(0) : up_to(milliseconds(4));
@@ -150,6 +178,10 @@ Co<void> Client::lease(OpKind kind, const SetPlan& set, std::uint64_t index) {
   if (look(set, *lease) != seen) complain("the bytes changed under a lease", set, index);
   if (kind == OpKind::grab && set.options.object_bytes > 0 && random().chance(800)) {
     const Value wrote = work_.recorder.new_value();
+    if (set.options.variable_size) {
+      const Status resized = lease->resize(size_of(wrote, set));
+      if (!resized) complain("can not be resized", set, index);
+    }
     write_value(lease->writable(), wrote);
     if (random().chance(300)) co_await reactor::sleep_for(node_.reactor(), up_to(milliseconds(1)));
     work_.recorder.put(begun.ref, wrote);
@@ -173,12 +205,23 @@ Co<void> Client::simple(OpKind kind, const SetPlan& set, std::uint64_t index) {
 }
 
 Co<void> Client::one(const SetPlan& set, std::uint64_t index) {
+  if (!node_.serving()) {
+    if (node_.served) co_await refused(set, index);
+    co_return;
+  }
+  node_.served = true;
   const std::uint64_t dice = random().below(100);
-  if (dice < 40) return lease(OpKind::get, set, index);
-  if (dice < 80) return lease(OpKind::grab, set, index);
-  if (dice < 88) return simple(OpKind::sync, set, index);
-  if (dice < 95) return simple(OpKind::flush, set, index);
-  return simple(OpKind::remove, set, index);
+  if (dice < 40) {
+    co_await lease(OpKind::get, set, index);
+  } else if (dice < 80) {
+    co_await lease(OpKind::grab, set, index);
+  } else if (dice < 88) {
+    co_await simple(OpKind::sync, set, index);
+  } else if (dice < 95) {
+    co_await simple(OpKind::flush, set, index);
+  } else {
+    co_await simple(OpKind::remove, set, index);
+  }
 }
 
 Co<void> Client::run() {
@@ -187,7 +230,9 @@ Co<void> Client::run() {
     const SetPlan& set = work_.sets[random().below(work_.sets.size())];
     const bool known = co_await knows(set);
     if (known) co_await one(set, random().below(set.objects));
-    const Duration pause = up_to(known ? microseconds(500) : milliseconds(20));
+    const bool idle = !known || !node_.serving();
+    const Duration pause =
+        up_to(idle ? std::max<Duration>(work_.pause, milliseconds(20)) : work_.pause);
     co_await reactor::sleep_for(node_.reactor(), pause);
   }
 }

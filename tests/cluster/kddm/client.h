@@ -24,6 +24,7 @@ struct Work {
   Recorder& recorder;
   sim::Random random;
   std::vector<SetPlan> sets = {};
+  Duration pause = std::chrono::microseconds(500);  // Of a client between two ops, at most.
   bool stopping = false;
   std::uint64_t clients = 0;   // That run now.
   std::uint64_t done = 0;      // Operations that ended well.

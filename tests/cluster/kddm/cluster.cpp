@@ -3,20 +3,17 @@
 #include <algorithm>
 
 namespace krg::kddm_sim {
-
-using std::chrono::microseconds;
-using std::chrono::milliseconds;
-
 namespace {
 
-// How far apart the nodes enter one view.
-constexpr Duration kSpread = milliseconds(20);
-constexpr Duration kLookEvery = milliseconds(1);
+constexpr Duration kLookEvery = std::chrono::milliseconds(1);
 
-// Enters it in a turn of its own: a node that is stopped does so when it goes on.
-Co<void> enter(kddm::Kddm& kddm, cluster::View view) {
-  kddm.enter(view);
-  co_return;
+bool rebuilding(const Node& node) {
+  if (!node.kddm.settled()) return true;
+  const auto parts = node.kddm.dump();
+  return std::any_of(parts.begin(), parts.end(), [](const kddm::ObjectState& part) {
+    return part.home.state == kddm::HomeState::rebuilding ||
+           part.home.phase == kddm::Phase::settle || part.home.asleep;
+  });
 }
 
 }  // namespace
@@ -27,12 +24,7 @@ Cluster::Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin beg
       world_(options),
       nodes_(options.nodes),
       lives_(options.nodes),
-      stopped_(options.nodes),
-      view_due_(options.nodes),
-      excluded_(options.nodes) {
-  for (std::uint32_t i = 0; i < size(); ++i) begin_life(i);
-  next_view(cluster::NodeSet::first(size()));
-}
+      stopped_(options.nodes) {}
 
 Cluster::~Cluster() {
   for (std::uint32_t i = 0; i < size(); ++i) {
@@ -42,23 +34,25 @@ Cluster::~Cluster() {
   }
 }
 
-void Cluster::begin_life(std::uint32_t index) {
+Node& Cluster::begin_life(std::uint32_t index) {
   nodes_[index] = std::make_unique<Node>(world_, NodeId{index}, Incarnation{++lives_[index]},
                                          recorder_.begin_life());
-  excluded_[index] = false;
+  stopped_[index].reset();
+  return *nodes_[index];
+}
+
+void Cluster::end_life(std::uint32_t index) {
+  recorder_.end_life(nodes_[index]->life);
+  world_.kill(NodeId{index});
+  nodes_[index].reset();
   stopped_[index].reset();
 }
 
-bool Cluster::is_member(std::uint32_t index) const noexcept {
-  return view_.contains(NodeId{index});
-}
-
-std::vector<std::uint32_t> Cluster::healthy() const {
-  std::vector<std::uint32_t> all;
-  for (std::uint32_t i = 0; i < size(); ++i) {
-    if (nodes_[i] != nullptr && is_member(i) && !excluded_[i] && !stopped_[i]) all.push_back(i);
-  }
-  return all;
+cluster::Member Cluster::member(std::uint32_t index) const {
+  cluster::Member member;
+  member.node = NodeId{index};
+  member.incarnation = Incarnation{lives_[index]};
+  return member;
 }
 
 // --- Time ---------------------------------------------------------------------------------------
@@ -102,94 +96,32 @@ void Cluster::run_for(Duration time) {
 
 // --- Views --------------------------------------------------------------------------------------
 
-void Cluster::next_view(const cluster::NodeSet& members) {
-  view_ = members;
-  cluster::View view{Epoch{++epoch_}, members.min(), {}};
-  for (const NodeId node : members) {
-    cluster::Member member;
-    member.node = node;
-    member.incarnation = Incarnation{lives_[node.value]};
-    view.members.push_back(std::move(member));
-  }
-  entering_ = recorder_.view_begins(members.size());
-  for (const NodeId node : members) give_view(node.value, view);
-}
-
-void Cluster::next_view_without(const cluster::NodeSet& gone, Duration after) {
-  ++coming_;
-  later(after, [this, gone, lives = lives_] {
-    --coming_;
-    // One that has come back meanwhile has left the view with the life before.
-    cluster::NodeSet still;
-    for (const NodeId node : gone) {
-      if (lives_[node.value] == lives[node.value]) still.insert(node);
-    }
-    if (!still.empty()) next_view(view_ - still);
-  });
-}
-
-// One view after the other, each some time after it was agreed.
-void Cluster::give_view(std::uint32_t index, const cluster::View& view) {
-  const TimePoint due = std::max(world_.now() + up_to(kSpread), view_due_[index]);
-  view_due_[index] = due;
-  const LifeId life = nodes_[index] == nullptr ? kNobody : nodes_[index]->life;
-  later(due - world_.now(), [this, index, life, view] {
-    Node* const node = nodes_[index].get();
-    if (node == nullptr || node->life != life || excluded_[index]) return;
-    const bool first = node->kddm.epoch().value == 0;
-    node->reactor().spawn(enter(node->kddm, view));
-    world_.wake(node->id);
-    if (first && begin_) begin_(*node);
-  });
-}
-
-bool Cluster::rebuilding(const Node& node) const {
-  if (!node.kddm.settled()) return true;
-  const auto parts = node.kddm.dump();
-  return std::any_of(parts.begin(), parts.end(), [](const kddm::ObjectState& part) {
-    return part.home.state == kddm::HomeState::rebuilding ||
-           part.home.phase == kddm::Phase::settle || part.home.asleep;
-  });
+void Cluster::view_begins(const cluster::View& view) {
+  view_ = view;
+  entering_ = recorder_.view_begins(view.members.size());
 }
 
 bool Cluster::settled() {
   look_for_rest();
-  return coming_ == 0 && entering_ == 0 && recorder_.is_settled();
+  return !view_comes() && entering_ == 0 && recorder_.is_settled();
 }
 
 // Sees when a view has begun everywhere, and when all objects have been put together in it.
 void Cluster::look_for_rest() {
-  if (coming_ > 0 || (entering_ == 0 && recorder_.is_settled())) return;
-  for (const NodeId id : view_) {
-    const Node* const node = nodes_[id.value].get();
-    if (node == nullptr || node->kddm.epoch().value != epoch_) return;
+  if (view_comes() || (entering_ == 0 && recorder_.is_settled())) return;
+  for (const cluster::Member& member : view_.members) {
+    const Node* const node = nodes_[member.node.value].get();
+    if (node == nullptr || node->incarnation != member.incarnation) return;
+    if (node->kddm.epoch() != view_.epoch) return;
   }
   if (entering_ != 0) recorder_.view_entered(std::exchange(entering_, 0));
-  for (const NodeId id : view_) {
-    if (rebuilding(*nodes_[id.value])) return;
+  for (const cluster::Member& member : view_.members) {
+    if (rebuilding(*nodes_[member.node.value])) return;
   }
   recorder_.settled();
 }
 
 // --- Misfortune ---------------------------------------------------------------------------------
-
-void Cluster::kill(std::uint32_t index, Duration noticed) {
-  Node& node = *nodes_[index];
-  const bool member = is_member(index) && !excluded_[index];
-  recorder_.end_life(node.life);
-  if (member) recorder_.fail({node.life});
-  world_.kill(node.id);
-  nodes_[index].reset();
-  stopped_[index].reset();
-  if (!member) return;
-  next_view_without(cluster::NodeSet{NodeId{index}}, noticed);
-}
-
-void Cluster::restart(std::uint32_t index) {
-  world_.restart(NodeId{index});
-  begin_life(index);
-  next_view(view_ | cluster::NodeSet{NodeId{index}});
-}
 
 void Cluster::stop(std::uint32_t index) {
   world_.stop(NodeId{index});
@@ -203,21 +135,12 @@ void Cluster::resume(std::uint32_t index) {
   world_.resume(NodeId{index});
 }
 
-void Cluster::exclude(const std::vector<std::uint32_t>& nodes) {
-  cluster::NodeSet left = view_;
-  std::vector<LifeId> lives;
-  for (const std::uint32_t index : nodes) {
-    if (nodes_[index] == nullptr || !is_member(index) || excluded_[index]) continue;
-    excluded_[index] = true;
-    nodes_[index]->serves = false;
-    recorder_.end_life(nodes_[index]->life);
-    lives.push_back(nodes_[index]->life);
-  }
-  if (lives.empty()) return;
-  recorder_.fail(lives);
-  cluster::NodeSet gone;
-  for (const std::uint32_t index : nodes) gone.insert(NodeId{index});
-  next_view_without(gone, microseconds(1) + up_to(kSpread));
+void Cluster::cut(std::uint32_t a, std::uint32_t b) {
+  if (cuts_.insert(std::minmax(a, b)).second) world_.cut(NodeId{a}, NodeId{b});
+}
+
+void Cluster::mend(std::uint32_t a, std::uint32_t b) {
+  if (cuts_.erase(std::minmax(a, b)) > 0) world_.mend(NodeId{a}, NodeId{b});
 }
 
 }  // namespace krg::kddm_sim

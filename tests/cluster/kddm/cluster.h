@@ -1,12 +1,13 @@
-// Some nodes with a Kddm each, and who decides which of them are in the cluster: an oracle that
-// knows who has died, and gives the views to the nodes at different times. A node that is to be
-// excluded may not serve any more before the view without it begins anywhere.
+// Some nodes with a Kddm each, in a simulated world, and the misfortunes that they meet. Who
+// decides which of them are in the cluster is a subclass: OracleCluster or MemberCluster.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <queue>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,12 @@
 
 namespace krg::kddm_sim {
 
+// Called for every life that begins, when it has its first view.
+using Begin = std::function<void(Node&)>;
+
 class Cluster {
  public:
-  // Called for every life that begins, when it has its first view.
-  using Begin = std::function<void(Node&)>;
-
-  Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin);
-  ~Cluster();
+  virtual ~Cluster();
   Cluster(const Cluster&) = delete;
   Cluster& operator=(const Cluster&) = delete;
 
@@ -30,33 +30,72 @@ class Cluster {
   std::uint32_t size() const noexcept { return world_.size(); }
   // nullptr: dead.
   Node* node(std::uint32_t index) noexcept { return nodes_[index].get(); }
-  bool is_member(std::uint32_t index) const noexcept;
   bool stopped(std::uint32_t index) const noexcept { return stopped_[index].has_value(); }
-  std::size_t members() const noexcept { return view_.size(); }
-  // Members that run, and may go on being members.
-  std::vector<std::uint32_t> healthy() const;
+  // Whether a node of that number is in the newest view, be it dead.
+  bool is_member(std::uint32_t index) const noexcept { return view_.contains(NodeId{index}); }
+  std::size_t members() const noexcept { return view_.members.size(); }
   // Whether the view has begun everywhere and every object is put together again.
   bool settled();
+  // Whether something was not as it has to be, whatever clients have seen.
+  const std::string& complaint() const noexcept { return complaint_; }
+
+  Epoch epoch() const noexcept { return view_.epoch; }
+  // Whether nothing is to happen later.
+  bool quiet() const noexcept { return events_.empty(); }
 
   // Called every now and then while time passes.
   void on_look(std::function<void()> look) { look_ = std::move(look); }
-  // Lets time pass.
   void run_for(Duration time);
   bool run_until(const std::function<bool()>& condition, Duration limit);
   // Does `what` after so long.
   void later(Duration after, std::function<void()> what);
+  Duration up_to(Duration most);
 
-  // --- Misfortune
-  // Dies; the oracle knows of it after `noticed`.
-  void kill(std::uint32_t index, Duration noticed);
-  // A new life, which joins by the next view. Requires  dead, and no member.
-  void restart(std::uint32_t index);
+  // Until all nodes are in one view, and may serve.
+  virtual bool begin() = 0;
+  // Whether the others can go on and lose nothing but what is theirs, should `nodes` fail now.
+  virtual bool may_lose(const std::vector<std::uint32_t>& nodes) = 0;
+  virtual bool may_leave(std::uint32_t index) = 0;
+
+  // --- Misfortune. kill(): Requires  alive.
+  virtual void kill(std::uint32_t index) = 0;
+  // A new life, which joins. Requires  dead.
+  virtual void restart(std::uint32_t index) = 0;
+  // The others go on without them, if they do not anyway; they may still run.
+  virtual void give_up(const std::vector<std::uint32_t>& nodes) = 0;
+  // Gives what it has to others, and goes. Requires  alive.
+  virtual void leave(std::uint32_t index) = 0;
+  // Brings nodes back that are not in the view. True: all are, and serve.
+  virtual bool mended() = 0;
   void stop(std::uint32_t index);
   void resume(std::uint32_t index);
-  // Its leases end now; the others go on without it a little later.
-  void exclude(const std::vector<std::uint32_t>& nodes);
-  void cut(std::uint32_t a, std::uint32_t b) { world_.cut(NodeId{a}, NodeId{b}); }
-  void mend(std::uint32_t a, std::uint32_t b) { world_.mend(NodeId{a}, NodeId{b}); }
+  void cut(std::uint32_t a, std::uint32_t b);
+  void mend(std::uint32_t a, std::uint32_t b);
+  bool is_cut(std::uint32_t a, std::uint32_t b) const { return cuts_.contains(std::minmax(a, b)); }
+
+ protected:
+  Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin);
+
+  Recorder& recorder() noexcept { return recorder_; }
+  // A node's next life.
+  Node& begin_life(std::uint32_t index);
+  void end_life(std::uint32_t index);
+  bool same_life(std::uint32_t index, LifeId life) const noexcept {
+    return nodes_[index] != nullptr && nodes_[index]->life == life;
+  }
+  cluster::Member member(std::uint32_t index) const;
+  // A view that has begun somewhere, the newest.
+  const cluster::View& view() const noexcept { return view_; }
+  void view_begins(const cluster::View& view);
+  // Clients of that node may begin.
+  void populate(Node& node) {
+    if (begin_) begin_(node);
+  }
+  // Whether a next view is known to come.
+  virtual bool view_comes() const = 0;
+  void complain(std::string what) {
+    if (complaint_.empty()) complaint_ = std::move(what);
+  }
 
  private:
   struct Event {
@@ -68,14 +107,8 @@ class Cluster {
     }
   };
 
-  void begin_life(std::uint32_t index);
-  void next_view(const cluster::NodeSet& members);
-  void next_view_without(const cluster::NodeSet& gone, Duration after);
-  void give_view(std::uint32_t index, const cluster::View& view);
   void look_for_rest();
-  bool rebuilding(const Node& node) const;
   void fire_events();
-  Duration up_to(Duration most);
 
   Recorder& recorder_;
   const Begin begin_;
@@ -84,14 +117,12 @@ class Cluster {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::uint32_t> lives_;
   std::vector<std::optional<TimePoint>> stopped_;
-  std::vector<TimePoint> view_due_;  // The last view that a node is given, and when.
-  std::vector<bool> excluded_;
-  cluster::NodeSet view_;
-  std::uint32_t epoch_ = 0;
-  unsigned coming_ = 0;    // Views that the oracle is about to make.
+  std::set<std::pair<std::uint32_t, std::uint32_t>> cuts_;
+  cluster::View view_;
   unsigned entering_ = 0;  // The recorder's number of the view that not all have entered.
   std::priority_queue<Event> events_;
   std::uint64_t event_number_ = 0;
+  std::string complaint_;
 };
 
 }  // namespace krg::kddm_sim

@@ -57,6 +57,12 @@ struct Failure {
   Step settled = 0;      // When all was last put together, before.
 };
 
+// A node that leaves in order: from then on it gives all that it has to others.
+struct Left {
+  Step at = 0;
+  LifeId life = kNobody;
+};
+
 // From then on there were so many members.
 struct Membership {
   Step at = 0;
@@ -71,6 +77,7 @@ struct History {
   std::vector<Op> ops;
   std::vector<Failure> failures;
   std::vector<Membership> members;
+  std::vector<Left> left;
 };
 
 std::string describe(Value value);

@@ -1,10 +1,10 @@
 // krg_sim: runs simulated clusters that share objects through crashes, partitions and delays, and
 // judges what their clients have seen.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,16 +12,14 @@
 #include "krg/cli/command.h"
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
-#include "krg/cli/table.h"
 #include "krg/log/log.h"
 #include "mutants.h"
-#include "scenario.h"
+#include "seed_runs.h"
 
 namespace krg::kddm_sim {
 namespace {
 
 using kddm::Mutant;
-using Clock = std::chrono::steady_clock;
 
 constexpr std::array kOptions = {
     cli::Option{"--seeds", "A-B",
@@ -29,11 +27,18 @@ constexpr std::array kOptions = {
     cli::Option{"--nodes", "N", "Nodes of each cluster, 3 to 9 (default: 3 to 5, by the seed)",
                 "Options"},
     cli::Option{"--faults", "LIST",
-                "all (the default), none, or some of crash,partition,pause,slow", "Options",
-                "all none crash partition pause slow"},
+                "all (the default), none, or some of crash,partition,pause,slow,leave", "Options",
+                "all none crash partition pause slow leave"},
+    cli::Option{
+        "--views", "WHO",
+        "Who decides which nodes are in: hotplug (the default), as in a real cluster, or an "
+        "oracle, which is faster",
+        "Options", "hotplug oracle"},
     cli::Option{"--mutant", "NAME", "Put this bug into the protocol: a run must find it",
                 "Options"},
     cli::Option{"--list-mutants", "", "Show the bugs that --mutant knows", "Options"},
+    cli::Option{"--jobs", "N", "Processes that run seeds at a time, 1 to 256 (default: 1)",
+                "Options"},
     cli::Option{"--keep-going", "", "Run all seeds, also after one was wrong", "Options"},
     cli::Option{"--json", "",
                 "Print JSON for programs: an object per seed that was wrong, and a sum", "Options"},
@@ -48,20 +53,6 @@ constexpr cli::Command kKrgSim{
     false,
     "Exit codes: 0 nothing wrong, 1 something wrong (its seed is shown), 2 bad usage. See "
     "krg_sim(1).\n"};
-
-struct Plan {
-  std::uint64_t first = 1, last = 100;
-  Scenario scenario;
-  Mutant mutant = Mutant::none;
-  bool keep_going = false;
-  bool json = false;
-  bool progress = true;
-};
-
-struct Sum {
-  std::uint64_t seeds = 0, wrong = 0, operations = 0, done = 0, failures = 0, undecided = 0,
-                trace = 0;
-};
 
 std::optional<std::uint64_t> number(std::string_view text) {
   std::uint64_t value = 0;
@@ -79,14 +70,6 @@ bool read_seeds(std::string_view text, Plan& plan) {
   plan.last = *last;
   return true;
 }
-
-struct FaultName {
-  std::string_view name;
-  unsigned faults;
-};
-constexpr std::array kFaultNames = {
-    FaultName{"crash", kCrash}, FaultName{"partition", kPartition}, FaultName{"pause", kPause},
-    FaultName{"slow", kSlow},   FaultName{"all", kAllFaults},       FaultName{"none", 0}};
 
 bool read_faults(std::string_view text, Plan& plan) {
   plan.scenario.faults = 0;
@@ -123,94 +106,27 @@ std::string read_plan(const cli::Arguments& args, Plan& plan) {
     plan.scenario.nodes = static_cast<std::uint32_t>(*nodes);
   }
   if (const auto text = args.value("--faults"); text && !read_faults(*text, plan)) {
-    return fmt::format("--faults {}: want all, none, or some of crash,partition,pause,slow", *text);
+    return fmt::format("--faults {}: want all, none, or some of crash,partition,pause,slow,leave",
+                       *text);
+  }
+  if (const auto text = args.value("--views")) {
+    if (*text != "hotplug" && *text != "oracle") {
+      return fmt::format("--views {}: want hotplug or oracle", *text);
+    }
+    plan.scenario.views = *text == "oracle" ? Views::oracle : Views::hotplug;
   }
   if (const auto text = args.value("--mutant"); text && !read_mutant(*text, plan)) {
     return fmt::format("--mutant {}: no such bug; see krg_sim --list-mutants", *text);
+  }
+  if (const auto text = args.value("--jobs")) {
+    const auto jobs = number(*text);
+    if (!jobs || *jobs < 1 || *jobs > 256) return fmt::format("--jobs {}: want 1 to 256", *text);
+    plan.jobs = static_cast<unsigned>(*jobs);
   }
   plan.keep_going = args.has("--keep-going");
   plan.json = args.has("--json");
   plan.progress = !args.has("--quiet");
   return {};
-}
-
-std::string replay(const Plan& plan, std::uint64_t seed) {
-  std::string line = fmt::format("krg_sim --seeds {}", seed);
-  if (plan.scenario.nodes != 0) line += fmt::format(" --nodes {}", plan.scenario.nodes);
-  if (plan.scenario.faults != kAllFaults) {
-    std::string list;
-    for (const FaultName& fault : kFaultNames) {
-      const bool one = (fault.faults & (fault.faults - 1)) == 0 && fault.faults != 0;
-      if (!one || (plan.scenario.faults & fault.faults) == 0) continue;
-      list += std::string(list.empty() ? "" : ",") + std::string(fault.name);
-    }
-    line += " --faults " + (list.empty() ? std::string("none") : list);
-  }
-  if (plan.mutant != Mutant::none) {
-    line += fmt::format(" --mutant {}", kddm::kMutantNames[static_cast<unsigned>(plan.mutant)]);
-  }
-  return line;
-}
-
-void show_wrong(const Plan& plan, std::uint64_t seed, const Report& report) {
-  if (plan.json) {
-    cli::Table table({"Seed", "Violation", "Trace", "Replay"});
-    table.add({static_cast<std::int64_t>(seed), report.violation,
-               fmt::format("{:016x}", report.trace), replay(plan, seed)});
-    fmt::print("{}\n", table.json());
-  } else {
-    fmt::print("seed {}: {}\n  trace {:016x}; replay: {}\n", seed, report.violation, report.trace,
-               replay(plan, seed));
-  }
-  std::fflush(stdout);
-}
-
-void show_sum(const Plan& plan, const Sum& sum, double took) {
-  if (plan.json) {
-    cli::Table table(
-        {"Seeds", "Wrong", "Operations", "Done", "Failures", "Undecided", "Trace", "Seconds"});
-    auto count = [](std::uint64_t n) { return static_cast<std::int64_t>(n); };
-    table.add({count(sum.seeds), count(sum.wrong), count(sum.operations), count(sum.done),
-               count(sum.failures), count(sum.undecided), fmt::format("{:016x}", sum.trace), took});
-    fmt::print("{}\n", table.json());
-    return;
-  }
-  fmt::print(
-      "{} seeds, {} wrong, {} operations ({} ended well), {} failed lives, {} objects undecided, "
-      "trace {:016x}, {:.1f} s\n",
-      sum.seeds, sum.wrong, sum.operations, sum.done, sum.failures, sum.undecided, sum.trace, took);
-}
-
-int run_all(const Plan& plan) {
-  constexpr double kProgressEvery = 5;
-  kddm::Seeded::active = plan.mutant;
-  const auto begun = Clock::now();
-  auto passed = [&] { return std::chrono::duration<double>(Clock::now() - begun).count(); };
-  double next = kProgressEvery;
-  Sum sum;
-  for (std::uint64_t seed = plan.first;; ++seed) {
-    Scenario scenario = plan.scenario;
-    scenario.seed = seed;
-    const Report report = run(scenario);
-    ++sum.seeds;
-    sum.operations += report.operations;
-    sum.done += report.done;
-    sum.failures += report.failures;
-    sum.undecided += report.undecided;
-    sum.trace = sum.trace * 31 + report.trace;
-    if (!report.violation.empty()) {
-      ++sum.wrong;
-      show_wrong(plan, seed, report);
-    }
-    if (seed == plan.last || (sum.wrong > 0 && !plan.keep_going)) break;
-    if (plan.progress && passed() > next) {
-      next = passed() + kProgressEvery;
-      fmt::print(stderr, "{} of {} seeds, {} wrong, {:.0f} s\n", sum.seeds,
-                 plan.last - plan.first + 1, sum.wrong, passed());
-    }
-  }
-  show_sum(plan, sum, passed());
-  return sum.wrong == 0 ? cli::kDone : cli::kFailed;
 }
 
 int main(std::span<const std::string_view> words) {
@@ -229,9 +145,12 @@ int main(std::span<const std::string_view> words) {
   if (const std::string wrong = read_plan(*args, plan); !wrong.empty()) {
     return cli::refuse("krg_sim", wrong);
   }
+  // Each seed gives back all that it took, and the next takes as much.
+  mallopt(M_MMAP_THRESHOLD, 256 << 20);
+  mallopt(M_TRIM_THRESHOLD, 512 << 20);
   // Nodes that fail are what is wanted here.
   log::set_level(log::Level::off);
-  return run_all(plan);
+  return run_seeds(plan);
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ ObjectModel::ObjectModel(const History& history) : history_(history) {
   for (const Failure& failure : history.failures) {
     for (const LifeId life : failure.lives) failed_.emplace(life, failure.at);
   }
+  for (const Left& one : history.left) left_.emplace(one.life, one.at);
   for (const Op& op : history.ops) {
     if (op.kind != OpKind::put) continue;
     Written& written = written_[op.wrote];
@@ -196,6 +197,10 @@ bool ObjectModel::surely_held(Value value, const Failure& failure) const {
   auto holds = [&](LifeId life, Step since) {
     const auto failed = failed_.find(life);
     const bool alive = failed == failed_.end() || failed->second > failure.until;
+    // Who leaves gives its copy to another, which may be the one that fails, or has failed already
+    // in a view that the leaver has not heard of.
+    const auto left = left_.find(life);
+    if (left != left_.end() && left->second < failure.until) return false;
     return alive && since < failure.at && !disturbed(written, life, since, failure);
   };
   if (holds(written.writer, written.at)) return true;

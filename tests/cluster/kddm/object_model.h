@@ -59,7 +59,8 @@ class ObjectModel {
 
   const History& history_;
   std::map<Value, Written> written_;
-  std::map<LifeId, Step> failed_;      // When.
+  std::map<LifeId, Step> failed_;  // When.
+  std::map<LifeId, Step> left_;
   std::vector<const Op*> disturbers_;  // Ops that may have moved copies, seen by nobody.
 };
 

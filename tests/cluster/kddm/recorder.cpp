@@ -30,7 +30,10 @@ void Recorder::end_life(LifeId life) {
   }
 }
 
+void Recorder::leave(LifeId life) { left_.push_back({.at = ++step_, .life = life}); }
+
 void Recorder::fail(const std::vector<LifeId>& lives) {
+  failed_lives_ += lives.size();
   Failure failure{.at = ++step_, .until = kNever, .lives = lives, .settled = settled_at_};
   for (std::size_t i = failures_.size() - open_failures_; i < failures_.size(); ++i) {
     for (const LifeId life : failures_[i].lives) {
@@ -39,7 +42,11 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
       }
     }
   }
-  failure.may_forget = failure.lives.size() >= std::min<std::size_t>(2, settled_members_);
+  // A home that leaves takes what it knows along: until all is put together, only the heir knows.
+  const auto left = std::count_if(left_.begin(), left_.end(),
+                                  [&](const Left& one) { return one.at >= settled_at_; });
+  failure.may_forget = failure.lives.size() + static_cast<std::size_t>(left) >=
+                       std::min<std::size_t>(2, settled_members_);
   may_have_forgotten_ = may_have_forgotten_ || failure.may_forget;
   settled_ = false;
   failures_.push_back(std::move(failure));
@@ -150,6 +157,7 @@ std::vector<History> Recorder::histories() const {
     History& history = all.back();
     history.failures = failures_;
     history.members = members_;
+    history.left = drains_;
     for (Failure& failure : history.failures) failure.may_lose = history.copies == 1;
     // What a life that failed was about to do may come until it is got over, and no later.
     for (Op& op : history.ops) {

@@ -27,6 +27,10 @@ class Recorder {
   bool ended(LifeId life) const { return lives_[life].ended; }
   // From here on what `life` had alone may be gone.
   void fail(const std::vector<LifeId>& lives);
+  // It was asked to leave: from now on it gives what it has to others.
+  void drains(LifeId life) { drains_.push_back({.at = ++step_, .life = life}); }
+  // It has left in order, with the view that begins next.
+  void leave(LifeId life);
   // Every object has been put together in the present view; what failed is got over.
   void settled();
   bool is_settled() const { return settled_; }
@@ -40,6 +44,7 @@ class Recorder {
   // Whether an op on the object has ended that may still take effect.
   bool any_unknown(std::size_t object) const { return !objects_[object].unknown.empty(); }
   std::size_t objects() const { return objects_.size(); }
+  std::uint64_t failures() const { return failed_lives_; }
   // Whether so many lives failed together that it may be forgotten what existed: home and heir of
   // an object, or all that there were when everything was last put together.
   bool may_have_forgotten() const { return may_have_forgotten_; }
@@ -75,10 +80,12 @@ class Recorder {
   std::vector<Life> lives_;
   std::vector<Failure> failures_;
   std::vector<Membership> members_;
+  std::vector<Left> drains_, left_;
   unsigned views_ = 0;
   unsigned entered_ = 0;  // The last that had begun everywhere.
   bool settled_ = false;
   std::size_t open_failures_ = 0;
+  std::uint64_t failed_lives_ = 0;
   Step settled_at_ = 0;
   std::size_t settled_members_ = 0;  // When last settled.
   bool may_have_forgotten_ = false;

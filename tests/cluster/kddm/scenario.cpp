@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <set>
 #include <vector>
 
 #include "client.h"
-#include "cluster.h"
 #include "krg/reactor/frame_pool.h"
 #include "lease_check.h"
 #include "linearize.h"
+#include "member_cluster.h"
+#include "oracle.h"
 #include "rest_check.h"
 
 namespace krg::kddm_sim {
@@ -22,16 +24,60 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kClients = 2;  // Of each node.
-constexpr Duration kQuiet = seconds(20);
+// Nothing may take longer once all is mended: an operation ends within its deadline, and channels
+// ask again after half a second at the latest.
+constexpr Duration kQuiet = seconds(3);
+// All nodes are members again: three rounds of a leave may have to fail before.
+constexpr Duration kMended = seconds(20);
+
+// How long misfortunes last, and how far they are apart. An oracle knows of them at once.
+struct Pace {
+  std::uint64_t steps_min, steps_max;
+  Duration gap;                 // Between two misfortunes, at most.
+  Duration blink;               // Of a short cut or stop, at most.
+  Duration long_min, long_max;  // Of one that others may go on without.
+  std::uint64_t link_timeout_ms;
+  Duration calm;  // Clients' pause while nothing happens.
+};
+constexpr Pace kOracle{10,
+                       30,
+                       milliseconds(25),
+                       milliseconds(40),
+                       milliseconds(20),
+                       milliseconds(100),
+                       60,
+                       microseconds(500)};
+constexpr Pace kHotplug{8,
+                        16,
+                        milliseconds(200),
+                        milliseconds(150),
+                        milliseconds(400),
+                        milliseconds(1200),
+                        300,
+                        milliseconds(40)};
+// So long after a misfortune, or the beginning of a view, clients are busy.
+constexpr Duration kBusy = milliseconds(20);
+
+const Pace& pace_of(Views views) { return views == Views::oracle ? kOracle : kHotplug; }
 
 sim::WorldOptions world_options(const Scenario& scenario, sim::Random& random) {
   sim::WorldOptions options;
   options.seed = scenario.seed;
   const auto some = static_cast<std::uint32_t>(random.between(3, 5));
   options.nodes = scenario.nodes != 0 ? scenario.nodes : some;
-  options.link_timeout = milliseconds(random.between(5, 60));
+  options.link_timeout = milliseconds(random.between(5, pace_of(scenario.views).link_timeout_ms));
   options.detect_max = milliseconds(random.between(3, 100));
+  if (random.chance(200)) options.datagram_loss_per_mille = 10;
   return options;
+}
+
+std::unique_ptr<Cluster> make_cluster(const Scenario& scenario, sim::Random& random,
+                                      Recorder& recorder, Begin begin) {
+  const sim::WorldOptions options = world_options(scenario, random);
+  if (scenario.views == Views::oracle) {
+    return std::make_unique<OracleCluster>(options, recorder, std::move(begin));
+  }
+  return std::make_unique<MemberCluster>(options, recorder, std::move(begin));
 }
 
 Co<void> keep(Co<Result<kddm::SetId>> making, std::optional<Result<kddm::SetId>>& made) {
@@ -44,9 +90,10 @@ class Run {
       : faults_(scenario.faults),
         plan_(scenario.seed ^ 0x6b72675f73696d00u),
         work_{.recorder = recorder_, .random = sim::Random(plan_.next())},
-        cluster_(world_options(scenario, plan_), recorder_,
-                 [this](Node& node) { populate(node); }) {
-    cluster_.on_look([this] { look_at_requests(); });
+        pace_(pace_of(scenario.views)),
+        owner_(make_cluster(scenario, plan_, recorder_, [this](Node& node) { populate(node); })),
+        cluster_(*owner_) {
+    cluster_.on_look([this] { look(); });
   }
 
   Report go();
@@ -54,24 +101,26 @@ class Run {
  private:
   sim::Random& random() { return cluster_.world().random(); }
   bool good() const { return work_.complaint.empty(); }
-  Duration up_to(Duration most) {
-    return Duration(
-        static_cast<Duration::rep>(random().below(static_cast<std::uint64_t>(most.count()) + 1)));
+  Duration up_to(Duration most) { return cluster_.up_to(most); }
+  bool lasts() { return random().chance(450); }
+  // Of a cut or a stop.
+  Duration how_long(bool lasts) {
+    return lasts ? pace_.long_min + up_to(pace_.long_max - pace_.long_min) : up_to(pace_.blink);
   }
   std::uint32_t any_node() { return static_cast<std::uint32_t>(random().below(cluster_.size())); }
 
   void populate(Node& node);
+  void look();
   void look_at_requests();
   bool make_sets();
   SetPlan plan_set();
   void misfortune();
-  bool may_lose(std::size_t count);
   void crash();
   void restart();
   void partition();
   void pause();
   void slow();
-  void retire(std::uint32_t index);
+  void leave();
   void repair();
   void come_to_rest();
   void look_at_rest();
@@ -82,16 +131,28 @@ class Run {
   sim::Random plan_;
   Recorder recorder_;
   Work work_;
-  Cluster cluster_;
+  const Pace& pace_;
+  const std::unique_ptr<Cluster> owner_;
+  Cluster& cluster_;
+  TimePoint busy_until_{};
+  Epoch epoch_;
   bool working_ = false;
   bool split_ = false;
-  std::uint64_t failures_ = 0;
   std::uint64_t undecided_ = 0;
 };
 
 void Run::populate(Node& node) {
   if (!working_ || work_.stopping) return;
   for (int i = 0; i < kClients; ++i) node.reactor().spawn(use_objects(node, work_));
+}
+
+void Run::look() {
+  if (!cluster_.complaint().empty()) work_.complain(cluster_.complaint());
+  const TimePoint now = cluster_.world().now();
+  if (cluster_.epoch() != epoch_) busy_until_ = now + kBusy;
+  epoch_ = cluster_.epoch();
+  work_.pause = now < busy_until_ ? microseconds(500) : pace_.calm;
+  look_at_requests();
 }
 
 // Sees which operations of unknown outcome can have no effect any more.
@@ -118,14 +179,19 @@ void Run::look_at_requests() {
 }
 
 SetPlan Run::plan_set() {
-  static constexpr std::array<std::uint64_t, 6> kSizes = {0, 8, 8, 4096, 4096, 100'000};
-  static constexpr std::array<kddm::HomePolicy, 3> kPolicies = {
-      kddm::HomePolicy::hash, kddm::HomePolicy::fixed, kddm::HomePolicy::round_robin};
+  // The largest is several times what a batch or a bundle takes, and seldom: it costs the most.
+  static constexpr std::array<std::uint64_t, 6> kSizes = {0, 8, 8, 4096, 4096, 20'000};
+  static constexpr std::array<kddm::HomePolicy, 4> kPolicies = {
+      kddm::HomePolicy::hash, kddm::HomePolicy::fixed, kddm::HomePolicy::round_robin,
+      kddm::HomePolicy::linker};
   SetPlan set;
   set.options.object_bytes = kSizes[plan_.below(kSizes.size())];
+  if (plan_.chance(30)) set.options.object_bytes = 100'000;
+  set.options.variable_size = set.options.object_bytes > 8 && plan_.chance(300);
   set.options.copies = static_cast<std::uint8_t>(plan_.between(1, 3));
   set.options.policy = kPolicies[plan_.below(kPolicies.size())];
   set.options.home = NodeId{static_cast<std::uint32_t>(plan_.below(cluster_.size()))};
+  if (set.options.policy == kddm::HomePolicy::linker) set.options.linker = "sites";
   set.options.nodes = cluster::NodeSet::first(cluster_.size());
   if (plan_.chance(200)) {
     set.options.flags = static_cast<std::uint32_t>(kddm::SetFlag::touch_at_home);
@@ -161,44 +227,34 @@ bool Run::make_sets() {
 // --- Misfortune ---------------------------------------------------------------------------------
 
 void Run::misfortune() {
-  std::array<void (Run::*)(), 5> all{};
+  std::array<void (Run::*)(), 6> all{};
   std::size_t count = 0;
   if ((faults_ & kCrash) != 0) all[count++] = &Run::crash;
   if ((faults_ & kPartition) != 0) all[count++] = &Run::partition;
   if ((faults_ & kPause) != 0) all[count++] = &Run::pause;
   if ((faults_ & kSlow) != 0) all[count++] = &Run::slow;
+  if ((faults_ & kLeave) != 0) all[count++] = &Run::leave;
   if (count == 0) return;
   all[count++] = &Run::restart;
+  busy_until_ = cluster_.world().now() + kBusy;
   (this->*all[random().below(count)])();
-}
-
-// Two must be left, and failures mostly come one after the other.
-bool Run::may_lose(std::size_t count) {
-  if (cluster_.healthy().size() < count + 2) return false;
-  return cluster_.settled() || random().chance(150);
 }
 
 void Run::crash() {
   const std::uint32_t index = any_node();
   if (cluster_.node(index) == nullptr) return;
-  if (!cluster_.is_member(index)) return cluster_.kill(index, {});
-  if (!may_lose(1)) return;
-  ++failures_;
-  cluster_.kill(index, up_to(milliseconds(30)));
+  if (cluster_.is_member(index) && !cluster_.may_lose({index})) return;
+  cluster_.kill(index);
 }
 
 void Run::restart() {
   const std::uint32_t index = any_node();
-  if (cluster_.node(index) == nullptr && !cluster_.is_member(index)) cluster_.restart(index);
+  if (cluster_.node(index) == nullptr) cluster_.restart(index);
 }
 
-// A life that others went on without learns of it, and ends.
-void Run::retire(std::uint32_t index) {
-  const LifeId life = cluster_.node(index)->life;
-  cluster_.later(up_to(milliseconds(100)), [this, index, life] {
-    const Node* const node = cluster_.node(index);
-    if (node != nullptr && node->life == life) cluster_.kill(index, {});
-  });
+void Run::leave() {
+  const std::uint32_t index = any_node();
+  if (cluster_.may_leave(index)) cluster_.leave(index);
 }
 
 void Run::partition() {
@@ -217,20 +273,13 @@ void Run::partition() {
     }
   };
   each_link(&Cluster::cut);
-  const bool for_good = random().chance(500);
-  const Duration until =
-      for_good ? milliseconds(20) + up_to(milliseconds(80)) : up_to(milliseconds(40));
-  cluster_.later(until, [this, each_link, away, for_good] {
-    if (for_good && may_lose(away.size())) {
-      failures_ += away.size();
-      for (const std::uint32_t index : away) {
-        if (cluster_.node(index) != nullptr && cluster_.is_member(index)) retire(index);
-      }
-      cluster_.exclude(away);
-    }
+  const bool for_good = lasts();
+  cluster_.later(how_long(for_good), [this, each_link, away, for_good] {
+    if (for_good) cluster_.give_up(away);
     cluster_.later(up_to(milliseconds(60)), [this, each_link] {
       each_link(&Cluster::mend);
       split_ = false;
+      busy_until_ = cluster_.world().now() + kBusy;
     });
   });
 }
@@ -244,17 +293,14 @@ void Run::pause() {
   const auto same = [this, index, life] {
     return cluster_.node(index) != nullptr && cluster_.node(index)->life == life;
   };
-  if (random().chance(400)) {
-    cluster_.later(milliseconds(10) + up_to(milliseconds(50)), [this, index, same] {
-      // It is not counted as healthy while it is stopped.
-      if (!same() || !cluster_.is_member(index) || !may_lose(0)) return;
-      ++failures_;
-      cluster_.exclude({index});
-      retire(index);
+  const bool for_good = lasts();
+  cluster_.later(how_long(for_good), [this, index, same, for_good] {
+    // It is not counted as healthy while it is stopped.
+    if (for_good && same() && cluster_.is_member(index)) cluster_.give_up({index});
+    cluster_.later(up_to(milliseconds(40)), [this, index, same] {
+      if (same()) cluster_.resume(index);
+      busy_until_ = cluster_.world().now() + kBusy;
     });
-  }
-  cluster_.later(up_to(milliseconds(90)), [this, index, same] {
-    if (same()) cluster_.resume(index);
   });
 }
 
@@ -283,37 +329,32 @@ void Run::repair() {
 }
 
 void Run::come_to_rest() {
-  cluster_.run_for(milliseconds(250));  // What was to happen later has happened.
+  // What was to happen later has happened.
+  cluster_.run_until([this] { return cluster_.quiet(); }, seconds(10));
   repair();
   work_.stopping = true;
   if (!cluster_.run_until([&] { return work_.clients == 0; }, kQuiet)) {
     return work_.complain(fmt::format("{} clients wait for ever", work_.clients));
   }
-  const bool all = cluster_.run_until(
-      [&] {
-        for (std::uint32_t i = 0; i < cluster_.size(); ++i) {
-          Node* const node = cluster_.node(i);
-          if (node != nullptr && !node->serves) cluster_.kill(i, {});
-          if (cluster_.node(i) == nullptr && !cluster_.is_member(i)) cluster_.restart(i);
-        }
-        return cluster_.members() == cluster_.size() && cluster_.settled();
-      },
-      kQuiet);
-  if (!all) return work_.complain("the nodes do not come to rest");
+  if (!cluster_.run_until([this] { return cluster_.mended(); }, kMended)) {
+    return work_.complain("the nodes do not come to rest");
+  }
   // Before everybody has a copy, and after.
   look_at_rest();
   if (good()) read_everywhere();
   if (good()) look_at_rest();
 }
 
+// Rest comes, and comes again: a channel may still ask whether its last message has arrived.
 void Run::look_at_rest() {
-  cluster_.run_for(seconds(2));
-  // A connection that was asked for while its peer still held the one before is given up after 5 s
-  // only; what waits for it is at rest then.
-  cluster_.run_until([this] { return check_rest(cluster_, work_).empty(); }, kQuiet);
-  if (std::string wrong = check_rest(cluster_, work_); !wrong.empty()) {
-    work_.complain(std::move(wrong));
+  std::string wrong;
+  const auto rests = [&] { return (wrong = check_rest(cluster_, work_)).empty(); };
+  bool good = cluster_.run_until(rests, kQuiet);
+  if (good) {
+    cluster_.run_for(milliseconds(50));
+    good = cluster_.run_until(rests, kQuiet);
   }
+  if (!good) work_.complain(std::move(wrong));
 }
 
 void Run::read_everywhere() {
@@ -353,20 +394,21 @@ void Run::judge() {
 }
 
 Report Run::go() {
-  cluster_.run_for(milliseconds(30));
-  if (make_sets()) {
+  if (!cluster_.begin()) {
+    work_.complain("the nodes do not begin");
+  } else if (make_sets()) {
     working_ = true;
     for (std::uint32_t i = 0; i < cluster_.size(); ++i) populate(*cluster_.node(i));
-    const std::uint64_t steps = plan_.between(10, 30);
+    const std::uint64_t steps = plan_.between(pace_.steps_min, pace_.steps_max);
     for (std::uint64_t step = 0; step < steps && good(); ++step) {
-      cluster_.run_for(up_to(milliseconds(25)));
+      cluster_.run_for(up_to(pace_.gap));
       misfortune();
     }
     if (good()) come_to_rest();
     if (good()) judge();
   }
-  return {work_.complaint, cluster_.world().trace(), recorder_.ops(), work_.done, failures_,
-          undecided_};
+  return {work_.complaint, cluster_.world().trace(), recorder_.ops(),
+          work_.done,      recorder_.failures(),     undecided_};
 }
 
 }  // namespace

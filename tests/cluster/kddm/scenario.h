@@ -12,13 +12,18 @@ enum Fault : unsigned {
   kPartition = 2,  // Some nodes are cut off, for a moment or for good.
   kPause = 4,      // A node is stopped, for a moment or until the others go on without it.
   kSlow = 8,       // A link takes milliseconds.
-  kAllFaults = 15,
+  kLeave = 16,     // A node gives what it has to others and goes, and may come back. Not by oracle.
+  kAllFaults = 31,
 };
+
+// Who decides which nodes are in the cluster.
+enum class Views : std::uint8_t { hotplug, oracle };
 
 struct Scenario {
   std::uint64_t seed = 1;
   std::uint32_t nodes = 0;  // 0: 3 to 5, as the seed says.
   unsigned faults = kAllFaults;
+  Views views = Views::hotplug;
 };
 
 struct Report {

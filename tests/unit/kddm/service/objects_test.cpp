@@ -226,6 +226,65 @@ TEST_P(Objects, ANodeThatLeavesGivesEverythingToTheOthers) {
   for (std::uint64_t object = 0; object < 30; ++object) EXPECT_EQ(*get(1, set, object), object);
 }
 
+// Goal    what is first touched at a home that leaves is not lost with it.
+// Method  it has given everything away; then another node asks for an object that nobody has made.
+TEST_P(Objects, AHomeThatHasGivenEverythingAwayMakesNothingAnew) {
+  SetOptions options = of_size(8);
+  options.policy = HomePolicy::fixed;
+  options.home = NodeId{0};
+  options.nodes = cluster::NodeSet::first(3);
+  options.flags = static_cast<std::uint32_t>(SetFlag::touch_at_home);
+  const SetId set = make_set(options, 1);
+  ASSERT_EQ(*get(1, set, 0), 0u);
+  const cluster::View before{Epoch{1}, NodeId{0}, {}};
+  const cluster::View after{Epoch{2}, NodeId{1}, {}};
+  const cluster::ViewChange change{before, after, {}, {NodeId{0}}, {}};
+  Kddm& leaver = cluster_.kddm(0);
+  Kddm& asker = cluster_.kddm(1);
+  ASSERT_TRUE(cluster_.run(0, leaver.prepare(change, cluster_.soon())));
+  std::optional<Result<std::uint64_t>> first;
+  cluster_.start(1, read(asker, set, ObjectId{1}, cluster_.within()), first);
+  cluster_.settle();
+  EXPECT_FALSE(first.has_value());
+  leaver.abort(change);
+  cluster_.settle();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(**first, 0u) << "it stays";
+
+  ASSERT_TRUE(cluster_.run(0, leaver.prepare(change, cluster_.soon())));
+  std::optional<Result<std::uint64_t>> second;
+  cluster_.start(1, read(asker, set, ObjectId{2}, cluster_.within()), second);
+  cluster_.settle();
+  for (const ObjectState& part : leaver.dump()) {
+    if (part.set != set) continue;
+    EXPECT_EQ(part.holder.copy, Copy::none) << part.object.value;
+  }
+  cluster_.kill(0);
+  cluster_.enter({NodeId{1}, NodeId{2}});
+  cluster_.settle();
+  ASSERT_TRUE(second.has_value());
+  ASSERT_TRUE(*second) << second->error().message();
+  EXPECT_EQ(**second, 0u);
+}
+
+// Goal    a node that could not leave serves again.
+// Method  a lease of its own outlasts the time that it has.
+TEST_P(Objects, WhoCouldNotGiveEverythingAwayServesOn) {
+  const SetId set = make_set(of_size(8), 1);
+  ASSERT_TRUE(write(0, set, 1, 5));
+  std::optional<Result<Lease>> held;
+  cluster_.start(0, cluster_.kddm(0).get(set, ObjectId{1}, cluster_.within()), held);
+  cluster_.settle();
+  ASSERT_TRUE(held && *held);
+  const cluster::View before{Epoch{1}, NodeId{0}, {}};
+  const cluster::View after{Epoch{2}, NodeId{1}, {}};
+  const cluster::ViewChange change{before, after, {}, {NodeId{0}}, {}};
+  const Deadline short_time(cluster_.world().now() + 50ms);
+  EXPECT_FALSE(cluster_.run(0, cluster_.kddm(0).prepare(change, short_time)));
+  (*held)->put();
+  EXPECT_EQ(*get(0, set, 1), 5u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Copies, Objects, ::testing::Bool(),
                          [](const auto& where) { return where.param ? "InAStore" : "OnTheHeap"; });
 

@@ -229,6 +229,76 @@ TEST(SimWorld, AnswerLostWithItsLinkLeavesNothingToTheNextConnection) {
   EXPECT_EQ(a.sink.links[0].arrived[0]->content, testing::pattern(50, 2));
 }
 
+// Goal    an answer that is lost with its link does not hold up the next connection.
+// Method  as before, but the asker is the lower node, whose own question counts more than others'.
+TEST(SimWorld, AskerWhoseAnswerIsLostWithItsLinkLearnsOfItAndAnswersTheNextQuestion) {
+  for (std::uint32_t asker = 0; asker < 2; ++asker) {
+    World world({.seed = testing::seed(), .nodes = 2, .link_timeout = 100ms});
+    Node a(world, asker), b(world, 1 - asker);
+    world.set_latency(b.id, a.id, {.min = 10ms, .max = 10ms, .tail_per_mille = 0});
+    a.fabric->connect(b.id, b.fabric->address(), Deadline(world.now() + 60s));
+    ASSERT_TRUE(world.run_until([&] { return b.sink.link(a.id) != nullptr; }, 5ms));
+    world.cut(a.id, b.id);
+    ASSERT_TRUE(world.run_until([&] { return b.sink.links[0].down; }, 1s));
+    ASSERT_TRUE(world.run_until([&] { return a.sink.failures.size() == 1; }, 1ms));
+    world.mend(a.id, b.id);
+    b.fabric->connect(a.id, a.fabric->address(), Deadline(world.now() + 60s));
+    EXPECT_TRUE(world.run_until([&] { return a.sink.link(b.id) && b.sink.link(a.id); }, 100ms));
+  }
+}
+
+// Goal    a question that a cut link holds is answered when the link is mended, however late.
+TEST(SimWorld, QuestionThatOutlivesTheCutIsAnsweredWhenTheLinkIsMended) {
+  for (std::uint32_t asker = 0; asker < 2; ++asker) {
+    World world({.seed = testing::seed(), .nodes = 2, .link_timeout = 100ms});
+    Node a(world, asker), b(world, 1 - asker);
+    world.cut(a.id, b.id);
+    a.fabric->connect(b.id, b.fabric->address(), Deadline(world.now() + 60s));
+    world.run_for(1s);
+    EXPECT_TRUE(a.sink.failures.empty());
+    world.mend(a.id, b.id);
+    EXPECT_TRUE(world.run_until([&] { return a.sink.link(b.id) && b.sink.link(a.id); }, 100ms));
+  }
+}
+
+// Goal    a question that reaches a node which never answers it does not hold up its next life.
+// Method  the node is stopped when it is asked, and then killed; the next life asks the asker.
+TEST(SimWorld, QuestionThatDiesWithItsNodeIsTurnedAway) {
+  for (std::uint32_t asker = 0; asker < 2; ++asker) {
+    World world({.seed = testing::seed(), .nodes = 2});
+    Node a(world, asker);
+    auto b = std::make_unique<Node>(world, 1 - asker);
+    world.stop(b->id);
+    a.fabric->connect(b->id, b->fabric->address(), Deadline(world.now() + 60s));
+    world.run_for(10ms);
+    world.kill(b->id);
+    b.reset();
+    ASSERT_TRUE(world.run_until([&] { return a.sink.failures.size() == 1; }, 300ms));
+    world.restart(NodeId{1 - asker});
+    Node again(world, 1 - asker, 2);
+    ASSERT_TRUE(join(world, again, a));
+  }
+}
+
+// Goal    an answer to a question that was given up does not leave its sender half connected.
+// Method  the asker is stopped as its question times out and the answer comes; then it asks anew.
+TEST(SimWorld, AnswerThatFindsItsQuestionGivenUpIsTurnedAway) {
+  for (std::uint32_t asker = 0; asker < 2; ++asker) {
+    World world({.seed = testing::seed(), .nodes = 2});
+    Node a(world, asker), b(world, 1 - asker);
+    a.fabric->connect(b.id, b.fabric->address(), Deadline(world.now() + 10us));
+    world.stop(a.id);
+    world.set_latency(b.id, a.id, {.min = 1ms, .max = 1ms, .tail_per_mille = 0});
+    ASSERT_TRUE(world.run_until([&] { return b.sink.link(a.id) != nullptr; }, 100ms));
+    world.run_for(10ms);
+    world.resume(a.id);
+    ASSERT_TRUE(world.run_until([&] { return a.sink.failures.size() == 1; }, 1ms));
+    ASSERT_TRUE(join(world, a, b));
+    EXPECT_TRUE(a.sink.links.back().up());
+    EXPECT_EQ(b.sink.up_count(), 1u);
+  }
+}
+
 TEST(SimWorld, StoppedNodeDoesNotRunAndGoesOnWhereItWas) {
   World world({.seed = testing::seed(), .nodes = 2});
   Node a(world, 0), b(world, 1);
@@ -251,6 +321,45 @@ TEST(SimWorld, StoppedNodeDoesNotRunAndGoesOnWhereItWas) {
   EXPECT_GE(ticks, before + 8);
   EXPECT_EQ(b.arrived(), 1u);
   EXPECT_TRUE(a.sink.links[0].up());
+}
+
+struct Mailbox final : Datagrams {
+  void on_datagram(std::span<const std::byte> content) noexcept override {
+    came.emplace_back(content.begin(), content.end());
+  }
+  void on_refused(NodeId node) noexcept override { refused.push_back(node); }
+  std::vector<Bytes> came;
+  std::vector<NodeId> refused;
+};
+
+TEST(SimWorld, DatagramsAreLostOnCutLinksAndRefusedByTheDead) {
+  World world({.seed = testing::seed(), .nodes = 2});
+  Node a(world, 0);
+  auto b = std::make_unique<Node>(world, 1);
+  Mailbox of_a, of_b;
+  world.set_datagrams(a.id, &of_a);
+  world.set_datagrams(b->id, &of_b);
+  const Bytes word = testing::pattern(33, 1);
+  world.send_datagram(a.id, b->id, word);
+  world.run_for(10ms);
+  ASSERT_EQ(of_b.came.size(), 1u);
+  EXPECT_EQ(of_b.came[0], word);
+  world.cut(a.id, b->id);
+  world.send_datagram(a.id, b->id, word);
+  world.run_for(10ms);
+  world.mend(a.id, b->id);
+  world.run_for(10ms);
+  EXPECT_EQ(of_b.came.size(), 1u) << "a cut link kept a datagram";
+  world.stop(b->id);
+  world.send_datagram(a.id, b->id, word);
+  world.run_for(10ms);
+  EXPECT_TRUE(of_a.refused.empty()) << "a node that is stopped keeps its port";
+  world.kill(b->id);
+  b.reset();
+  world.send_datagram(a.id, NodeId{1}, word);
+  world.run_for(10ms);
+  EXPECT_EQ(of_a.refused, std::vector{NodeId{1}});
+  EXPECT_EQ(of_b.came.size(), 1u);
 }
 
 TEST(SimWorld, SlowLinkIsSlowInOneDirection) {

@@ -29,6 +29,7 @@ struct Place {
   const cluster::NodeSet* members = nullptr;
   std::uint8_t copies = 1;     // How many nodes an acknowledged write is on.
   bool touch_at_home = false;  // The first touch runs at the home, not where it is first used.
+  bool drained = false;        // This node leaves and has given all away: nothing is made here.
 };
 
 // The request that a holder waits for.

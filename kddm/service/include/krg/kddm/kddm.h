@@ -142,14 +142,18 @@ class Kddm final : public cluster::ViewListener {
  private:
   friend class Range;
 
+  bool may_serve_later(const Status& may) const noexcept;
   Co<Status> may_serve(Deadline deadline);
   Result<Set*> know(SetId set, ObjectId object);
   Co<Result<Set*>> learn(SetId set, ObjectId object, Deadline deadline);
   Co<Result<Lease>> lease(Kind kind, SetId set, ObjectId object, OpOptions options);
   Co<Status> simple(Kind kind, SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode,
                     std::uint16_t flags = 0);
-  Co<Status> give_everything(Deadline deadline);
+  Co<Status> leave(Deadline deadline);
+  Co<Status> write_own_files(Deadline deadline);
+  Co<Status> give_everything(bool spares_too, Deadline deadline);
   void serve();
+  void serve_leaves();
 
   std::unique_ptr<Service> service_;
   std::uint64_t sets_made_ = 0;

@@ -73,6 +73,8 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   TimePoint lease_until() const noexcept { return core_.lease_until(); }
   const Roster& roster() const noexcept { return core_.roster(); }
   bool is_coordinator() const noexcept { return core_.is_coordinator(); }
+  // Who decides, as far as is known here.
+  std::vector<NodeId> voters() const { return core_.voters(); }
   // The view that the services have committed; that of roster() may be later.
   const cluster::View& view() const noexcept { return view_; }
   // This life has ended: left, excluded or not let in.

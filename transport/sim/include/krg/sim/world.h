@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "krg/base/deadline.h"
 #include "krg/fabric/fabric.h"
@@ -39,6 +40,16 @@ struct WorldOptions {
   Duration detect_min = std::chrono::milliseconds(2);
   Duration detect_max = std::chrono::milliseconds(200);
   Duration link_timeout = std::chrono::seconds(15);
+  unsigned datagram_loss_per_mille = 0;
+};
+
+// Who gets a node's datagrams, in its turns.
+class Datagrams {
+ public:
+  virtual ~Datagrams() = default;
+  virtual void on_datagram(std::span<const std::byte> content) noexcept = 0;
+  // Nobody listened at `node` when a datagram came there: its life has ended.
+  virtual void on_refused(NodeId node) noexcept = 0;
 };
 
 class World {
@@ -65,6 +76,11 @@ class World {
   //         already_exists    the node has an open fabric.
   Result<std::unique_ptr<fabric::Fabric>> open(reactor::Reactor& reactor, fabric::EventSink& sink,
                                                const fabric::Options& options);
+
+  // Datagrams, as UDP beside the fabric: lost on a cut link, refused where no fabric is open.
+  // Requires  the node's fabric is open; `sink`, or nullptr, is there as long as it.
+  void set_datagrams(NodeId node, Datagrams* sink);
+  void send_datagram(NodeId from, NodeId to, std::span<const std::byte> content);
 
   // One thing that happens next, no later than `limit`: then, or if nothing is left, false, and the
   // clock stands at `limit` if it is not never.

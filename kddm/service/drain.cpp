@@ -1,0 +1,172 @@
+#include "drain.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "krg/reactor/event.h"
+#include "service.h"
+
+namespace krg::kddm {
+namespace {
+
+constexpr Duration kLookForEnd = std::chrono::milliseconds(1);
+
+}  // namespace
+
+bool Drain::any_leaves() const noexcept { return service_.reactor().now() < until_; }
+
+Co<Status> Drain::may_move(Deadline deadline) {
+  while (any_leaves()) {
+    if (service_.reactor().now() >= deadline.at())
+      co_return Error(Errc::timed_out, "a node leaves");
+    co_await reactor::sleep_for(service_.reactor(), kLookForEnd);
+  }
+  co_return Status();
+}
+
+bool Service::asks_to_move() {
+  bool any = false;
+  for_each_set([&any](Set& set) {
+    set.holders.for_each([&any](const HolderEntry& entry) {
+      any = any || entry.holder.asks == Asks::flush || entry.holder.asks == Asks::sync;
+    });
+  });
+  return any;
+}
+
+Co<Status> Drain::others_leave(Duration limit) {
+  until_ = std::max(until_, service_.reactor().now() + limit);
+  const Deadline deadline(service_.reactor().now() + limit);
+  constexpr Duration kLongest = std::chrono::milliseconds(50);
+  Duration pause = kLookForEnd;
+  // Whoever asked may have given up; the home has not.
+  while (moving_ > 0 || service_.asks_to_move()) {
+    if (service_.reactor().now() >= deadline.at()) co_return Error(Errc::timed_out);
+    co_await reactor::sleep_for(service_.reactor(), pause);
+    pause = std::min(2 * pause, kLongest);
+  }
+  co_return Status();
+}
+
+void Service::stop_draining() noexcept {
+  draining_ = false;
+  if (!std::exchange(drained_, false)) return;
+  for_each_set([this](Set& set) {
+    std::vector<ObjectId> waiting;
+    for (const auto& [object, messages] : set.waiting) waiting.push_back(object);
+    for (const ObjectId object : waiting) recheck_object(set, object);
+  });
+}
+
+// --- The node that leaves -----------------------------------------------------------------------
+
+void Kddm::serve_leaves() {
+  service_->rpc().serve<Leaves>(
+      [this](rpc::Incoming&, Leaves::Request request) -> Co<Result<wire::Empty>> {
+        if (request.limit_ms == 0) {
+          service_->drain_of_others().over();
+          co_return wire::Empty{};
+        }
+        // More than a membership ever waits would stop this node's flushes for as long.
+        constexpr std::uint64_t kMost = 60'000;
+        const auto limit = std::chrono::milliseconds(std::min(request.limit_ms, kMost));
+        KRG_CO_TRY(co_await service_->drain_of_others().others_leave(limit));
+        co_return wire::Empty{};
+      });
+}
+
+Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
+  if (!change.leaving.contains(service_->self())) co_return Status();
+  service_->begin_draining();
+  const Status given = co_await leave(deadline);
+  // Whoever could not prepare is told of no abort.
+  if (!given) abort(change);
+  co_return given;
+}
+
+Co<Status> Kddm::leave(Deadline deadline) {
+  KRG_CO_TRY(co_await write_own_files(deadline));
+  KRG_CO_TRY(co_await give_everything(true, deadline));
+  std::vector<NodeId> others;
+  for (const NodeId node : service_->members()) {
+    if (node != service_->self()) others.push_back(node);
+  }
+  const Duration left = deadline.at() - service_->reactor().now();
+  const auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
+  const Leaves::Request request{static_cast<std::uint64_t>(std::max<std::int64_t>(left_ms, 1))};
+  const auto answers =
+      co_await rpc::call_all<Leaves>(service_->rpc(), std::move(others), request, deadline);
+  for (const auto& answer : answers) {
+    if (!answer.reply) co_return answer.reply.error();
+  }
+  // What had been given meanwhile.
+  co_return co_await give_everything(false, deadline);
+}
+
+void Kddm::abort(const cluster::ViewChange& change) noexcept {
+  if (!change.leaving.contains(service_->self())) return;
+  service_->stop_draining();
+  // Who does not hear of it waits no longer than it was told.
+  for (const NodeId node : service_->members()) {
+    if (node != service_->self()) (void)service_->rpc().notify<Leaves>(node, Leaves::Request{0});
+  }
+}
+
+Co<Status> Kddm::write_own_files(Deadline deadline) {
+  std::vector<Set*> backed;
+  service_->for_each_set([&](Set& set) {
+    if (!set.gone && Backing::is_backed(set)) backed.push_back(&set);
+  });
+  for (Set* const set : backed) {
+    KRG_CO_TRY(co_await service_->backing().write_all_back_here(*set, deadline));
+  }
+  co_return Status();
+}
+
+// What is to be given away; `asks`: something that was asked for is still to come.
+std::vector<ToGive> Service::held(bool spares, bool& asks) {
+  std::vector<ToGive> held;
+  for_each_set([&](Set& set) {
+    set.holders.for_each([&](const HolderEntry& entry) {
+      const Holder& holder = entry.holder;
+      asks = asks || holder.asks != Asks::nothing || holder.copy == Copy::filling;
+      if (holder.copy >= Copy::read) held.push_back({&set, entry.id, Kind::op_flush});
+      if (holder.copy != Copy::spare || !spares) return;
+      held.push_back({&set, entry.id, Kind::op_sync});
+    });
+  });
+  return held;
+}
+
+// Until there is an instant at which nothing is here but what every other member has too, and
+// nothing was asked for. A spare may be the newest data as long as its receiver has not told so: a
+// sync that is served has come after that. The second time, without spares, it is the last.
+Co<Status> Kddm::give_everything(bool spares_too, Deadline deadline) {
+  std::vector<ToGive> kept;  // Of what was here at the last look.
+  for (bool first = true;; first = false) {
+    bool asks = false;
+    const std::vector<ToGive> held = service_->held(first && spares_too, asks);
+    const bool given = std::all_of(held.begin(), held.end(), [&](const ToGive& one) {
+      return std::find(kept.begin(), kept.end(), one) != kept.end();
+    });
+    if (!asks && given) {
+      // In the same instant: before the caller goes on, more may come.
+      if (!spares_too) service_->end_draining();
+      co_return Status();
+    }
+    kept.clear();
+    for (const ToGive& one : held) {
+      const Message message{.kind = one.by};
+      const Status how = co_await Op(*service_, *one.set, one.object, message, deadline);
+      const Errc code = how ? Errc::ok : how.error().code();
+      if (code == Errc::limit_reached) kept.push_back(one);
+      const bool nothing = code == Errc::not_found || code == Errc::lost;
+      if (!how && code != Errc::limit_reached && !nothing) co_return how;
+    }
+    if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
+    if (asks) co_await reactor::sleep_for(service_->reactor(), kLookForEnd);
+  }
+}
+
+}  // namespace krg::kddm
