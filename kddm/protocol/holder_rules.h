@@ -19,6 +19,7 @@ class HolderRules {
   Step send_copy();
   Step give_up();
   Step release();
+  Step tell();
   Step take_push();
   Step take_read();
   Step take_write();
@@ -115,6 +116,17 @@ Step HolderRules<Hooks>::release() {
   }
   if (Hooks::on(Mutant::released_unseen)) return Step::done;
   t_.send(t_.place.home, {.kind = Kind::done, .copy = Copy::write, .node = in_.from});
+  return Step::done;
+}
+
+template <class Hooks>
+Step HolderRules<Hooks>::tell() {
+  const bool exists = t_.place.self != t_.place.home && t_.home().noted;
+  t_.send(t_.place.home, {.kind = Kind::report,
+                          .copy = h_.copy,
+                          .flags = static_cast<std::uint16_t>(kTold | (exists ? kExists : 0)),
+                          .node = t_.place.self,
+                          .version = h_.version});
   return Step::done;
 }
 

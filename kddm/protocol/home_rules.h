@@ -29,7 +29,11 @@ class HomeRules {
   Step stepped();
   Step rebuild();
   Step rebuilt();
+  Step known();
   Step take_note();
+
+  // A new view in which the home is the same, and was at rest. Requires  `heir` is of before.
+  void keep(NodeId heir);
 
  private:
   void begin(const Home::Request& request);
@@ -55,7 +59,9 @@ class HomeRules {
   void note(bool exists);
   void resolve();
   void report_spare();
-  void keep_report();
+  void keep_report(Message report);
+  void forget_the_gone();
+  void ask_spares();
   bool let_forget();
   bool has_heir() const noexcept { return t_.place.heir != kNoNode; }
 

@@ -30,6 +30,8 @@ enum class Mutant : std::uint8_t {
   seen_too_early,         // copies > 2: a copy may be read before there are enough.
   unconfirmed_removal,    // The object may be made anew before the remover knows.
   hasty_forgetting,       // Who is no longer heir forgets before the new one knows.
+  kept_the_dead,          // A home that stays keeps those in its copy set who have died.
+  untold_heir,            // A home that stays does not tell a new heir what exists.
   count,
 };
 
@@ -54,7 +56,9 @@ inline constexpr const char* kMutantNames[] = {"none",
                                                "released_unseen",
                                                "seen_too_early",
                                                "unconfirmed_removal",
-                                               "hasty_forgetting"};
+                                               "hasty_forgetting",
+                                               "kept_the_dead",
+                                               "untold_heir"};
 static_assert(std::size(kMutantNames) == static_cast<std::size_t>(Mutant::count));
 
 struct NoMutants {

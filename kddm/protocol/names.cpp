@@ -17,15 +17,16 @@ bool is_sound(const Message& message) noexcept {
   const bool named = message.node.value < cluster::kNodesMax;
   const bool must_name = message.kind == Kind::done || message.kind == Kind::fetch;
   return message.kind < kFirstOp && message.copy <= Copy::write &&
-         message.status <= Answer::failed && message.flags < kConfirm * 2 &&
+         message.status <= Answer::failed && message.flags < kTold * 2 &&
          message.count < cluster::kNodesMax && (named || (message.node == kNoNode && !must_name));
 }
 
 std::string_view name_of(Kind kind) noexcept {
   static constexpr std::string_view kNames[] = {
-      "get",   "grab",  "flush", "sync",   "remove",   "done",      "report", "note",
-      "fetch", "inval", "grant", "answer", "data",     "ack",       "took",   "get",
-      "grab",  "flush", "sync",  "remove", "put read", "put write", "filled", "not filled"};
+      "get",     "grab",   "flush",      "sync",  "remove", "done",  "report", "note",
+      "fetch",   "inval",  "inquire",    "grant", "answer", "data",  "ack",    "took",
+      "get",     "grab",   "flush",      "sync",  "remove", "put read", "put write", "filled",
+      "not filled"};
   static_assert(std::size(kNames) == kKinds);
   return pick(kNames, kind);
 }

@@ -14,6 +14,8 @@ namespace krg::kddm {
 template <class Hooks>
 Step HomeRules<Hooks>::rebuild() {
   if (in_.has(kAgain)) return Step::wait;  // Taken already: see let_forget().
+  if (e_.told && !in_.has(kTold)) return Step::done;
+  if (!e_.told && in_.has(kTold)) return t_.impossible("a report that was not asked for");
   if (e_.missing == 0) return t_.impossible("a report more than there are members");
   const bool seen = !e_.copies.empty() && !e_.asleep;
   if (in_.copy == Copy::write && seen) {
@@ -26,7 +28,7 @@ Step HomeRules<Hooks>::rebuild() {
     if (in_.from == t_.place.heir) {
       e_.noted = true;
     } else if (in_.from != t_.place.self) {
-      keep_report();
+      keep_report(in_);
     }
   }
   switch (in_.copy) {
@@ -82,11 +84,11 @@ void HomeRules<Hooks>::report_spare() {
 // Who knows that the object exists, and is neither home nor heir, is to know it until those two do,
 // and no longer. Its report waits here for that.
 template <class Hooks>
-void HomeRules<Hooks>::keep_report() {
+void HomeRules<Hooks>::keep_report(Message report) {
+  report.flags |= kAgain;
   auto& waiting = t_.part.waiting;
   if (!waiting) waiting = std::make_unique<std::vector<Message>>();
-  waiting->push_back(in_);
-  waiting->back().flags |= kAgain;
+  waiting->push_back(report);
 }
 
 // Whether somebody had to be told to forget. A removal must not begin before they all have: were
@@ -114,6 +116,48 @@ Step HomeRules<Hooks>::rebuilt() {
   return Step::done;
 }
 
+// The reporter has not been in the view before, and so could not know that the home is the same.
+template <class Hooks>
+Step HomeRules<Hooks>::known() {
+  return in_.has(kTold) ? t_.impossible("a report more than were asked for") : Step::done;
+}
+
+// Nothing was under way, so what the survivors hold is what the directory says of them: nobody need
+// report, but for spares that are to take the place of a writer that is gone.
+template <class Hooks>
+void HomeRules<Hooks>::keep(NodeId heir) {
+  if (e_.state == HomeState::absent) return;
+  if (!Hooks::on(Mutant::kept_the_dead)) forget_the_gone();
+  if (heir != t_.place.heir) {
+    if (!Hooks::on(Mutant::untold_heir)) e_.noted = false;
+    if (t_.place.members->contains(heir)) {
+      keep_report({.kind = Kind::report, .from = heir, .node = heir, .epoch = t_.place.epoch});
+    }
+  }
+  e_.state = HomeState::rebuilding;
+  e_.known = e_.told = true;
+  if (e_.copies.empty() && !e_.spares.empty()) return ask_spares();
+  resolve();
+}
+
+template <class Hooks>
+void HomeRules<Hooks>::forget_the_gone() {
+  CopySet gone;
+  const auto look = [&](NodeId node) {
+    if (!t_.place.members->contains(node)) gone.insert(node);
+  };
+  e_.copies.for_each(look);
+  e_.spares.for_each(look);
+  gone.for_each([&](NodeId node) { forget(node); });
+}
+
+template <class Hooks>
+void HomeRules<Hooks>::ask_spares() {
+  const CopySet spares = std::exchange(e_.spares, CopySet());
+  e_.missing = static_cast<std::uint16_t>(spares.size());
+  spares.for_each([&](NodeId node) { t_.send(node, {.kind = Kind::inquire}); });
+}
+
 // All have reported: the newest data is the object.
 template <class Hooks>
 void HomeRules<Hooks>::resolve() {
@@ -122,8 +166,8 @@ void HomeRules<Hooks>::resolve() {
   if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
   if (let_forget()) return;
   e_.version = 0;
-  const bool known = e_.known;
-  e_.known = false;
+  e_.told = false;
+  const bool known = std::exchange(e_.known, false);
   if (!data) return rest(known ? HomeState::lost : HomeState::absent);
   e_.state = HomeState::busy;
   e_.phase = Phase::settle;

@@ -17,7 +17,7 @@ class Protocol {
  public:
   static Outcome step(const Place& place, Part& part, const Message& in, Actions& out,
                       const char*& why);
-  static void change_view(const Place& place, Part& part, Actions& out);
+  static void change_view(const Place& place, const Before& before, Part& part, Actions& out);
   static void recheck(const Place& place, Part& part, Actions& out) {
     const char* why = nullptr;
     look_again(place, part, out, why);
@@ -31,6 +31,10 @@ class Protocol {
   static void wait(Part& part, const Message& message);
   static void ask_first_what_was_asked(Part& part);
   static bool exists(const Home& home) noexcept;
+  static bool rests(const Home& home) noexcept;
+  static void reset(Holder& holder, Actions& out);
+  static void reset(Home& home, const Place& place, bool known);
+  static void forget_messages(Part& part);
 };
 
 template <class Hooks>
@@ -91,6 +95,8 @@ Step Protocol<Hooks>::apply_home(const Turn& turn, Rule rule) {
       return rules.rebuild();
     case Rule::rebuilt:
       return rules.rebuilt();
+    case Rule::known:
+      return rules.known();
     case Rule::take_note:
       return rules.take_note();
     default:
@@ -108,6 +114,8 @@ Step Protocol<Hooks>::apply_holder(const Turn& turn, Rule rule) {
       return rules.give_up();
     case Rule::release:
       return rules.release();
+    case Rule::tell:
+      return rules.tell();
     case Rule::take_push:
       return rules.take_push();
     case Rule::take_read:
@@ -203,12 +211,15 @@ void Protocol<Hooks>::ask_first_what_was_asked(Part& part) {
   if (asked != waiting.end()) std::rotate(waiting.begin(), asked, asked + 1);
 }
 
+// Whether the home knows what everybody holds.
 template <class Hooks>
-void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) {
-  Message report{
-      .kind = Kind::report, .from = place.self, .node = place.self, .epoch = place.epoch};
-  Holder& holder = part.holder;
-  if (part.waiting) ask_first_what_was_asked(part);
+bool Protocol<Hooks>::rests(const Home& home) noexcept {
+  return home.state == HomeState::idle || home.state == HomeState::lost ||
+         home.state == HomeState::absent;
+}
+
+template <class Hooks>
+void Protocol<Hooks>::reset(Holder& holder, Actions& out) {
   if (holder.copy == Copy::filling) {
     holder.copy = Copy::none;
     out.push_back({Action::Do::drop, kNoNode, {}});
@@ -218,30 +229,67 @@ void Protocol<Hooks>::change_view(const Place& place, Part& part, Actions& out) 
   holder.acks = 0;
   holder.via = kNoNode;
   holder.granted = false;
-  report.copy = holder.copy;
-  report.version = holder.version;
+}
 
-  const bool known = exists(part.home);
-  if (known) report.flags = kExists;
-  part.home = Home{};
+template <class Hooks>
+void Protocol<Hooks>::reset(Home& home, const Place& place, bool known) {
+  home = Home{};
   if (place.self == place.home) {
-    part.home.state = HomeState::rebuilding;
-    part.home.missing = static_cast<std::uint16_t>(place.members->size());
-    part.home.known = known;  // Now: the next view may come before our own report.
+    home.state = HomeState::rebuilding;
+    home.missing = static_cast<std::uint16_t>(place.members->size());
+    home.known = known;  // Now: the next view may come before our own report.
   } else {
-    part.home.noted = known && !Hooks::on(Mutant::hasty_forgetting);
+    home.noted = known && !Hooks::on(Mutant::hasty_forgetting);
   }
+}
 
+template <class Hooks>
+void Protocol<Hooks>::forget_messages(Part& part) {
   if (part.waiting && !Hooks::on(Mutant::queue_survives_view)) {
     std::erase_if(*part.waiting, [](const Message& m) { return !is_op(m.kind); });
   }
   if (part.waiting) {
     for (Message& op : *part.waiting) op.flags |= kAgain;
   }
+}
+
+template <class Hooks>
+void Protocol<Hooks>::change_view(const Place& place, const Before& before, Part& part,
+                                  Actions& out) {
+  const bool here = place.self == place.home;
+  const bool same = before.follows && before.home == place.home;
+  const bool keeps = here && same && !before.asks_all && rests(part.home);
+  const bool asks = here && !keeps && (same || !before.follows || before.asks_all);
+  const bool tells = here ? !keeps : !same && !before.new_home;
+
+  if (part.waiting) ask_first_what_was_asked(part);
+  reset(part.holder, out);
+  forget_messages(part);
+  Message report{.kind = Kind::report,
+                 .copy = part.holder.copy,
+                 .from = place.self,
+                 .node = place.self,
+                 .epoch = place.epoch,
+                 .version = part.holder.version};
+  bool wake = false;
   const char* why = nullptr;
+  if (keeps) {
+    HomeRules<Hooks>({place, part, report, out, wake, why}).keep(before.heir);
+  } else {
+    const bool known = exists(part.home);
+    if (known) report.flags = kExists;
+    if (asks) report.flags |= kTold;
+    reset(part.home, place, known);
+    part.home.told = asks;
+  }
   look_again(place, part, out, why);
   // Behind the requests: when the home has all reports, it has all removals that were asked for.
-  out.push_back({Action::Do::send, place.home, report});
+  if (tells) out.push_back({Action::Do::send, place.home, report});
+  if (!asks || before.asks_all) return;
+  const Message inquiry{.kind = Kind::inquire, .from = place.self, .epoch = place.epoch};
+  for (const NodeId member : *place.members) {
+    if (member != place.self) out.push_back({Action::Do::send, member, inquiry});
+  }
 }
 
 }  // namespace krg::kddm

@@ -10,7 +10,7 @@ constexpr Rule _ = Rule::impossible;
 
 constexpr std::array kHomeColumns = {Kind::get,    Kind::grab, Kind::flush,  Kind::sync,
                                      Kind::remove, Kind::done, Kind::report, Kind::note};
-constexpr std::array kCommandColumns = {Kind::fetch, Kind::inval, Kind::took};
+constexpr std::array kCommandColumns = {Kind::fetch, Kind::inval, Kind::took, Kind::inquire};
 constexpr std::array kReplyColumns = {Kind::data, Kind::grant, Kind::answer, Kind::ack};
 constexpr std::array kOpColumns = {Kind::op_get,       Kind::op_grab,   Kind::op_flush,
                                    Kind::op_sync,      Kind::op_remove, Kind::op_put_read,
@@ -23,20 +23,20 @@ constexpr unsigned kAskRows = 6;
 constexpr Rule kHome[kHomeRows][kHomeColumns.size()] = {
   // get, grab, flush, sync, remove, done, report, note
   /*away*/       {_, _, _, _, _, _, _, take_note},
-  /*absent*/     {create, create, say_gone, say_absent, say_removed, _, _, _},
-  /*idle*/       {lend, serve_grab, serve_flush, serve_sync, serve_remove, _, _, _},
-  /*reading*/    {join, bar, bar, bar, bar, lent, _, _},
-  /*busy*/       {queue, queue, queue, queue, queue, stepped, _, _},
+  /*absent*/     {create, create, say_gone, say_absent, say_removed, _, known, _},
+  /*idle*/       {lend, serve_grab, serve_flush, serve_sync, serve_remove, _, known, _},
+  /*reading*/    {join, bar, bar, bar, bar, lent, known, _},
+  /*busy*/       {queue, queue, queue, queue, queue, stepped, known, _},
   /*rebuilding*/ {queue, queue, queue, queue, queue, rebuilt, rebuild, _},
-  /*lost*/       {say_lost, say_lost, _, say_lost, serve_remove, _, _, _},
+  /*lost*/       {say_lost, say_lost, _, say_lost, serve_remove, _, known, _},
 };
 constexpr Rule kCommand[kCopyRows][kCommandColumns.size()] = {
-  //           fetch      inval    took
-  /*none*/    {_,         _,       _},
-  /*filling*/ {_,         _,       _},
-  /*spare*/   {send_copy, give_up, release},
-  /*read*/    {send_copy, give_up, _},
-  /*write*/   {send_copy, give_up, _},
+  //           fetch      inval    took     inquire
+  /*none*/    {_,         _,       _,       tell},
+  /*filling*/ {_,         _,       _,       _},
+  /*spare*/   {send_copy, give_up, release, tell},
+  /*read*/    {send_copy, give_up, _,       tell},
+  /*write*/   {send_copy, give_up, _,       tell},
 };
 constexpr Rule kReply[kAskRows][kReplyColumns.size()] = {
   //           data        grant       answer  ack

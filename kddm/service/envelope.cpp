@@ -48,14 +48,14 @@ std::vector<std::byte> encode(SetId set, const SetOptions& options) {
   return bytes;
 }
 
-std::array<std::byte, 1> encode_reported() noexcept {
-  return {static_cast<std::byte>(Word::reported)};
+std::array<std::byte, 1> encode(Word word) noexcept {
+  return {static_cast<std::byte>(word)};
 }
 
 std::optional<Word> word_of(wire::Bytes head) noexcept {
   if (head.empty()) return std::nullopt;
   const auto word = static_cast<std::uint8_t>(head[0]);
-  if (word < 1 || word > 3) return std::nullopt;
+  if (word < 1 || word > 5) return std::nullopt;
   return static_cast<Word>(word);
 }
 

@@ -1,8 +1,9 @@
 // envelope.h: what one Kddm says to another, as bytes.
 //
-// Model    three kinds of words: a message of the protocol about one object of one set; a set's
-//          options, before the first message about it in a view; and that the sender has reported
-//          everything it holds. The epoch and the sender are the channel's.
+// Model    five kinds of words: a message of the protocol about one object of one set; a set's
+//          options, before the first message about it in a view; that the sender has reported what
+//          has a new home; that the receiver is to report all that is at home at the sender; and
+//          that the sender has. The epoch and the sender are the channel's.
 // Threads  values.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Service"
@@ -18,7 +19,7 @@
 
 namespace krg::kddm {
 
-enum class Word : std::uint8_t { object = 1, introduce = 2, reported = 3 };
+enum class Word : std::uint8_t { object = 1, introduce = 2, reported = 3, tell_all = 4, told_all = 5 };
 
 struct Envelope {
   SetId set;
@@ -29,7 +30,7 @@ struct Envelope {
 inline constexpr std::size_t kEnvelopeBytes = 38;
 std::array<std::byte, kEnvelopeBytes> encode(const Envelope& envelope) noexcept;
 std::vector<std::byte> encode(SetId set, const SetOptions& options);
-std::array<std::byte, 1> encode_reported() noexcept;
+std::array<std::byte, 1> encode(Word word) noexcept;
 
 // What kind it is; nothing if it is none.
 std::optional<Word> word_of(wire::Bytes head) noexcept;

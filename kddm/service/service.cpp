@@ -264,25 +264,24 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
 
 // --- One input ----------------------------------------------------------------------------------
 
-Homes Service::homes_for(Set& set, ObjectId object) const noexcept {
-  switch (set.options.policy) {
-    case HomePolicy::linker: {
-      const NodeId preferred =
-          set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
-      if (preferred == kNoNode) return ring_.homes(set.id, object);
-      return homes_near(preferred, members_);
-    }
-    case HomePolicy::fixed:
-      if (set.homes_epoch != epoch_) {
-        set.homes_of_all = homes_of(set.options, set.id, object, ring_, members_);
-        set.homes_epoch = epoch_;
-      }
-      return set.homes_of_all;
-    case HomePolicy::hash:
-    case HomePolicy::round_robin:
-      break;
+Homes Service::homes_in(Set& set, ObjectId object, const HashRing& ring,
+                        const cluster::NodeSet& members) const noexcept {
+  if (set.options.policy != HomePolicy::linker) {
+    return homes_of(set.options, set.id, object, ring, members);
   }
-  return homes_of(set.options, set.id, object, ring_, members_);
+  const NodeId preferred =
+      set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
+  if (preferred == kNoNode) return ring.homes(set.id, object);
+  return homes_near(preferred, members);
+}
+
+Homes Service::homes_for(Set& set, ObjectId object) const noexcept {
+  if (set.options.policy != HomePolicy::fixed) return homes_in(set, object, ring_, members_);
+  if (set.homes_epoch != epoch_) {
+    set.homes_of_all = homes_in(set, object, ring_, members_);
+    set.homes_epoch = epoch_;
+  }
+  return set.homes_of_all;
 }
 
 Place Service::place_of(Set& set, ObjectId object) const noexcept {
@@ -310,7 +309,7 @@ void Service::drain() noexcept {
   while (!notes_.empty()) {
     const Note note = notes_.pop_front();
     if (note.set == nullptr) {
-      on_reported(options_.self);
+      on_reported(options_.self, asks_all_);
     } else if (note.message.epoch == epoch_ && !note.set->gone) {
       feed_one(*note.set, note.object, note.message, nullptr);
     }
@@ -322,12 +321,17 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* da
   const Place place = place_of(set, object);
   // An heir's note is of no concern to its holder.
   const bool here = place.home == place.self;
-  Set::Halves at = set.look(object, here, (here && !settled()) || role_of(in.kind) == Role::home);
-  if (!settled() && here && !set.reporters.contains(object)) {
-    begin_rebuild(set, object);
-    at = set.look(object, true, true);
+  // Who is asked in a new view says what it has noted as an heir, too.
+  const bool asks_home = role_of(in.kind) == Role::home || in.kind == Kind::inquire;
+  Set::Halves at = set.look(object, here, (here && !settled()) || asks_home);
+  if (!settled() && here && !is_certain(before_of(set, object, place))) {
+    if (!set.reporters.contains(object)) {
+      begin_rebuild(set, object);
+      at = set.look(object, true, true);
+    }
+    const bool counts = in.kind == Kind::report && in.has(kTold) == asks_all_;
+    if (counts) set.reporters[object].insert(in.from);
   }
-  if (in.kind == Kind::report && !settled()) set.reporters[object].insert(in.from);
   if (refuses_to_give_up(at, in, place)) {
     send(set, object, at.holder, in.from,
          {.kind = Kind::answer, .status = Answer::full, .from = place.self, .epoch = epoch_});
@@ -443,8 +447,11 @@ void Service::on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived dat
     case Word::introduce:
       return on_introduction(head);
     case Word::reported:
-      on_reported(from);
+    case Word::told_all:
+      on_reported(from, *word == Word::told_all);
       return drain();
+    case Word::tell_all:
+      return tell_all(from);
   }
 }
 

@@ -137,6 +137,8 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
+  Homes homes_in(Set& set, ObjectId object, const HashRing& ring,
+                 const cluster::NodeSet& members) const noexcept;
   Homes homes_for(Set& set, ObjectId object) const noexcept;
   Place place_of(Set& set, ObjectId object) const noexcept;
   // `data`: what came with a message; nullptr: nothing.
@@ -174,10 +176,14 @@ class Service final : public ChannelSink, private reactor::Timer {
 
   void on_object(NodeId from, wire::Bytes head, Arrived& data);
   void on_introduction(wire::Bytes head);
-  void on_reported(NodeId from) noexcept;
+  void on_reported(NodeId from, bool all) noexcept;
+  void tell_all(NodeId home) noexcept;
   bool fits(const Set& set, const Message& message, std::size_t size) const noexcept;
   void malformed(NodeId from, const char* what) noexcept;
 
+  void come_from(const cluster::View& view);
+  Before before_of(Set& set, ObjectId object, const Place& place) const noexcept;
+  bool is_certain(const Before& before) const noexcept;
   void change_view_of(Set& set, ObjectId object) noexcept;
   void begin_rebuild(Set& set, ObjectId object) noexcept;
   void report_nothing(Set& set, ObjectId object, NodeId from) noexcept;
@@ -202,6 +208,13 @@ class Service final : public ChannelSink, private reactor::Timer {
   cluster::NodeSet members_;
   HashRing ring_{cluster::NodeSet{}};
   CopySet reported_;  // Members that have told everything they held when this view began.
+  // The view that this node comes from, and how.
+  HashRing ring_before_{cluster::NodeSet{}};
+  cluster::NodeSet members_before_;
+  std::vector<std::pair<NodeId, Incarnation>> lives_;  // Of the members, by node.
+  cluster::NodeSet newcomers_;                         // Members that were not in it.
+  bool follows_ = false;                               // This view is the one right after it.
+  bool asks_all_ = false;  // As a home this node can not rely on what it knew.
   RingQueue<Note> notes_;
   std::vector<Note> deferred_;  // Leases of held objects.
   Actions actions_;

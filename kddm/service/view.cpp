@@ -1,8 +1,11 @@
-// What a Kddm does when the view changes: every member tells each home what it holds.
+// What a Kddm does when the view changes: homes learn what the members hold.
 //
-// For an object that a member knows nothing of it says nothing; when it has told everything, it
-// says so, and a home takes that as "nothing" for all objects that it asks after. A home that hears
-// of an object for the first time begins with those that have said so already.
+// A home that was settled in the view right before knows what there is. It keeps the directory of
+// what was at rest, and asks singly about what was not (see the protocol's change_view()). A member
+// tells, unasked, what has another home than before, and then says so: the new home takes that as
+// "nothing" for all objects that others have told it of. A home that was not settled, or has missed
+// a view, asks every member for all that is at home there.
+#include <algorithm>
 #include <utility>
 
 #include "service.h"
@@ -12,15 +15,8 @@ namespace krg::kddm {
 
 void Service::enter(const cluster::View& view) {
   ops_.give_up_with_view();
-  epoch_ = view.epoch;
   drain_of_others_.over();
-  const bool first = members_.empty();
-  members_ = view.nodes();
-  if (first) {
-    ring_ = HashRing(members_);
-  } else {
-    ring_.update(members_);
-  }
+  come_from(view);
   counters_.views->add();
   channels_.set_view(view);
   reported_.clear();
@@ -39,18 +35,61 @@ void Service::enter(const cluster::View& view) {
     if (member == options_.self) {
       notes_.push_back({});
     } else {
-      channels_.send(member, encode_reported());
+      channels_.send(member, encode(Word::reported));
+      if (asks_all_) channels_.send(member, encode(Word::tell_all));
     }
   }
   drain();
 }
 
+// Takes over who the members are, and what that means for what is known of the view before.
+void Service::come_from(const cluster::View& view) {
+  const bool first = epoch_.value == 0;
+  follows_ = !first && view.epoch.value == epoch_.value + 1;
+  asks_all_ = !follows_ || !settled_;
+  epoch_ = view.epoch;
+  std::vector<std::pair<NodeId, Incarnation>> lives;
+  newcomers_ = {};
+  for (const cluster::Member& member : view.members) {
+    lives.emplace_back(member.node, member.incarnation);
+    if (!std::binary_search(lives_.begin(), lives_.end(), lives.back())) {
+      newcomers_.insert(member.node);
+    }
+  }
+  lives_ = std::move(lives);
+  members_before_ = std::exchange(members_, view.nodes());
+  if (first) {
+    ring_ = HashRing(members_);
+  } else {
+    ring_before_ = ring_;
+    ring_.update(members_);
+  }
+}
+
+Before Service::before_of(Set& set, ObjectId object, const Place& place) const noexcept {
+  if (members_before_.empty()) return {.asks_all = asks_all_};
+  Homes homes = homes_in(set, object, ring_before_, members_before_);
+  // Of another life it has noted nothing.
+  if (newcomers_.contains(homes.heir)) homes.heir = kNoNode;
+  return {.follows = follows_,
+          .home = homes.home,
+          .heir = homes.heir,
+          .new_home = newcomers_.contains(place.home),
+          .asks_all = asks_all_};
+}
+
+// Whether this node, which is the home, knows of all copies there are, or asks for each by itself.
+bool Service::is_certain(const Before& before) const noexcept {
+  return follows_ && !asks_all_ && before.home == options_.self;
+}
+
 void Service::change_view_of(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
+  const Before before = before_of(set, object, place);
   // Its own report goes to itself, by a note.
-  if (place.home == place.self) set.reporters[object].insert(place.self);
+  if (place.home == place.self && !is_certain(before)) set.reporters[object].insert(place.self);
   with_part(set, set.look(object, true, true), object, place, nullptr,
-            [&](Part& part, Actions& actions) { change_view(place, part, actions); });
+            [&](Part& part, Actions& actions) { change_view(place, before, part, actions); });
 }
 
 // The first that this home hears of an object in this view, while not all have reported.
@@ -64,23 +103,43 @@ void Service::begin_rebuild(Set& set, ObjectId object) noexcept {
 
 void Service::report_nothing(Set& set, ObjectId object, NodeId from) noexcept {
   set.reporters[object].insert(from);
-  notes_.push_back(
-      {&set, object, {.kind = Kind::report, .from = from, .node = from, .epoch = epoch_}});
+  const std::uint16_t flags = asks_all_ ? kTold : 0;
+  notes_.push_back({&set,
+                    object,
+                    {.kind = Kind::report,
+                     .flags = flags,
+                     .from = from,
+                     .node = from,
+                     .epoch = epoch_}});
 }
 
-void Service::on_reported(NodeId from) noexcept {
+// `all`: what this node has asked for, not only what has a new home.
+void Service::on_reported(NodeId from, bool all) noexcept {
+  if (all != asks_all_) return;
   reported_.insert(from);
   settled_ = reported_.size() == members_.size();
   for_each_set([&](Set& set) {
     if (set.gone) return;
-    set.homes.for_each([&](const HomeEntry& entry) {
-      if (entry.home.state != HomeState::rebuilding || entry.home.missing == 0) return;
-      const auto told = set.reporters.find(entry.id);
-      if (told != set.reporters.end() && told->second.contains(from)) return;
-      report_nothing(set, entry.id, from);
-    });
+    for (const auto& [object, told] : set.reporters) {
+      if (told.contains(from)) continue;
+      const HomeEntry* const entry = set.homes.find(object);
+      if (entry == nullptr || entry->home.state != HomeState::rebuilding) continue;
+      if (entry->home.missing > 0) report_nothing(set, object, from);
+    }
     if (settled()) set.reporters.clear();
   });
+}
+
+// A home asks for all that this node has of what is at home there.
+void Service::tell_all(NodeId home) noexcept {
+  for_each_set([&](Set& set) {
+    if (set.gone) return;
+    for (const ObjectId object : set.objects()) {
+      if (home_of(set, object) != home) continue;
+      feed(set, object, {.kind = Kind::inquire, .from = home, .epoch = epoch_});
+    }
+  });
+  channels_.send(home, encode(Word::told_all));
 }
 
 }  // namespace krg::kddm

@@ -1,5 +1,7 @@
 #include "cluster.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace krg::kddm_sim {
@@ -104,6 +106,29 @@ void Cluster::view_begins(const cluster::View& view) {
 bool Cluster::settled() {
   look_for_rest();
   return !view_comes() && entering_ == 0 && recorder_.is_settled();
+}
+
+std::string Cluster::describe() const {
+  std::string text;
+  for (std::uint32_t i = 0; i < size(); ++i) {
+    const Node* const node = nodes_[i].get();
+    text += fmt::format("\n  node {}:", i);
+    if (node == nullptr) {
+      text += " dead";
+      continue;
+    }
+    const Status serving = node->serving();
+    text += fmt::format(" life {}, view {}, {}{}", node->incarnation.value,
+                        node->kddm.epoch().value, serving ? "serves" : serving.error().message(),
+                        node->kddm.settled() ? "" : ", not settled");
+    for (const kddm::ObjectState& part : node->kddm.dump()) {
+      if (part.home.state <= kddm::HomeState::idle) continue;
+      text += fmt::format("; {} of set {} is {} {}, missing {}, pending {}", part.object.value,
+                          part.set.value, name_of(part.home.state), name_of(part.home.phase),
+                          part.home.missing, part.home.pending);
+    }
+  }
+  return text;
 }
 
 // Sees when a view has begun everywhere, and when all objects have been put together in it.

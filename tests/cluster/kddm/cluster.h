@@ -36,6 +36,8 @@ class Cluster {
   std::size_t members() const noexcept { return view_.members.size(); }
   // Whether the view has begun everywhere and every object is put together again.
   bool settled();
+  // What each node is at, for a report.
+  std::string describe() const;
   // Whether something was not as it has to be, whatever clients have seen.
   const std::string& complaint() const noexcept { return complaint_; }
 

@@ -337,7 +337,7 @@ void Run::come_to_rest() {
     return work_.complain(fmt::format("{} clients wait for ever", work_.clients));
   }
   if (!cluster_.run_until([this] { return cluster_.mended(); }, kMended)) {
-    return work_.complain("the nodes do not come to rest");
+    return work_.complain("the nodes do not come to rest" + cluster_.describe());
   }
   // Before everybody has a copy, and after.
   look_at_rest();

@@ -11,8 +11,8 @@ StepResult step(const Place& place, Part& part, const Message& in, Actions& out)
   return result;
 }
 
-void change_view(const Place& place, Part& part, Actions& out) {
-  Protocol<Seeded>::change_view(place, part, out);
+void change_view(const Place& place, const Before& before, Part& part, Actions& out) {
+  Protocol<Seeded>::change_view(place, before, part, out);
 }
 
 void recheck(const Place& place, Part& part, Actions& out) {

@@ -99,6 +99,16 @@ TEST(Explore, ANodeJoinsWhileAnotherDies) {
                {.nodes = 3, .ops = 2, .total = 2 - less, .copies = 2, .failures = 1, .joins = 1});
 }
 
+// Goal    a home that stays keeps what it knows, and only what is still so.
+// Method  a node joins that becomes heir or nothing, another dies, at any two moments.
+TEST(Explore, ANodeJoinsThatIsNotHomeWhileAnotherDies) {
+  Config config{.nodes = 3, .ops = 1, .total = 2, .failures = 1, .joins = 1, .first = 1};
+  if (kSanitized) config.allowed = kGrab | kRemove;
+  expect_right("2 nodes, 1 joins, not home", config, true);
+  config.copies = 2;
+  expect_right("the same, 2 copies", config);
+}
+
 struct Case {
   Mutant mutant;
   Config config;
@@ -141,7 +151,9 @@ std::vector<Case> cases() {
           {Mutant::released_unseen, three},
           {Mutant::seen_too_early, two_of_three_die},
           {Mutant::unconfirmed_removal, joined},
-          {Mutant::hasty_forgetting, joined_die}};
+          {Mutant::hasty_forgetting, joined_die},
+          {Mutant::kept_the_dead, two_die},
+          {Mutant::untold_heir, joined_die}};
 }
 
 TEST(Mutants, EveryOneIsCaught) {
@@ -196,6 +208,11 @@ TEST(Table, EveryCellWithARuleIsUsed) {
   Config flushes{.nodes = 3, .ops = 1, .total = 3, .copies = 2, .failures = 1};
   flushes.allowed = kGrab | kFlush;
   add(flushes);
+  // Whoever comes in tells the home, which is another and at rest.
+  add({.nodes = 3, .ops = 1, .total = 2, .joins = 1, .first = 1});
+  Config lost{.nodes = 4, .ops = 1, .total = 1, .failures = 1, .joins = 1, .first = 1};
+  lost.allowed = kGet;
+  add(lost);
   EXPECT_EQ(print_unused(used), "");
 }
 

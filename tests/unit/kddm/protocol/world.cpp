@@ -43,10 +43,13 @@ void World::make_members() {
   }
 }
 
-// Object o prefers nodes o, o + 1, ... in turn, as a rendezvous hash would give an order.
+// Object o prefers nodes first + o, first + o + 1, ... in turn, as a rendezvous hash would give an order.
 Place World::place(unsigned node, unsigned object) const {
+  return place(node, object, nodes_[node].epoch);
+}
+
+Place World::place(unsigned node, unsigned object, unsigned epoch) const {
   Place place;
-  const unsigned epoch = nodes_[node].epoch;
   place.epoch = Epoch{epoch};
   place.self = id(node);
   place.members = &members_[epoch];
@@ -54,7 +57,7 @@ Place World::place(unsigned node, unsigned object) const {
   place.touch_at_home = config_.touch_at_home;
   unsigned found = 0;
   for (unsigned i = 0; i < config_.nodes && found < 2; ++i) {
-    const NodeId next = id((object + i) % config_.nodes);
+    const NodeId next = id((config_.first + object + i) % config_.nodes);
     if (!place.members->contains(next)) continue;
     (found == 0 ? place.home : place.heir) = next;
     ++found;
@@ -344,6 +347,8 @@ void World::decided(unsigned asker, unsigned object, const Message& answer) {
   if (status == Answer::ok && removal) return removal_done(asker, object);
   if (status == Answer::absent) return saw_absent(object, "answer");
   if (status != Answer::lost) return;
+  // A home that was at rest knows so before the last survivor has entered the view.
+  if (kills_ > 0) count_survivors(object);
   if (ghost.lost == Ghost::Lost::no) wrong("lost, but a copy was left");
   ghost.lost = Ghost::Lost::must;
   ghost.absent_too = false;
@@ -441,6 +446,17 @@ void World::leave_home(unsigned node, unsigned object) {
   if (ghost.lost == Ghost::Lost::must) ghost.lost = Ghost::Lost::may;
 }
 
+Before World::before(unsigned node, unsigned object, unsigned epoch) const {
+  const Node& n = nodes_[node];
+  if (epoch < n.born || epoch == 0) return {};
+  const Place was = place(node, object, epoch);
+  const NodeId home = place(node, object).home;
+  return {.follows = epoch + 1u == n.epoch,
+          .home = was.home,
+          .heir = was.heir,
+          .new_home = !was.members->contains(home)};
+}
+
 // The last survivor is about to enter the view: what they hold now is all there is.
 void World::count_survivors(unsigned object) {
   Ghost& ghost = ghosts_[object];
@@ -479,9 +495,9 @@ void World::enter_view(unsigned node, unsigned epoch) {
   // The last survivor to leave the views in which the dead are heard: what is there now is all.
   std::uint8_t death = 0;
   for (const Node& one : nodes_) death = std::max(death, one.died);
-  const bool before = all_in(death);
+  const bool all_were = all_in(death);
   const std::uint8_t old = std::exchange(n.epoch, static_cast<std::uint8_t>(epoch));
-  const bool last = !before && all_in(death);
+  const bool last = !all_were && all_in(death);
   n.epoch = old;
   for (unsigned o = 0; o < config_.objects; ++o) {
     leave_home(node, o);
@@ -493,9 +509,9 @@ void World::enter_view(unsigned node, unsigned epoch) {
     Actions actions;
     n.asked[o] = n.parts[o].holder.asks;
     if (config_.mutant == Mutant::none) {
-      change_view(place(node, o), n.parts[o], actions);
+      change_view(place(node, o), before(node, o, old), n.parts[o], actions);
     } else {
-      Protocol<Seeded>::change_view(place(node, o), n.parts[o], actions);
+      Protocol<Seeded>::change_view(place(node, o), before(node, o, old), n.parts[o], actions);
     }
     perform(node, o, actions, 0);
   }

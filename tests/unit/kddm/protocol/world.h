@@ -39,6 +39,7 @@ struct Config {
   unsigned copies = 1;
   unsigned failures = 0;         // Nodes that die, at any moment.
   unsigned joins = 0;            // Of `nodes`, the first ones: they come later, at any moment.
+  unsigned first = 0;            // The node that object 0 prefers as its home.
   std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
   bool touch_at_home = false;
   bool fills_fail = false;
@@ -120,6 +121,9 @@ class World {
   };
 
   Place place(unsigned node, unsigned object) const;
+  Place place(unsigned node, unsigned object, unsigned epoch) const;
+  // What the object's place was for the node in `epoch`, from which it comes.
+  Before before(unsigned node, unsigned object, unsigned epoch) const;
   void cover(const Part& part, Kind kind);
   void give(unsigned node, unsigned object, const Message& in, std::uint8_t value);
   void perform(unsigned node, unsigned object, const Actions& actions, std::uint8_t value);

@@ -1,6 +1,6 @@
 // protocol/message.h: what the nodes say to each other about one object.
 //
-// Model    15 messages between nodes and 9 inputs from the node itself, all of one shape. The
+// Model    16 messages between nodes and 9 inputs from the node itself, all of one shape. The
 //          protocol needs this order and no other: messages about one object from one node to
 //          another arrive in the order in which they were sent (rpc's keys give it). Messages of
 //          different senders, to different receivers, or about different objects overtake each
@@ -31,7 +31,8 @@ enum class Kind : std::uint8_t {
   note,
   // To a holder, from the home.
   fetch,  // Send your data to `node`.
-  inval,  // Give up your copy; tell `node`, or the home if there is none.
+  inval,    // Give up your copy; tell `node`, or the home if there is none.
+  inquire,  // A new view: say what you hold.
   grant,  // You have what you asked for already (or: make it), once `count` acks are in.
   // To a holder, from the home or another holder.
   answer,  // You do not get it, or nothing is to be got.
@@ -77,7 +78,8 @@ enum Flag : std::uint16_t {
   kAgain = 128,     // remove: asked before, in an earlier view. report: it waits at the home.
   kNoFreeze = 256,  // op_get: a prefetch; bring it, hold nothing.
   kNoted = 512,     // done: the heir has taken note.
-  kConfirm = 1024   // answer: the home waits until R has said `done`.
+  kConfirm = 1024,  // answer: the home waits until R has said `done`.
+  kTold = 2048      // report: the home has asked for it.
 };
 
 struct Message {

@@ -32,6 +32,15 @@ struct Place {
   bool drained = false;        // This node leaves and has given all away: nothing is made here.
 };
 
+// What an object's place was in the view that this node comes from.
+struct Before {
+  bool follows = false;      // That was the view right before this one.
+  NodeId home = kNoNode;     // As seen there; none if this node was in no view.
+  NodeId heir = kNoNode;     // None if it is in another life now.
+  bool new_home = false;     // The home of now was not in that view, or in another life.
+  bool asks_all = false;     // This node asks all members for all that they hold.
+};
+
 // The request that a holder waits for.
 enum class Asks : std::uint8_t { nothing, get, grab, flush, sync, remove };
 
@@ -91,6 +100,7 @@ struct Home {
   bool noted = false;         // At the home: the heir knows that it exists. Elsewhere: it exists.
   bool known = false;         // While rebuilding: somebody says that the object exists.
   bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
+  bool told = false;          // While rebuilding: only reports that were asked for count.
   std::uint16_t pending = 0;  // Steps under way whose `done` is to come.
   std::uint16_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.

@@ -26,9 +26,11 @@ struct StepResult {
 StepResult step(const Place& place, Part& part, const Message& in, Actions& out);
 
 // A new view has begun at this node: `place` is the part's place in it. What was under way in the
-// old view is over; ops that wait ask again.
-// Requires  place.epoch is higher than before; the part of a node that joins is empty.
-void change_view(const Place& place, Part& part, Actions& out);
+// old view is over; ops that wait ask again. A home that was at rest knows what the survivors hold,
+// and goes on; one that was not asks them; a new one is told without asking.
+// Requires  place.epoch is higher than before; the part of a node that joins is empty. With
+//           before.asks_all, every member answers for each object by a report with kTold.
+void change_view(const Place& place, const Before& before, Part& part, Actions& out);
 
 // Leases of this node have ended otherwise than by an op: what waits for that is looked at again.
 // The holder says who still uses the object.
