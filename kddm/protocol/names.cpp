@@ -23,10 +23,9 @@ bool is_sound(const Message& message) noexcept {
 
 std::string_view name_of(Kind kind) noexcept {
   static constexpr std::string_view kNames[] = {
-      "get",     "grab",   "flush",      "sync",  "remove", "done",  "report", "note",
-      "fetch",   "inval",  "inquire",    "grant", "answer", "data",  "ack",    "took",
-      "get",     "grab",   "flush",      "sync",  "remove", "put read", "put write", "filled",
-      "not filled"};
+      "get",   "grab",    "flush",  "sync",     "remove",    "done",   "report",    "note", "fetch",
+      "inval", "inquire", "grant",  "answer",   "data",      "ack",    "took",      "get",  "grab",
+      "flush", "sync",    "remove", "put read", "put write", "filled", "not filled"};
   static_assert(std::size(kNames) == kKinds);
   return pick(kNames, kind);
 }

@@ -48,9 +48,7 @@ std::vector<std::byte> encode(SetId set, const SetOptions& options) {
   return bytes;
 }
 
-std::array<std::byte, 1> encode(Word word) noexcept {
-  return {static_cast<std::byte>(word)};
-}
+std::array<std::byte, 1> encode(Word word) noexcept { return {static_cast<std::byte>(word)}; }
 
 std::optional<Word> word_of(wire::Bytes head) noexcept {
   if (head.empty()) return std::nullopt;

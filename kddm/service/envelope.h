@@ -19,7 +19,13 @@
 
 namespace krg::kddm {
 
-enum class Word : std::uint8_t { object = 1, introduce = 2, reported = 3, tell_all = 4, told_all = 5 };
+enum class Word : std::uint8_t {
+  object = 1,
+  introduce = 2,
+  reported = 3,
+  tell_all = 4,
+  told_all = 5
+};
 
 struct Envelope {
   SetId set;

@@ -104,13 +104,10 @@ void Service::begin_rebuild(Set& set, ObjectId object) noexcept {
 void Service::report_nothing(Set& set, ObjectId object, NodeId from) noexcept {
   set.reporters[object].insert(from);
   const std::uint16_t flags = asks_all_ ? kTold : 0;
-  notes_.push_back({&set,
-                    object,
-                    {.kind = Kind::report,
-                     .flags = flags,
-                     .from = from,
-                     .node = from,
-                     .epoch = epoch_}});
+  notes_.push_back(
+      {&set,
+       object,
+       {.kind = Kind::report, .flags = flags, .from = from, .node = from, .epoch = epoch_}});
 }
 
 // `all`: what this node has asked for, not only what has a new home.

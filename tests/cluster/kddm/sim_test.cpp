@@ -79,19 +79,21 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::upgrade_without_inval, 0, 1},
                            {Mutant::stale_owner, 0, 1},
                            {Mutant::unawaited_acks, 0, 1},
-                           {Mutant::no_retention, 0, 1},
+                           {Mutant::no_retention, 0, 5},
                            {Mutant::grab_beside_readers, 0, 1},
                            {Mutant::no_spares, 0, 1},
                            {Mutant::forgetful_heir, 0, 1},
-                           {Mutant::copies_before_spares, kAllFaults, 648, 640},
-                           {Mutant::oldest_spare_wins, kAllFaults, 6},
+                           {Mutant::copies_before_spares, kAllFaults, 491, 488},
+                           {Mutant::oldest_spare_wins, kAllFaults, 17, 15},
                            {Mutant::no_downgrade, 0, 1},
                            {Mutant::lost_wake_up, 0, 1},
-                           {Mutant::kept_stale_spare, 0, 3},
-                           {Mutant::queue_survives_view, kCrash, 3},
+                           {Mutant::kept_stale_spare, 0, 1},
+                           {Mutant::queue_survives_view, kCrash, 1},
                            {Mutant::released_unseen, 0, 1},
-                           {Mutant::unconfirmed_removal, kCrash, 156, 150},
-                           {Mutant::hasty_forgetting, kCrash, 2}};
+                           {Mutant::unconfirmed_removal, kCrash, 346, 344},
+                           {Mutant::hasty_forgetting, kCrash, 1},
+                           {Mutant::kept_the_dead, kCrash, 1},
+                           {Mutant::untold_heir, kCrash, 2}};
 
 // Goal    the simulation sees what it is there for.
 // Method  bugs that are put into the protocol; each is caught by the seed that is written here.

@@ -137,7 +137,8 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fputs(
         "usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
-        "       [--copies C] [--failures F] [--joins J] [--first N] [--allow OP,...] [--touch-at-home]\n"
+        "       [--copies C] [--failures F] [--joins J] [--first N] [--allow OP,...] "
+        "[--touch-at-home]\n"
         "       [--fills-fail] [--data-late] [--mutant NAME] [--states MAX] [--seconds MAX] "
         "[--cycles]\n"
         "       [--unused]\n"

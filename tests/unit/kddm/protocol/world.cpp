@@ -43,7 +43,8 @@ void World::make_members() {
   }
 }
 
-// Object o prefers nodes first + o, first + o + 1, ... in turn, as a rendezvous hash would give an order.
+// Object o prefers nodes first + o, first + o + 1, ... in turn, as a rendezvous hash would give an
+// order.
 Place World::place(unsigned node, unsigned object) const {
   return place(node, object, nodes_[node].epoch);
 }

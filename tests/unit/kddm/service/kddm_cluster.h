@@ -33,6 +33,9 @@ class KddmCluster {
   sim::World& world() { return world_; }
   Kddm& kddm(std::uint32_t node) { return nodes_[node]->kddm; }
   NodeStore& store(std::uint32_t node) { return *nodes_[node]->store; }
+  std::uint64_t count(std::uint32_t node, std::string_view counter) {
+    return nodes_[node]->stats.counter(counter).value();
+  }
   Deadline soon() { return Deadline(world_.now() + std::chrono::seconds(10)); }
   OpOptions within() { return {soon()}; }
 
@@ -86,7 +89,8 @@ class KddmCluster {
         : store(shared ? make_store(limit) : nullptr),
           reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
-          kddm(rpc, {.self = options.self.node, .serving = {}, .limit_bytes = limit}) {
+          kddm(rpc,
+               {.self = options.self.node, .serving = {}, .stats = &stats, .limit_bytes = limit}) {
       if (store) kddm.use_store(*store);
       fabric::Options fabric_options;
       fabric_options.self = options.self;
@@ -117,6 +121,7 @@ class KddmCluster {
     std::unique_ptr<NodeStore> store;
     reactor::Reactor& reactor;
     rpc::Rpc rpc;
+    stats::Registry stats;
     Kddm kddm;
     std::unique_ptr<fabric::Fabric> fabric;
   };

@@ -30,10 +30,10 @@ enum class Kind : std::uint8_t {
   // To the heir, which is the home if the home dies: the object exists, or does no longer.
   note,
   // To a holder, from the home.
-  fetch,  // Send your data to `node`.
+  fetch,    // Send your data to `node`.
   inval,    // Give up your copy; tell `node`, or the home if there is none.
   inquire,  // A new view: say what you hold.
-  grant,  // You have what you asked for already (or: make it), once `count` acks are in.
+  grant,    // You have what you asked for already (or: make it), once `count` acks are in.
   // To a holder, from the home or another holder.
   answer,  // You do not get it, or nothing is to be got.
   data,    // The bytes, good once `count` acks are in.

@@ -34,11 +34,11 @@ struct Place {
 
 // What an object's place was in the view that this node comes from.
 struct Before {
-  bool follows = false;      // That was the view right before this one.
-  NodeId home = kNoNode;     // As seen there; none if this node was in no view.
-  NodeId heir = kNoNode;     // None if it is in another life now.
-  bool new_home = false;     // The home of now was not in that view, or in another life.
-  bool asks_all = false;     // This node asks all members for all that they hold.
+  bool follows = false;   // That was the view right before this one.
+  NodeId home = kNoNode;  // As seen there; none if this node was in no view.
+  NodeId heir = kNoNode;  // None if it is in another life now.
+  bool new_home = false;  // The home of now was not in that view, or in another life.
+  bool asks_all = false;  // This node asks all members for all that they hold.
 };
 
 // The request that a holder waits for.
