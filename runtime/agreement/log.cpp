@@ -358,7 +358,12 @@ bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) co
 }
 
 bool Log::Impl::agrees_without(ServerId without, Duration window, TimePoint now) const {
-  const std::size_t all = voters_but(ServerId{}, window, now).all;
+  std::size_t all = voters_but(ServerId{}, window, now).all;
+  // A learner may be a voter by the time that what is proposed now is agreed: when it has caught
+  // up, it is promoted without asking us again.
+  for (const Server& server : servers()) {
+    all += server.id == without && server.role == Role::learner && change_pending();
+  }
   return is_leader() && voters_but(without, window, now).fresh * 2 > all;
 }
 

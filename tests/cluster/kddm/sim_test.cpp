@@ -53,6 +53,7 @@ constexpr Mended kMended[] = {
     {12979, "the checker took one that had left for one that still held what it had seen"},
     {7207, "a flush of a life that was over waited for another node's leave"},
     {3874, "who had left took that for a leave that was given up, and made an object anew"},
+    {13887, "a learner's failure was proposed, and agreed by its own vote when it was promoted"},
 };
 
 TEST(KddmSim, WhatWasMendedStaysSo) {

@@ -102,7 +102,8 @@ class Log {
   bool caught_up(ServerId server) const noexcept;
   // As the leader: whether most of the voters but `without` have answered within `window`.
   bool would_go_on(ServerId without, Duration window, TimePoint now) const;
-  // As the leader: whether a majority of all voters has, and `without` is not one of those.
+  // As the leader: whether a majority of all voters has, and `without` is not one of those; the
+  // same if `without` is a learner that is being promoted.
   bool agrees_without(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
