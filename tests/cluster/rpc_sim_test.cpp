@@ -4,6 +4,7 @@
 
 #include "krg/log/log.h"
 #include "krg/reactor/frame_pool.h"
+#include "krg/testing/sanitized.h"
 #include "krg/testing/seed.h"
 #include "rpc_node.h"
 
@@ -15,11 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A sanitizer takes ten times as long, so there are fewer lives there.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSeeds = 250;
-#else
-constexpr std::uint64_t kSeeds = 1000;
-#endif
+constexpr std::uint64_t kSeeds = krg::testing::kSanitized ? 250 : 1000;
 constexpr int kClients = 3;
 
 struct Faults {

@@ -198,7 +198,6 @@ bool Peer::retry_direct() noexcept {
     op.ListNode<DirectTag>::unlink();
     ++direct_ops_;
     any = true;
-    if (post == Rail::Post::done && path_.bell != nullptr) path_.bell->ring();
     if (post == Rail::Post::failed) op.done(op, FI_EIO);
   }
   return any;

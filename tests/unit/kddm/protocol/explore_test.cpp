@@ -6,17 +6,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "krg/testing/sanitized.h"
 #include "print_table.h"
 
 namespace krg::kddm::check {
 namespace {
 
 // What takes a sanitizer's build ten times as long is done in smaller sizes there.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+using krg::testing::kSanitized;
 
 constexpr std::uint32_t kAllOps = (1u << std::size(kOps)) - 1;
 constexpr std::uint32_t kGet = 1u << 0;
