@@ -260,6 +260,11 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
         KRG_CO_TRY(co_await kddm_.destroy(request.set, call.deadline()));
         co_return wire::Empty{};
       });
+  gate.serve<calls::SyncSet>(
+      [this](gate::Call& call, calls::SyncSet::Request request) -> Co<Result<wire::Empty>> {
+        KRG_CO_TRY(co_await kddm_.sync(request.set, call.deadline()));
+        co_return wire::Empty{};
+      });
 }
 
 TaskAccess::TaskAccess(reactor::Reactor& reactor, gate::Server& gate, Kddm& kddm,

@@ -192,6 +192,10 @@ Co<Status> Backing::write_all_back_here(Set& set, Deadline deadline) {
   });
   Status first;
   for (const ObjectId object : objects) {
+    // What is here waits for nobody, so it would not notice by itself.
+    if (deadline.passed(service_.reactor().now())) {
+      co_return Error(Errc::timed_out, "writing back a set");
+    }
     const Status how = co_await at_home(set, object, false, deadline);
     if (!how && first && how.error().code() != Errc::stale) first = how;
   }

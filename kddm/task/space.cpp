@@ -8,6 +8,7 @@
 #include "krg/gate/control.h"
 #include "krg/reactor/block_on.h"
 #include "space_impl.h"
+#include "why.h"
 
 namespace krg::kddm {
 namespace {
@@ -71,36 +72,43 @@ Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
 // --- Sets ---------------------------------------------------------------------------------------
 
 Result<SetId> Space::create(const SetOptions& options, SetId wanted) {
+  // krgd checks this too, but its texts do not come along.
+  KRG_TRY(check(options));
   const auto reply = impl_->call<calls::Create>({options, wanted}, kSetLimit);
-  if (!reply) return reply.error();
+  if (!reply) return about(Subject::options, reply.error());
   return reply->set;
 }
 
 Result<SetOptions> Space::options_of(SetId set) {
   auto reply = impl_->call<calls::Describe>({set}, kSetLimit);
-  if (!reply) return reply.error();
+  if (!reply) return about(Subject::set, reply.error());
   return std::move(reply->options);
 }
 
 Status Space::destroy(SetId set) {
   const auto reply = impl_->call<calls::Destroy>({set}, kSetLimit);
-  return reply ? Status() : Status(reply.error());
+  return reply ? Status() : Status(about(Subject::set, reply.error()));
+}
+
+Status Space::sync(SetId set, const Use& use) {
+  const auto reply = impl_->call<calls::SyncSet>({set}, use.timeout);
+  return reply ? Status() : Status(about(Subject::whole, reply.error()));
 }
 
 Status Space::bind(const std::string& name, SetId set) {
   const auto reply = impl_->call<calls::Name>({calls::NameVerb::bind, name, set}, kSetLimit);
-  return reply ? Status() : Status(reply.error());
+  return reply ? Status() : Status(about(Subject::name, reply.error()));
 }
 
 Result<SetId> Space::look_up(const std::string& name) {
   const auto reply = impl_->call<calls::Name>({calls::NameVerb::look_up, name, kNoSet}, kSetLimit);
-  if (!reply) return reply.error();
+  if (!reply) return about(Subject::name, reply.error());
   return reply->set;
 }
 
 Status Space::unbind(const std::string& name) {
   const auto reply = impl_->call<calls::Name>({calls::NameVerb::unbind, name, kNoSet}, kSetLimit);
-  return reply ? Status() : Status(reply.error());
+  return reply ? Status() : Status(about(Subject::name, reply.error()));
 }
 
 Result<SetId> Space::open(const std::string& name, const SetOptions& options) {
@@ -139,11 +147,12 @@ Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
 }
 
 Status Space::resize(WriteLease& lease, std::size_t size) {
+  if (!lease) return Error(Errc::invalid_argument, "resizing by a lease that has ended");
   const SlotId slot = lease.slot();
   const auto reply = impl_->call<calls::Resize>({slot, lease.surrender(), size}, kSetLimit);
-  if (!reply) return reply.error();
+  if (!reply) return about(Subject::size, reply.error());
   lease = impl_->store_->adopt_write(reply->grant);
-  return reply->how == Errc::ok ? Status() : Status(Error(reply->how, "another size"));
+  return reply->how == Errc::ok ? Status() : Status(about(Subject::size, Error(reply->how)));
 }
 
 Status Space::flush(SetId set, ObjectId object, NodeId to, const Use& use) {
@@ -158,15 +167,17 @@ Status Space::remove(SetId set, ObjectId object, const Use& use) {
 Status Space::prefetch(SetId set, ObjectId object, const Use& use) {
   return impl_->act(calls::Verb::prefetch, set, object, use);
 }
-Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use) {
+Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use,
+                             LeaseKind kind) {
   const auto end = std::chrono::steady_clock::now() + use.timeout;
   Status how;
   for (std::uint64_t at = 0; at < count;) {
     const std::uint64_t piece = std::min(calls::Bring::kMax, count - at);
     const Duration left = std::max<Duration>(end - std::chrono::steady_clock::now(), Duration(0));
-    const auto request = Impl::bring(false, set, ObjectId{first.value + at}, piece, use);
+    const auto request =
+        Impl::bring(kind == LeaseKind::write, set, ObjectId{first.value + at}, piece, use);
     const auto reply = impl_->call<calls::Bring>(request, left);
-    if (how && !reply) how = reply.error();
+    if (how && !reply) how = about(subject_of(use), reply.error());
     // Further ones would end the same way.
     if (!reply && reply.error().code() != Errc::lost && reply.error().code() != Errc::not_found)
       break;

@@ -9,11 +9,16 @@
 #include "krg/calls/calls.h"
 #include "krg/gate/client.h"
 #include "krg/task/space.h"
+#include "why.h"
 
 namespace krg::kddm {
 
 // krgd answers by the deadline; a grant that came when nobody waits any more would stay.
 inline constexpr Duration kGrace = std::chrono::seconds(10);
+
+inline Subject subject_of(const Use& use) noexcept {
+  return use.no_touch ? Subject::existing : Subject::object;
+}
 
 class Space::Impl {
  public:
@@ -31,6 +36,11 @@ class Space::Impl {
     KRG_TRY_ASSIGN(gate::Client::Ticket ticket, client_->start<S>(request, timeout));
     return client_->wait<S>(std::move(ticket), timeout + kGrace);
   }
+  static Subject subject_of(calls::Verb verb, const Use& use) noexcept {
+    if (verb == calls::Verb::flush) return Subject::flush;
+    if (verb == calls::Verb::sync) return Subject::sync;
+    return verb == calls::Verb::remove ? Subject::existing : kddm::subject_of(use);
+  }
   Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
                                 NodeId to = kNoNode) {
     calls::Use::Request request;
@@ -40,7 +50,9 @@ class Space::Impl {
     request.try_only = use.try_only;
     request.no_touch = use.no_touch;
     request.to = to;
-    return call<calls::Use>(request, use.timeout);
+    auto reply = call<calls::Use>(request, use.timeout);
+    if (!reply) return about(subject_of(verb, use), reply.error());
+    return reply;
   }
   static calls::Bring::Request bring(bool for_write, SetId set, ObjectId first, std::uint64_t count,
                                      const Use& use) {

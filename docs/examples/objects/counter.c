@@ -23,7 +23,7 @@ int main(void) {
   krg_kddm_space* space = NULL;
   must(krg_kddm_connect(NULL, &space), "connecting to krgd");
   krg_kddm_options options;
-  memset(&options, 0, sizeof options);
+  krg_kddm_options_init(&options);
   options.object_bytes = sizeof(long);
   krg_kddm_set set = 0;
   must(krg_kddm_open(space, "example.counter", &options, &set), "the counter");

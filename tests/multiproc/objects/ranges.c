@@ -22,7 +22,7 @@ static void must(int error, const char* what) {
 
 static krg_kddm_set open_set(const char* name, size_t bytes, size_t count) {
   krg_kddm_options options;
-  memset(&options, 0, sizeof options);
+  krg_kddm_options_init(&options);
   options.object_bytes = bytes;
   options.object_count = count;
   krg_kddm_set set = 0;
@@ -102,8 +102,8 @@ static int errors_are_told(void) {
   const int after = krg_kddm_next(range, &lease, NULL, NULL);
   krg_kddm_end_range(range);
   return beyond == EINVAL && after == 0 && lease == NULL &&
-         krg_kddm_prefetch_range(space, pages, 0, 10) == 0 &&
-         krg_kddm_prefetch_range(space, pages, kObjects, 1) == EINVAL;
+         krg_kddm_prefetch_range(space, pages, 0, 10, 0) == 0 &&
+         krg_kddm_prefetch_range(space, pages, kObjects, 1, 0) == EINVAL;
 }
 
 int main(void) {

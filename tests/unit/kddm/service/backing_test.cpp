@@ -9,6 +9,7 @@
 
 #include "kddm_cluster.h"
 #include "krg/linkers/file_linker.h"
+#include "krg/reactor/event.h"
 
 namespace krg::kddm {
 namespace {
@@ -26,11 +27,12 @@ struct Shelf {
   unsigned written = 0;
   Status fails;
   NodeId prefers = kNoNode;
+  Duration takes{};  // To write an object.
 };
 
 class ShelfLinker final : public Linker {
  public:
-  explicit ShelfLinker(Shelf& shelf) : shelf_(shelf) {}
+  ShelfLinker(Shelf& shelf, reactor::Reactor& reactor) : shelf_(shelf), reactor_(reactor) {}
   const char* name() const noexcept override { return "shelf"; }
   bool writes_back() const noexcept override { return true; }
   Co<Status> first_touch(SetId, ObjectId object, Bytes into) override {
@@ -43,6 +45,7 @@ class ShelfLinker final : public Linker {
   }
   Co<Status> write_back(SetId, ObjectId object, std::span<const std::byte> from) override {
     KRG_CO_TRY(shelf_.fails);
+    if (shelf_.takes != Duration::zero()) co_await reactor::sleep_for(reactor_, shelf_.takes);
     ++shelf_.written;
     shelf_.objects[object.value].assign(from.begin(), from.end());
     co_return Status();
@@ -51,6 +54,7 @@ class ShelfLinker final : public Linker {
 
  private:
   Shelf& shelf_;
+  reactor::Reactor& reactor_;
 };
 
 class BackingTest : public ::testing::TestWithParam<bool> {
@@ -71,7 +75,7 @@ class BackingTest : public ::testing::TestWithParam<bool> {
     cluster_.emplace(kNodes, GetParam(), seed, std::vector<std::uint64_t>(kNodes, limit));
     for (std::uint32_t i = 0; i < kNodes; ++i) {
       files_[i] = std::make_unique<FileLinker>(NodeId{i}, nullptr);
-      shelves_[i] = std::make_unique<ShelfLinker>(shelf_);
+      shelves_[i] = std::make_unique<ShelfLinker>(shelf_, cluster_->world().reactor(NodeId{i}));
       cluster_->kddm(i).add_linker(*files_[i]);
       cluster_->kddm(i).add_linker(*shelves_[i]);
     }
@@ -335,6 +339,47 @@ TEST_P(BackingTest, ASetThatCanNotBeIsRefusedAtItsCreation) {
   const SetId set = *create(plain);
   const Status sync = cluster_->run(0, cluster_->kddm(0).sync(set, cluster_->soon()));
   EXPECT_EQ(sync.error().code(), Errc::not_supported);
+}
+
+TEST_P(BackingTest, SyncOfASetEndsByItsDeadlineAndGoesOnAtTheNext) {
+  begin();
+  const SetId set = make_shelf_set();
+  constexpr std::uint64_t kObjects = 30;
+  for (std::uint64_t i = 0; i < kObjects; ++i) ASSERT_TRUE(write(i % kNodes, set, i, i + 1));
+  shelf_.takes = 100ms;
+  const TimePoint before = cluster_->world().now();
+  const Status late =
+      cluster_->run(1, cluster_->kddm(1).sync(set, Deadline(cluster_->world().now() + 250ms)));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error(), Errc::timed_out) << late.error().message();
+  EXPECT_LT(cluster_->world().now() - before, 500ms);
+  cluster_->settle();
+  const unsigned some = shelf_.written;
+  EXPECT_GT(some, 0u);
+  EXPECT_LT(some, kObjects) << "the homes do not heed the deadline";
+  const Status all = cluster_->run(1, cluster_->kddm(1).sync(set, cluster_->soon()));
+  ASSERT_TRUE(all) << all.error().message();
+  EXPECT_EQ(shelf_.written, kObjects) << "nothing is written twice";
+}
+
+TEST_P(BackingTest, SyncOfASetThatIsNotThereOrGoesSaysSo) {
+  begin();
+  const auto sync_all = [&](SetId set) {
+    return cluster_->run(1, cluster_->kddm(1).sync(set, cluster_->soon()));
+  };
+  EXPECT_EQ(sync_all(SetId{123456}).error(), Errc::not_found);
+  const SetId set = make_shelf_set();
+  for (std::uint64_t i = 0; i < 30; ++i) ASSERT_TRUE(write(0, set, i, 1));
+  shelf_.takes = 100ms;
+  std::optional<Status> under_way;
+  cluster_->start(1, cluster_->kddm(1).sync(set, cluster_->soon()), under_way);
+  cluster_->world().run_for(150ms);
+  ASSERT_FALSE(under_way);
+  ASSERT_TRUE(cluster_->run(2, cluster_->kddm(2).destroy(set, cluster_->soon())));
+  cluster_->settle();
+  ASSERT_TRUE(under_way);
+  EXPECT_EQ(under_way->error(), Errc::not_found) << under_way->error().message();
+  EXPECT_EQ(sync_all(set).error(), Errc::not_found);
 }
 
 INSTANTIATE_TEST_SUITE_P(Copies, BackingTest, ::testing::Bool(),

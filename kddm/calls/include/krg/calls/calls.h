@@ -127,6 +127,15 @@ struct Destroy {
   using Reply = wire::Empty;
 };
 
+// Writes back all of a set that was written, on all nodes: Kddm::sync(set). Long work; it ends by
+// the deadline of the call.
+struct SyncSet {
+  static constexpr ServiceId kId{0x58};
+  static constexpr const char* kName = "kddm.sync_set";
+  using Request = Describe::Request;
+  using Reply = wire::Empty;
+};
+
 enum class NameVerb : std::uint8_t { bind, look_up, unbind };
 
 struct Name {

@@ -96,7 +96,8 @@ class Kddm final : public cluster::ViewListener {
   // And, if the set's linker writes back, in its file or wherever that is. Errors  the linker's too
   Co<Status> sync(SetId set, ObjectId object, OpOptions options);
   // Writes back all objects of the set that were written, on all nodes.
-  // Errors  not_supported  its linker does not; the first of the linker's, after all were tried
+  // Errors  not_supported  its linker does not; the first of the linker's, after all were tried;
+  //         timed_out  some have been written back
   Co<Status> sync(SetId set, Deadline deadline);
   // The object does not exist any more. not_found: it did not.
   Co<Status> remove(SetId set, ObjectId object, OpOptions options);

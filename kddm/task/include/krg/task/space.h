@@ -19,7 +19,9 @@
 #include "krg/error/result.h"
 #include "krg/share/local_store.h"
 #include "krg/store/set_options.h"
+#include "krg/task/prefetch.h"
 #include "krg/task/range.h"
+#include "krg/task/snapshot.h"
 
 namespace krg::kddm {
 
@@ -40,10 +42,16 @@ class Space {
   // Requires  no lease of it lives.
   ~Space();
 
-  // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone.
+  // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone. All texts name the thing; ids
+  // are the caller's to add.
   Result<SetId> create(const SetOptions& options, SetId wanted = kNoSet);
   Result<SetOptions> options_of(SetId set);
   Status destroy(SetId set);
+  // Writes back all objects of the set that were written, on all nodes; with one fdatasync each, so
+  // a large set wants a long Use::timeout.
+  // Errors  not_supported  its linker does not; the first of the linker's, after all were tried;
+  //         timed_out  some have been written back
+  Status sync(SetId set, const Use& use = {});
   Status bind(const std::string& name, SetId set);
   Result<SetId> look_up(const std::string& name);
   Status unbind(const std::string& name);
@@ -57,8 +65,9 @@ class Space {
   Result<WriteLease> grab(SetId set, ObjectId object, const Use& use = {});
   // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
   // may have moved.
-  // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was
-  //         no_space, no_memory  as well
+  // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was;
+  //           or the lease had ended before
+  //         no_space, no_memory  the lease goes on as well
   Status resize(WriteLease& lease, std::size_t size);
   Status flush(SetId set, ObjectId object, NodeId to = kNoNode, const Use& use = {});
   Status sync(SetId set, ObjectId object, const Use& use = {});
@@ -68,8 +77,13 @@ class Space {
   // The objects first ... first + count - 1, in that order. Requires  this outlives the range.
   ReadRange get_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
   WriteRange grab_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
-  // Errors  of the first that could not be brought; the others are
-  Status prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {});
+  // Also for writing. Errors  of the first that could not be brought; the others are
+  Status prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use = {},
+                        LeaseKind kind = LeaseKind::read);
+  // The same without waiting for it. Requires  this outlives it.
+  // Errors  invalid_argument  more than 4,096; would_block  64 calls of the task are under way
+  Result<Prefetch> start_prefetch(SetId set, ObjectId first, std::uint64_t count,
+                                  const Use& use = {}, LeaseKind kind = LeaseKind::read);
   // Whether this node has a copy that may be read. Cost: as a hit.
   bool find(SetId set, ObjectId object) noexcept;
 

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Goal    tasks in C++ and in C sync whole sets, keep snapshots, make sets of all kinds, and are told clearly what
+#         they ask wrongly.
+# usage: calls_test.sh KRGRUN CALLS_TASK CALLS_IN_C
+# shellcheck disable=SC2317  # check calls functions.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/testing/check.sh
+source "$here/../../testing/check.sh"
+krgrun=$1 in_cpp=$2 in_c=$3
+XDG_RUNTIME_DIR=$(mktemp -d)
+export XDG_RUNTIME_DIR
+trap 'rm -rf "$XDG_RUNTIME_DIR"' EXIT
+
+both_right() { # NODES PROGRAM VERB...
+  local text nodes=$1
+  shift
+  text=$(timeout 60 "$krgrun" --nodes "$nodes" -n 2 --oversubscribe --map-by node "$@" 2>&1)
+  echo "$text"
+  (($(grep -c '^right$' <<<"$text") == 2))
+}
+folder() { mktemp -d "$XDG_RUNTIME_DIR/files.XXXXXX"; }
+
+for nodes in 1 2; do
+  check "sync of a set on $nodes nodes" both_right $nodes "$in_cpp" sync "$(folder)/objects"
+  check "sync of a set on $nodes nodes, in C" both_right $nodes "$in_c" sync "$(folder)/objects"
+  check "snapshots on $nodes nodes" both_right $nodes "$in_cpp" snapshots
+  check "snapshots on $nodes nodes, in C" both_right $nodes "$in_c" snapshots
+  check "bad cases on $nodes nodes" both_right $nodes "$in_cpp" bad
+  check "bad cases on $nodes nodes, in C" both_right $nodes "$in_c" bad
+  check "sets of all kinds on $nodes nodes, in C" both_right $nodes "$in_c" sets
+done
+finish
