@@ -78,6 +78,31 @@ check "the others still reach each other" reach n0 n2
 check "a cut can be healed" "$tool" heal "$name" n1
 check "the healed host is reached again" eventually reach n0 n1
 
+check "two hosts can be split from the others" "$tool" split "$name" n1 n2
+check "they reach each other" eventually reach n1 n2
+check "they reach nobody else" not reach n1 n0 1
+check "nobody else reaches them" not reach login n2 1
+check "a split can be healed" sh -c "'$tool' heal $name n1 && '$tool' heal $name n2"
+check "the healed hosts are reached again" eventually reach n0 n2
+
+check_complaint 1 "'n1' loses nothing" "who loses no packets has no count of them" "$tool" dropped "$name" n1
+check "a host can lose all packets" "$tool" loss "$name" n1 1000
+check "then nobody reaches it" not reach n0 n1 1
+check_text '^[1-9][0-9]*$' "those that are lost are counted" "$tool" dropped "$name" n1
+check "it can lose some" "$tool" loss "$name" n1 500
+check_text '^0$' "they are counted anew" "$tool" dropped "$name" n1
+send_500() {
+  on n0 python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(500): s.sendto(b"x", ("n1", 9))'
+}
+check "500 packets are sent to it" send_500
+check_text '^(1[5-9]|2[0-9]|3[0-4])[0-9]$' "about so many are lost" "$tool" dropped "$name" n1
+check "a loss can be ended" "$tool" loss "$name" n1 0
+check "the host is reached again" eventually reach n0 n1
+check_complaint 1 "not 0 to 1000" "more than all can not be lost" "$tool" loss "$name" n1 1001
+
 on n1 sleep 98761 &
 eventually sleeps 98761
 check "a host can be stopped" "$tool" stop "$name" n1
@@ -133,5 +158,14 @@ check_complaint 1 'does not let me make namespaces' "a kernel that refuses names
   env PATH="$refusing:$PATH" "$tool" run 2 -- true
 check_code 1 "and it is a failure" env PATH="$refusing:$PATH" "$tool" up "$name" 2
 rm "$refusing/unshare"
+# An nft(8) that fails.
+printf '#!/bin/sh\necho "Error: Operation not supported" >&2\necho more >&2\nexit 1\n' >"$refusing/nft"
+chmod +x "$refusing/nft"
+"$tool" up "$name" 1 >/dev/null
+check_complaint 1 '^emulated_hosts: loss: nft can not do it here: Error: Operation not supported$' \
+  "a kernel that can not lose packets is named in one line" \
+  env PATH="$refusing:$PATH" "$tool" loss "$name" n0 10
+"$tool" down "$name"
+rm "$refusing/nft"
 rmdir "$refusing"
 finish
