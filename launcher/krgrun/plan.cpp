@@ -1,7 +1,8 @@
 #include "krg/krgrun/plan.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <unordered_map>
 
 #include "krg/placement/display.h"
 
@@ -19,6 +20,29 @@ void divide_machine(const Job& job, placement::Request& request) {
   for (std::size_t i = 0; i < parts.size(); ++i) request.nodes[i].cpus = parts[i];
 }
 
+// The nodes on the hosts that the line names for a program. Only a standing cluster has others, and
+// may have several nodes on a host.
+Result<std::vector<std::uint32_t>> nodes_for(const Job& job, const App& app,
+                                             const placement::Request& request,
+                                             std::string& complaint) {
+  std::vector<std::uint32_t> chosen;
+  if (job.cluster.kind == ClusterChoice::Kind::embedded) return chosen;
+  std::vector<std::string> hosts = app.hosts;
+  if (hosts.empty() && job.cluster.kind == ClusterChoice::Kind::standing) {
+    for (const placement::Host& host : job.cluster.hosts) hosts.push_back(host.name);
+  }
+  for (const std::string& host : hosts) {
+    const std::size_t before = chosen.size();
+    for (std::uint32_t i = 0; i < request.nodes.size(); ++i) {
+      if (request.nodes[i].name == host) chosen.push_back(i);
+    }
+    if (chosen.size() > before) continue;
+    complaint = fmt::format("host {} has no node in the cluster; see 'krgadm nodes'", host);
+    return Error(Errc::invalid_argument, "placement refused");
+  }
+  return chosen;
+}
+
 }  // namespace
 
 Result<Plan> plan(const Job& job, std::vector<NodeTopology> nodes, std::string& complaint) {
@@ -30,7 +54,6 @@ Result<Plan> plan(const Job& job, std::vector<NodeTopology> nodes, std::string& 
   request.file_text = job.placement_file;
   if (!job.cluster.slots_stated) request.free_per_thread = kFreePerThread;
 
-  std::unordered_map<std::string, std::uint32_t> index;
   for (const NodeTopology& each : out.nodes) {
     placement::Node node;
     node.name = each.name;
@@ -45,15 +68,11 @@ Result<Plan> plan(const Job& job, std::vector<NodeTopology> nodes, std::string& 
     }
     node.local = job.cluster.kind == ClusterChoice::Kind::embedded ||
                  each.name == job.cluster.this_host || each.name == "localhost";
-    index.try_emplace(node.name, static_cast<std::uint32_t>(request.nodes.size()));
     request.nodes.push_back(std::move(node));
   }
   for (const App& app : job.apps) {
-    placement::AppRequest wanted{app.ranks, {}};
-    for (const std::string& host : app.hosts) {
-      if (const auto at = index.find(host); at != index.end()) wanted.nodes.push_back(at->second);
-    }
-    request.apps.push_back(std::move(wanted));
+    KRG_TRY_ASSIGN(auto wanted, nodes_for(job, app, request, complaint));
+    request.apps.push_back({app.ranks, std::move(wanted)});
   }
   if (!request.nodes.empty()) divide_machine(job, request);
   KRG_TRY_ASSIGN(out.map, placement::place(request, complaint));

@@ -1,6 +1,6 @@
 // Takes pieces of work off a shared counter until PIECES are taken, some milliseconds for each,
 // whatever tasks there are beside it, and says how many it did. Rank 0 waits until all are done and
-// says so. usage: queue_task PIECES
+// says so. The counter is in the set called NAME. usage: queue_task PIECES [NAME]
 #include <krg/task/space.h>
 
 #include <chrono>
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   const auto space = must(Space::connect(), "connecting to krgd");
   SetOptions options;
   options.object_bytes = sizeof(std::int64_t);
-  const SetId set = must(space->open("test.elastic_queue", options), "the queue");
+  const SetId set = must(space->open(argc > 2 ? argv[2] : "test.elastic_queue", options), "the queue");
   long mine = 0;
   for (; add_below(*space, set, kTaken, pieces) < pieces; ++mine) {
     std::this_thread::sleep_for(5ms);

@@ -1,5 +1,5 @@
-# hotplug_hosts.sh: a standing cluster on four emulated hosts, for a test; sourced by it, after check.sh,
-# when $1 is the folder of the commands. It ends with the test, however that ends.
+# hotplug_hosts.sh: a standing cluster on emulated hosts, for a test; sourced by it, after check.sh,
+# when $1 is the folder of the commands and $hosts (default: 4) how many. It ends with the test, however that ends.
 #
 #   start_hosts             makes the hosts
 #   start_cluster           starts the cluster from "login"
@@ -13,7 +13,8 @@
 # shellcheck shell=bash
 
 tool=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/../../testing/emulated_hosts
-bin=$1 name=hotplug-$$
+bin=$1 name=hotplug-$$ hosts=${hosts:-4}
+host_list=$(seq -f 'n%g' -s , 0 $((hosts - 1)))
 EMULATED_HOSTS_DIR=$(mktemp -d)
 export EMULATED_HOSTS_DIR
 events=$EMULATED_HOSTS_DIR/events
@@ -21,7 +22,7 @@ trap '"$tool" down "$name"; rm -rf "$EMULATED_HOSTS_DIR"' EXIT
 
 # Hosts start krgds on hosts, so they must see each other's processes.
 start_hosts() {
-  "$tool" up "$name" 4 --no-pidns --subnet "10.$((64 + $$ % 64)).$(($$ % 250))" >/dev/null || return 1
+  "$tool" up "$name" "$hosts" --no-pidns --subnet "10.$((64 + $$ % 64)).$(($$ % 250))" >/dev/null || return 1
   agent=$("$tool" path "$name" agent)
 }
 at() { timeout 60 "$tool" exec "$name" "$1" env XDG_RUNTIME_DIR=/run/krg "${@:2}" </dev/null; }
@@ -29,7 +30,7 @@ adm() { at "$1" "$bin/krgadm" "${@:2}"; }
 # In a file: the look-alikes of ssh live as long as the krgds that they have started, with the same outputs.
 start_cluster() {
   timeout 60 "$tool" exec "$name" login env "XDG_RUNTIME_DIR=$EMULATED_HOSTS_DIR" "$bin/krgadm" cluster start \
-    hot --launch-agent "$agent" --host n0,n1,n2,n3 "$@" </dev/null >"$EMULATED_HOSTS_DIR/started" 2>&1
+    hot --launch-agent "$agent" --host "$host_list" "$@" </dev/null >"$EMULATED_HOSTS_DIR/started" 2>&1
 }
 add() { # HOST NEW: for the same reason
   adm "$1" nodes add "$2" >"$EMULATED_HOSTS_DIR/added" 2>&1 || { cat "$EMULATED_HOSTS_DIR/added"; return 1; }
@@ -45,7 +46,7 @@ watch_events() {
   : >"$events"
   "$tool" exec "$name" "$1" env XDG_RUNTIME_DIR=/run/krg "$bin/krgadm" events --json </dev/null 2>/dev/null |
     while read -r line; do echo "${EPOCHREALTIME/./} $line"; done >>"$events" 2>/dev/null &
-  eventually grep -q '"node":3' "$events"
+  eventually grep -q "\"node\":$((hosts - 1))" "$events"
 }
 # The microsecond at which a node first came to a state, if it has.
 came_to() { grep "\"node\":$1,.*\"$2\",\"news\":true" "$events" | head -1 | cut -d ' ' -f 1; }

@@ -64,6 +64,20 @@ TEST_F(Planned, ProgramsStayOnTheirHosts) {
             "rank 0 on n2: not bound\nrank 1 on n1: not bound\n");
 }
 
+TEST_F(Planned, OfAStandingClusterOnlyTheNamedHostsAreUsed) {
+  const Job j = job("--cluster lab -H n2,n1 --bind-to none --display-bindings hostname");
+  auto topology = topo::Topology::from_synthetic("core:2 pu:1");
+  ASSERT_TRUE(topology);
+  const auto shared = std::make_shared<const topo::Topology>(std::move(*topology));
+  std::string complaint;
+  const auto planned = plan(
+      j, {{"n0", shared}, {"n1", shared}, {"n2", shared}, {"n2", shared}, {"n3", shared}}, complaint);
+  ASSERT_TRUE(planned) << complaint;
+  EXPECT_EQ(planned->map.nodes, (std::vector<std::uint32_t>{1, 2, 3}));
+  EXPECT_FALSE(plan(j, {{"n0", shared}, {"n2", shared}}, complaint));
+  EXPECT_EQ(complaint, "host n1 has no node in the cluster; see 'krgadm nodes'");
+}
+
 TEST_F(Planned, IsJsonOnDemand) {
   EXPECT_THAT(shown("-n 1 --dry-run --json true", "core:2 pu:1"),
               HasSubstr("\"ranks\":[{\"rank\":0,\"node\":0,\"local_rank\":0,\"program\":0"));
