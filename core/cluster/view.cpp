@@ -12,6 +12,12 @@ std::string_view name_of(NodeState state) noexcept {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
+std::string_view name_of(Failure why) noexcept {
+  constexpr std::array<std::string_view, 4> kNames = {"", "silent", "ended", "refused"};
+  const auto index = static_cast<std::size_t>(why);
+  return index < kNames.size() ? kNames[index] : "unknown";
+}
+
 const Member* View::find(NodeId node) const noexcept {
   const auto at =
       std::lower_bound(members.begin(), members.end(), node,

@@ -1,11 +1,19 @@
 #include "krg/jobs/desk.h"
 
+#include <chrono>
+
 #include "krg/hotplug/membership.h"
 
 namespace krg::jobs {
 namespace {
 
 constexpr std::size_t kUnreadMax = 1 << 20;
+
+std::uint64_t unix_us() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
 
 }  // namespace
 
@@ -37,13 +45,13 @@ void Desk::tell_events() {
   const hotplug::Roster roster = node_.roster();
   for (const hotplug::Record& record : roster.records) {
     client_.send(NodeChanged{false, roster.epoch, record.member.node, record.member.incarnation,
-                             record.member.host, record.member.state});
+                             record.member.host, record.member.state, record.why, 0});
   }
   client_.send(AllTold{});
   events_ = node_.on_event([this](const hotplug::NodeEvent& event) {
     if (client_.queued() > kUnreadMax) return;
     client_.send(NodeChanged{true, event.epoch, event.peer.node, event.peer.incarnation, event.host,
-                             event.state});
+                             event.state, event.why, unix_us()});
   });
 }
 

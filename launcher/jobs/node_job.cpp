@@ -139,6 +139,7 @@ Launch::Reply NodeJob::refusal(const Rank& rank, const Error& error) const {
 
 // In batches: each rank of one holds some descriptors until it is started.
 Launch::Reply NodeJob::launch() {
+  if (!refusal_.empty()) return {false, ranks_.empty() ? 0 : ranks_.front()->rank, refusal_, false};
   for (std::size_t begin = 0; begin < ranks_.size(); begin += kSpawnBatch) {
     const auto batch =
         std::span(ranks_).subspan(begin, std::min(kSpawnBatch, ranks_.size() - begin));

@@ -25,6 +25,8 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
           std::uint32_t group, JobSpec spec, std::uint32_t first_rank);
   ~NodeJob() override;
 
+  // launch() is to start nothing and to say why.
+  void refuse(std::string why) { refusal_ = std::move(why); }
   Co<Status> prepare(Pmi& pmi);
   Launch::Reply launch();
   void signal(std::uint32_t rank, int number);
@@ -67,6 +69,7 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
   std::unique_ptr<pmix::JobServer> server_;
   std::deque<Report::Event> events_;
   std::size_t event_bytes_ = 0;
+  std::string refusal_;
   bool reporting_ = false;
   bool head_lost_ = false;
   bool ending_ = false;

@@ -1,6 +1,7 @@
 #include "krg/jobs/service.h"
 
 #include "head_job.h"
+#include "joined.h"
 #include "krg/log/log.h"
 #include "messages.h"
 #include "node_job.h"
@@ -46,9 +47,12 @@ void Service::serve() {
         KRG_CO_TRY(check(request.spec));
         if (draining_) co_return Error(Errc::shutting_down, "the node leaves the cluster");
         if (part(request.job) != nullptr) co_return Error(Errc::already_exists, "the job is here");
+        std::string refusal;
+        if (request.first_rank > 0) refusal = bind_here(request.spec, request.first_rank);
         const auto job =
             std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
                                       ++last_group_, std::move(request.spec), request.first_rank);
+        job->refuse(std::move(refusal));
         parts_.emplace(request.job, job);
         node_.watch().begin(incoming.from());
         if (const Status ready = co_await job->prepare(pmi_); !ready) {
@@ -94,6 +98,15 @@ void Service::serve() {
     KRG_CO_TRY_ASSIGN(std::string name, co_await job->spawn(std::move(request.spawn)));
     co_return Spawn::Reply{std::move(name)};
   });
+}
+
+// Only who is here knows the machine. Reading it takes about a millisecond, once for a job that
+// grows.
+std::string Service::bind_here(JobSpec& spec, std::uint32_t first_rank) const {
+  const auto machine = topo::Topology::machine();
+  if (!machine) return spec.elastic.bind_stated ? machine.error().message() : std::string();
+  return bind_joined(spec, node_.self(), first_rank, *machine,
+                     part_of(node_.view(), node_.self(), *machine));
 }
 
 std::shared_ptr<HeadJob> Service::led(JobId job) const noexcept {

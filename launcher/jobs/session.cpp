@@ -10,6 +10,10 @@ namespace {
 
 constexpr Duration kStatusTime = std::chrono::seconds(3);
 
+std::string_view reason_of(const Error& error) {
+  return error.what() == nullptr ? text(error.code()) : error.what();
+}
+
 }  // namespace
 
 Session::Session(Service& service, control::Connection& client, Desk::Add add,
@@ -77,7 +81,7 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
   Nodes answer{node.options().cluster,
                node.view().epoch.value,
                node.view().coordinator,
-               serving ? "" : std::string(text(serving.error().code())),
+               serving ? "" : std::string(reason_of(serving.error())),
                {}};
   std::vector<NodeId> asked;
   for (const hotplug::Record& record : node.roster().records) {
@@ -85,7 +89,9 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
     answer.nodes.push_back({member.node,
                             member.incarnation,
                             member.host,
+                            member.datagrams,
                             std::string(cluster::name_of(member.state)),
+                            record.why,
                             {}});
     if (record.is_member()) asked.push_back(member.node);
   }

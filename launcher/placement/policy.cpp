@@ -250,6 +250,16 @@ std::string to_string(const Mapping& mapping) {
   return {};
 }
 
+std::string to_string(const Mapping& mapping, const MapModifiers& modifiers) {
+  std::string out = to_string(mapping);
+  if (modifiers.pe > 0) out += fmt::format(":pe={}", modifiers.pe);
+  if (modifiers.hwtcpus) out += ":hwtcpus";
+  if (modifiers.oversubscribe) {
+    out += *modifiers.oversubscribe ? ":oversubscribe" : ":nooversubscribe";
+  }
+  return out;
+}
+
 std::string_view to_string(RankBy rank) noexcept {
   return kRankings[static_cast<std::size_t>(rank)];
 }

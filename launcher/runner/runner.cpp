@@ -26,9 +26,23 @@ std::string text_of(const placement::Policy& policy, const char* what) {
   return policy.bind ? placement::to_string(*policy.bind) : "none";
 }
 
+// The job's own policy, for nodes that join one by one. Files name tasks and nodes, and say nothing
+// of those; "so many on each place" would contradict their number.
+void add_policy(const placement::Policy& stated, placement::Policy used, jobs::Elastic& elastic) {
+  using placement::MapBy;
+  if (!used.map || !used.bind) return;
+  if (used.map->by == MapBy::seq || used.map->by == MapBy::rankfile) return;
+  if (used.map->by == MapBy::ppr) {
+    used.map->by = used.map->level == topo::Level::machine ? MapBy::slot : MapBy::object;
+  }
+  elastic.map_by = placement::to_string(*used.map, used.modifiers);
+  elastic.bind_to = placement::to_string(*used.bind);
+  elastic.bind_stated = stated.bind.has_value() || stated.modifiers.pe > 0;
+}
+
 // What each node that joins gets: --ppn, or as many as the first node of the job.
 jobs::Elastic elastic_of(const krgrun::Job& job, const jobs::JobSpec& spec,
-                         const Cluster& cluster) {
+                         const krgrun::Plan& plan, const Cluster& cluster) {
   jobs::Elastic elastic;
   if (!job.elastic.grows) return elastic;
   elastic.per_node = job.per_node;
@@ -41,6 +55,7 @@ jobs::Elastic elastic_of(const krgrun::Job& job, const jobs::JobSpec& spec,
   for (std::size_t i = 0; i < cluster.hosts().size(); ++i) {
     elastic.known.push_back(cluster.node_at(i));
   }
+  add_policy(job.policy, plan.map.policy, elastic);
   return elastic;
 }
 
@@ -70,7 +85,7 @@ jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan, const Cl
   spec.bind_to = text_of(plan.map.policy, "bind");
   spec.universe_size = static_cast<std::uint32_t>(spec.ranks.size());
   spec.kill_grace_ms = static_cast<std::uint32_t>(job.kill_grace.count());
-  spec.elastic = elastic_of(job, spec, cluster);
+  spec.elastic = elastic_of(job, spec, plan, cluster);
   return spec;
 }
 

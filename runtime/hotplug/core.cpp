@@ -124,7 +124,10 @@ Status Core::Impl::serving(TimePoint now) const noexcept {
   if (over_) return Error(Errc::stale, "this life is no member any more");
   if (!roster_.has_member(me_)) return Error(Errc::not_connected, "not yet a member");
   if (round_ && round_->removes_self && round_->ready) return Error(Errc::shutting_down, "drained");
-  if (now >= lease_until_) return Error(Errc::no_quorum);
+  if (now >= lease_until_) {
+    return Error(Errc::no_quorum,
+                 lease_until_ == TimePoint{} ? "this node has just begun: no lease yet" : nullptr);
+  }
   return {};
 }
 

@@ -139,14 +139,18 @@ bool Core::Impl::propose_failures() {
     if (exclusion.proven ||
         (now_ >= std::max(exclusion.since, sole) + wait && can_do_without(peer))) {
       exclusion.proposed = true;
-      changes.push_back({ChangeKind::fail, peer, {}});
+      changes.push_back({ChangeKind::fail,
+                         peer,
+                         {},
+                         exclusion.proven ? cluster::Failure::ended : cluster::Failure::silent});
     }
   }
   for (const Record& record : roster_.records) {
     if (record.member.state != NodeState::present) continue;
     const auto knocked = knocking_.find(record.peer());
     const TimePoint last = knocked == knocking_.end() ? leading_since_ : knocked->second.second;
-    if (now_ > last + kPresentLife) changes.push_back({ChangeKind::fail, record.peer(), {}});
+    if (now_ <= last + kPresentLife) continue;
+    changes.push_back({ChangeKind::fail, record.peer(), {}, cluster::Failure::silent});
   }
   return !changes.empty() && propose(std::move(changes), 0);
 }
@@ -254,7 +258,10 @@ void Core::Impl::fail_round() {
     if (++failures_[change.peer] < options_.attempts) continue;
     failures_.erase(change.peer);
     const bool joins = change.kind == ChangeKind::join;
-    given_up.push_back({joins ? ChangeKind::fail : ChangeKind::cancel_leave, change.peer, {}});
+    given_up.push_back({joins ? ChangeKind::fail : ChangeKind::cancel_leave,
+                        change.peer,
+                        {},
+                        joins ? cluster::Failure::refused : cluster::Failure::none});
   }
   KRG_WARN("a view could not be prepared: {}", text(round_->failed));
   drop_round();

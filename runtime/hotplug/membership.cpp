@@ -211,7 +211,10 @@ void Membership::present(const cluster::Member& member) {
 }
 
 void Membership::tell(const cluster::Member& member, cluster::NodeState state, Epoch epoch) {
-  const NodeEvent event{epoch, {member.node, member.incarnation}, member.host, state};
+  NodeEvent event{epoch, {member.node, member.incarnation}, member.host, state};
+  const Record* const record = core_.roster().find(member.node);
+  // It may have come back meanwhile.
+  if (record != nullptr && record->peer() == event.peer) event.why = record->why;
   for (const auto& handler : handlers_) handler(event);
 }
 

@@ -26,7 +26,7 @@ void make_present(Roster& roster, const cluster::Member& member) {
                 (member.incarnation == at->member.incarnation && !blank))) {
     return;
   }
-  Record record{member, 0};
+  Record record{member};
   record.member.state = NodeState::present;
   if (known) {
     *at = std::move(record);
@@ -42,12 +42,13 @@ bool set_state(Roster& roster, const Peer& peer, NodeState from, NodeState to) n
   return true;
 }
 
-bool fail(Roster& roster, const Peer& peer) noexcept {
+bool fail(Roster& roster, const Peer& peer, cluster::Failure why) noexcept {
   Record* const record = find_life(roster, peer);
   if (record == nullptr) return false;
   const bool was_member = record->is_member();
   if (was_member || record->member.state == NodeState::present) {
     record->member.state = NodeState::failed;
+    record->why = why;
   }
   return was_member;
 }
@@ -74,7 +75,7 @@ bool apply_change(Roster& roster, const Change& change) {
     case ChangeKind::leave:
       return set_state(roster, change.peer, NodeState::leaving, NodeState::possible);
     case ChangeKind::fail:
-      return fail(roster, change.peer);
+      return fail(roster, change.peer, change.why);
   }
   return false;
 }
@@ -83,7 +84,7 @@ bool apply_change(Roster& roster, const Change& change) {
 
 Roster Roster::of(const cluster::View& view) {
   Roster roster{1, view.epoch, view.coordinator, {}};
-  for (const cluster::Member& member : view.members) roster.records.push_back({member, 0});
+  for (const cluster::Member& member : view.members) roster.records.push_back({member});
   return roster;
 }
 
@@ -118,6 +119,7 @@ Status check(const Roster& roster) noexcept {
   for (std::size_t i = 0; i < roster.records.size(); ++i) {
     const cluster::Member& member = roster.records[i].member;
     if (member.node.value >= cluster::kNodesMax || member.state > NodeState::failed) return wrong;
+    if (roster.records[i].why > cluster::Failure::refused) return wrong;
     if (i > 0 && member.node <= roster.records[i - 1].member.node) return wrong;
   }
   const Record* const coordinator = roster.find(roster.coordinator);

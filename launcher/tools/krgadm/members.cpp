@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
+#include <ctime>
 #include <map>
 #include <span>
 
@@ -12,6 +14,7 @@
 #include "krg/cli/exit.h"
 #include "krg/cli/table.h"
 #include "krg/config/entry.h"
+#include "krg/jobs/client.h"
 #include "krg/jobs/members.h"
 #include "krg/runner/start_nodes.h"
 
@@ -48,20 +51,40 @@ int fail(const std::string& complaint) {
   return cli::kFailed;
 }
 
+// "2026-11-28T17:50:12.123456Z", in UTC; "" for no time.
+std::string when(std::uint64_t unix_us) {
+  if (unix_us == 0) return "";
+  const std::time_t seconds = static_cast<std::time_t>(unix_us / 1'000'000);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  return fmt::format("{}.{:06}Z", std::string_view(text.data(), size), unix_us % 1'000'000);
+}
+
+cli::Cell unless_empty(std::string text) {
+  return text.empty() ? cli::Cell() : cli::Cell(std::move(text));
+}
+
 // On one line, at once: whoever reads it may wait for it.
 bool print_event(const jobs::NodeChanged& event, bool json) {
   const std::string state(cluster::name_of(event.state));
+  const std::string why(cluster::name_of(event.why));
+  const std::string time = when(event.unix_us);
   std::string line;
   if (json) {
-    cli::Table table({"epoch", "node", "life", "host", "state", "news"});
+    cli::Table table({"epoch", "node", "life", "host", "state", "news", "reason", "time"});
     table.add({static_cast<std::int64_t>(event.epoch.value),
                static_cast<std::int64_t>(event.node.value),
-               static_cast<std::int64_t>(event.incarnation.value), event.host, state, event.news});
+               static_cast<std::int64_t>(event.incarnation.value), event.host, state, event.news,
+               unless_empty(why), unless_empty(time)});
     const std::string array = table.json();
     line = array.substr(1, array.rfind(']') - 1) + "\n";
   } else {
-    line = fmt::format("epoch {}: node {} (host {}) {} {}\n", event.epoch.value, event.node.value,
-                       event.host, event.news ? "is" : "was", state);
+    line = fmt::format("{}{}epoch {}: node {} (host {}, life {}) is {}{}{}\n", time,
+                       time.empty() ? "" : " ", event.epoch.value, event.node.value, event.host,
+                       event.incarnation.value, event.news ? "now " : "", state,
+                       why.empty() ? "" : ": " + why);
   }
   return std::fputs(line.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
 }
@@ -124,8 +147,32 @@ int print_added(const jobs::NodesAdded& added, bool json) {
   _exit(code);
 }
 
-int remove_node(const Target& target, std::uint32_t node, milliseconds patience) {
+// A node by its number, or by its host if that has only one in the cluster.
+std::optional<std::uint32_t> find_node(const Target& target, const std::string& name,
+                                       std::string& complaint) {
+  if (const auto node = number(name)) return node;
+  const auto all = ask<jobs::Nodes>(target, jobs::AskNodes{}, complaint);
+  if (!all) return std::nullopt;
+  std::optional<std::uint32_t> found;
+  for (const jobs::NodeReport& node : all->nodes) {
+    const bool gone = node.state == cluster::name_of(cluster::NodeState::possible) ||
+                      node.state == cluster::name_of(cluster::NodeState::failed);
+    if (node.host != name || gone) continue;
+    if (found) {
+      complaint = fmt::format("host {} has several nodes: say which by its number", name);
+      return std::nullopt;
+    }
+    found = node.node.value;
+  }
+  if (!found) complaint = fmt::format("no node is on host {}; see 'krgadm nodes'", name);
+  return found;
+}
+
+int remove_node(const Target& target, const std::string& name, milliseconds patience) {
   std::string complaint;
+  const auto found = find_node(target, name, complaint);
+  if (!found) return fail(complaint);
+  const std::uint32_t node = *found;
   const jobs::RemoveNode wish{NodeId{node}, static_cast<std::uint32_t>(patience.count())};
   const auto removed = ask<jobs::NodeRemoved>(target, wish, complaint, patience + kPatience);
   if (!removed) return fail(complaint);
@@ -169,10 +216,11 @@ int nodes_command(const cli::Arguments& args, const Target& target,
   }
   const auto value = words == 2 ? number(args.rest[1]) : std::nullopt;
   if (word == "wait" && value) return wait_for_nodes(target, *value, patience);
-  if (word == "del" && value) return remove_node(target, *value, patience);
-  return cli::refuse("krgadm",
-                     "nodes: say 'status', 'wait N', 'add HOST...' or 'del NODE', with numbers for "
-                     "N and NODE; see krgadm nodes --help");
+  if (word == "del" && words == 2) return remove_node(target, args.rest[1], patience);
+  return cli::refuse(
+      "krgadm",
+      "nodes: say 'status', 'wait N', 'add HOST...' or 'del NODE', with a number for "
+      "N; see krgadm nodes --help");
 }
 
 }  // namespace krg::krgadm

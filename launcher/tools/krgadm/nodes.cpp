@@ -22,16 +22,23 @@ std::string duration(std::uint64_t ms) {
 
 std::int64_t number(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-// Exact values for programs.
+cli::Cell unless_empty(std::string_view text) {
+  return text.empty() ? cli::Cell() : cli::Cell(std::string(text));
+}
+
+// Exact values for programs; null for what a node that does not answer would have said.
 cli::Table machine_table(const jobs::Nodes& all) {
   cli::Table table({"node", "host", "state", "life", "pid", "up ms", "jobs", "tasks", "cpus",
-                    "load", "memory bytes", "memory free bytes", "transport"});
+                    "load", "memory bytes", "memory free bytes", "transport", "address", "reason"});
   for (const jobs::NodeReport& n : all.nodes) {
     const auto& s = n.status;
-    table.add({number(n.node.value), n.host, n.state, number(n.incarnation.value), number(s.pid),
-               number(s.up_ms), number(s.jobs), number(s.tasks), number(s.machine.cpus),
-               s.machine.load, number(s.machine.memory_bytes), number(s.machine.memory_free_bytes),
-               s.transport});
+    const auto said = [&](cli::Cell cell) { return s.pid == 0 ? cli::Cell() : std::move(cell); };
+    table.add({number(n.node.value), n.host, n.state, number(n.incarnation.value),
+               said(number(s.pid)), said(number(s.up_ms)), said(number(s.jobs)),
+               said(number(s.tasks)), said(number(s.machine.cpus)), said(s.machine.load),
+               said(number(s.machine.memory_bytes)), said(number(s.machine.memory_free_bytes)),
+               said(unless_empty(s.transport)), unless_empty(n.address),
+               unless_empty(cluster::name_of(n.why))});
   }
   return table;
 }
@@ -108,13 +115,17 @@ int show_nodes(const Target& target, bool json) {
     return cli::kFailed;
   }
   if (json) return cli::print(machine_table(*all).json());
-  cli::Table table({"NODE", "HOST", "STATE", "LIFE", "ROLE", "PID", "CPUS"});
+  cli::Table table({"NODE", "HOST", "STATE", "LIFE", "ROLE", "UP", "PID", "CPUS", "ADDRESS"});
   for (const jobs::NodeReport& n : all->nodes) {
     const bool answered = n.status.pid != 0;
     const std::string role = n.node == all->coordinator ? "coordinator" : "";
-    table.add({number(n.node.value), n.host, n.state, number(n.incarnation.value), role,
+    const std::string why(cluster::name_of(n.why));
+    table.add({number(n.node.value), n.host, why.empty() ? n.state : n.state + " (" + why + ")",
+               number(n.incarnation.value), role,
+               answered ? cli::Cell(duration(n.status.up_ms)) : cli::Cell(),
                answered ? cli::Cell(number(n.status.pid)) : cli::Cell(),
-               answered ? cli::Cell(number(n.status.machine.cpus)) : cli::Cell()});
+               answered ? cli::Cell(number(n.status.machine.cpus)) : cli::Cell(),
+               unless_empty(n.address)});
   }
   const std::string trouble =
       all->serving.empty() ? "" : fmt::format("the node that answers: {}\n", all->serving);

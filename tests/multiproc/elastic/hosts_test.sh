@@ -80,7 +80,7 @@ sleep 0.5
 check "and has none, for three are the bound" is 0 grep -c 'on n3' "$output"
 kill_own() {
   local pid
-  pid=$(adm n0 nodes --json --cluster own | sed 's/},{/}\n{/g' | grep '"node":1,' | field pid)
+  pid=$(adm n0 nodes --json --cluster own | sed 's/},{/}\n{/g' | grep '"node":1,' | field pid | grep -x '[0-9]*')
   ((pid > 1)) && kill -KILL "$pid"
 }
 check "the krgd of n1, which krgrun has started, is killed" kill_own

@@ -56,7 +56,8 @@ int main(int argc, char** argv) {
   const auto space = must(Space::connect(), "connecting to krgd");
   SetOptions options;
   options.object_bytes = sizeof(std::int64_t);
-  const SetId set = must(space->open(argc > 2 ? argv[2] : "test.elastic_queue", options), "the queue");
+  const SetId set =
+      must(space->open(argc > 2 ? argv[2] : "test.elastic_queue", options), "the queue");
   long mine = 0;
   for (; add_below(*space, set, kTaken, pieces) < pieces; ++mine) {
     std::this_thread::sleep_for(5ms);

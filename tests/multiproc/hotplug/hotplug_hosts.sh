@@ -6,7 +6,7 @@
 #   at HOST CMD [ARG...]    runs CMD on a host, as the user of a shell there
 #   adm HOST WORD...        krgadm on a host
 #   add HOST NEW            krgadm nodes add NEW on a host
-#   pid_of HOST             the process id of its krgd
+#   pid_of HOST             the process id of its krgd; 0 if it does not answer
 #   state_of HOST NODE      what HOST says of a node: online, failed, ...
 #   watch_events HOST       writes what krgadm events says there to $events, each line behind the microsecond
 #   now                     the microsecond
@@ -38,7 +38,11 @@ add() { # HOST NEW: for the same reason
 # One object a line.
 objects() { adm "$1" nodes --json | sed 's/},{/}\n{/g'; }
 field() { grep -o "\"$1\":\"\\?[^,\"}]*" | sed 's/.*[:"]//'; }
-pid_of() { objects "$1" | grep "\"node\":${1#n}," | field pid; }
+pid_of() { # not null: that would be the name of a variable
+  local pid
+  pid=$(objects "$1" | grep "\"node\":${1#n}," | field pid)
+  [[ $pid =~ ^[0-9]+$ ]] && echo "$pid" || echo 0
+}
 state_of() { objects "$1" | grep "\"node\":$2," | field state; }
 is() { [[ $("${@:2}") == "$1" ]]; }
 now() { echo "${EPOCHREALTIME/./}"; }

@@ -70,8 +70,9 @@ TEST_F(Planned, OfAStandingClusterOnlyTheNamedHostsAreUsed) {
   ASSERT_TRUE(topology);
   const auto shared = std::make_shared<const topo::Topology>(std::move(*topology));
   std::string complaint;
-  const auto planned = plan(
-      j, {{"n0", shared}, {"n1", shared}, {"n2", shared}, {"n2", shared}, {"n3", shared}}, complaint);
+  const auto planned =
+      plan(j, {{"n0", shared}, {"n1", shared}, {"n2", shared}, {"n2", shared}, {"n3", shared}},
+           complaint);
   ASSERT_TRUE(planned) << complaint;
   EXPECT_EQ(planned->map.nodes, (std::vector<std::uint32_t>{1, 2, 3}));
   EXPECT_FALSE(plan(j, {{"n0", shared}, {"n2", shared}}, complaint));

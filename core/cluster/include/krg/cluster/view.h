@@ -25,6 +25,12 @@ enum class NodeState : std::uint8_t { possible, present, online, leaving, failed
 
 std::string_view name_of(NodeState state) noexcept;
 
+// Why a node has failed. silent: it was not heard from; ended: its machine said that its krgd is no
+// more; refused: it asked to join, and some service could not go along.
+enum class Failure : std::uint8_t { none, silent, ended, refused };
+
+std::string_view name_of(Failure why) noexcept;
+
 // One krgd of the cluster.
 struct Member {
   NodeId node;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "krg/cluster/view.h"
 #include "krg/jobs/spec.h"
 #include "krg/node/status.h"
 #include "krg/proc/exit_status.h"
@@ -126,10 +127,12 @@ struct NodeReport {
   NodeId node;
   Incarnation incarnation;
   std::string host;
-  std::string state;  // As cluster::name_of(), or "no answer".
-  node::Status::Reply status;
+  std::string address;  // Where its heartbeats go; "" if it has none.
+  std::string state;    // As cluster::name_of(), or "no answer".
+  cluster::Failure why{};
+  node::Status::Reply status;  // Of one that has answered; else its pid is 0.
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.node, m.incarnation, m.host, m.state, m.status);
+    visit(m.node, m.incarnation, m.host, m.address, m.state, m.why, m.status);
   }
 };
 struct Nodes {

@@ -45,8 +45,10 @@ struct NodeChanged {
   Incarnation incarnation;
   std::string host;
   cluster::NodeState state{};
+  cluster::Failure why{};
+  std::uint64_t unix_us = 0;  // When the krgd that is asked learned of it; 0: it was so before.
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.news, m.epoch, m.node, m.incarnation, m.host, m.state);
+    visit(m.news, m.epoch, m.node, m.incarnation, m.host, m.state, m.why, m.unix_us);
   }
 };
 // After the last one that is no news.

@@ -46,6 +46,7 @@ class Service final : private cluster::ViewListener {
   void drop_part(JobId job);
   std::shared_ptr<HeadJob> add(JobSpec spec, control::Connection* client,
                                std::shared_ptr<HeadJob> parent);
+  std::string bind_here(JobSpec& spec, std::uint32_t first_rank) const;
   std::shared_ptr<HeadJob> led(JobId job) const noexcept;
   void node_lost(NodeId node, Error why);
   bool is_idle();

@@ -49,7 +49,12 @@ struct Elastic {
   std::uint32_t per_node = 0;   // Tasks on each of them; 0 = the job keeps its size.
   std::uint32_t tasks_max = 0;  // That run at a time; 0 = no bound.
   std::vector<NodeId> known;    // Who was in the cluster when the job was placed: no joiners.
-  static void wire_fields(auto& m, auto&& visit) { visit(m.per_node, m.tasks_max, m.known); }
+  // How tasks on a joiner are bound, in krgrun's words; no bind_to: not at all.
+  std::string map_by, bind_to;
+  bool bind_stated = false;  // By the user: where it can not be had, no tasks are started.
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.per_node, m.tasks_max, m.known, m.map_by, m.bind_to, m.bind_stated);
+  }
 };
 
 enum class InputTo : std::uint8_t { none, one, all };

@@ -74,6 +74,8 @@ Status parse_bind_to(std::string_view text, Policy& policy, std::string& complai
 
 // Back to text: "numa", "ppr:2:package", "core:overload-allowed".
 std::string to_string(const Mapping& mapping);
+// What decides on one node: "core:pe=2:hwtcpus:oversubscribe".
+std::string to_string(const Mapping& mapping, const MapModifiers& modifiers);
 std::string_view to_string(RankBy rank) noexcept;
 std::string to_string(const Binding& binding);
 

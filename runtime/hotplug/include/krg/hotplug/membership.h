@@ -30,6 +30,7 @@ struct NodeEvent {
   Peer peer;
   std::string host;
   cluster::NodeState state = cluster::NodeState::possible;
+  cluster::Failure why = cluster::Failure::none;  // It has failed.
 };
 
 class Membership final : public detector::DatagramSink, private CoreSink, private reactor::Timer {

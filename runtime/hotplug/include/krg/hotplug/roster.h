@@ -21,8 +21,9 @@ using detector::Peer;
 struct Record {
   cluster::Member member;  // With its state, of which online and leaving are members.
   std::uint32_t cancelled_leaves = 0;
+  cluster::Failure why = cluster::Failure::none;  // It has failed.
   bool operator==(const Record&) const = default;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.member, m.cancelled_leaves); }
+  static void wire_fields(auto& m, auto&& visit) { visit(m.member, m.cancelled_leaves, m.why); }
   bool is_member() const noexcept {
     return member.state == cluster::NodeState::online ||
            member.state == cluster::NodeState::leaving;
@@ -43,8 +44,9 @@ enum class ChangeKind : std::uint8_t {
 struct Change {
   ChangeKind kind = ChangeKind::coordinate;
   Peer peer;
-  std::vector<cluster::Member> member;  // One, for `present`.
-  static void wire_fields(auto& m, auto&& visit) { visit(m.kind, m.peer, m.member); }
+  std::vector<cluster::Member> member;            // One, for `present`.
+  cluster::Failure why = cluster::Failure::none;  // For `fail`.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.kind, m.peer, m.member, m.why); }
 };
 
 struct Command {
