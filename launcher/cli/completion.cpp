@@ -102,8 +102,14 @@ void add_cases(const Command& command, const std::string& path, std::vector<Opti
   }
   out += fmt::format("    '{}')\n      case $prev in\n{}      esac\n", path,
                      argument_cases(options, "        "));
-  out += fmt::format("      COMPREPLY=($(compgen -W '{} {}' -- \"$cur\"))\n      ;;\n",
-                     joined_names(command.commands), all_options(options));
+  out += fmt::format("      COMPREPLY=($(compgen -W '{} {} {}' -- \"$cur\"))\n      ;;\n",
+                     joined_names(command.commands), command.words, all_options(options));
+  if (command.words.empty()) return;
+  // Behind one of the words.
+  out += fmt::format(
+      "    '{} '*)\n      case $prev in\n{}      esac\n"
+      "      COMPREPLY=($(compgen -W '{}' -- \"$cur\"))\n      ;;\n",
+      path, argument_cases(options, "        "), all_options(options));
 }
 
 // The words that are no options say which command it is.

@@ -92,6 +92,41 @@ check "it gets the task that the bound has room for" eventually said 'task 5 of 
 let_end "the job ends"
 check "the third had none" is_count 0 'on node 3'
 
+# --- on which cpus --------------------------------------------------------------------------------
+
+cpus_of() { grep "^\[$1\] Cpus_allowed_list:" "$folder/said" | cut -f 2; }
+all_cpus=$(grep Cpus_allowed_list: /proc/self/status | cut -f 2)
+cores=$("$bin/krgrun" -n 1 --bind-to core --display-bindings --dry-run true | grep -o '\[.*\]' | tr / '\n' | wc -l)
+started() { said "^\[$1\] Cpus_allowed_list:"; }
+# shellcheck disable=SC2016  # For the task's shell.
+shows_cpus='grep Cpus_allowed_list: /proc/self/status; exec "$0"'
+
+start bind --elastic -l -n 1 sh -c "$shows_cpus" "$folder/task"
+check "a job of one task that is bound starts" eventually started 0
+check "a node is added" add
+check "it has a task" eventually started 1
+if ((cores > 1)); then
+  check "which is bound, too" test "$(cpus_of 1)" != "$all_cpus"
+  check "to other cpus" test "$(cpus_of 1)" != "$(cpus_of 0)"
+fi
+let_end "the job ends"
+
+start free --elastic -l --bind-to none -n 1 sh -c "$shows_cpus" "$folder/task"
+check "a job that is not bound starts" eventually started 0
+check "a node is added" add
+check "it has a task" eventually started 1
+check "which is not bound either" test "$(cpus_of 1)" = "$all_cpus"
+let_end "the job ends"
+
+start full --elastic --bind-to core -n "$cores" "$folder/task"
+check "a job that fills the machine starts" eventually said 'task 0 of'
+if ((cores > 1)); then
+  check "a node is added, which shares the machine" add
+  check "what was asked for can not be had there, and nothing is started" eventually said \
+    'krgrun: node 1 .* could not start its tasks: --bind-to core: .* has .* for .* ranks'
+fi
+let_end "the job ends with 0 all the same"
+
 # --- as all others --------------------------------------------------------------------------------
 
 start fails --elastic -n 1 env FAILING=1 "$folder/task"

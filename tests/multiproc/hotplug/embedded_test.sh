@@ -51,9 +51,30 @@ check_text "online +2 " "as a later life" adm nodes status
 check "a job uses all of them" nodes_of_job 3 "0 1 2"
 
 # A node that is killed is not placed on.
+failed() { adm nodes | grep -q '^ *2 .*failed (ended)'; }
+timeout 20 "$bin/krgadm" events --cluster "$cluster" >"$XDG_RUNTIME_DIR/lines" 2>/dev/null &
+watcher=$!
+eventually test -s "$XDG_RUNTIME_DIR/lines"
 kill -KILL "$(pid_of 2)"
-failed() { adm nodes | grep -q '^ *2 .*failed'; }
-check "a killed krgd is out" eventually failed
+check "a killed krgd is out, and why is said" eventually failed
+told() { grep -qE '^20[0-9-]+T[0-9:.]+Z epoch [0-9]+: node 2 \(host .*, life 1\) is now failed: ended$' "$XDG_RUNTIME_DIR/lines"; }
+check "whoever watches events is told, with the time" eventually told
+valid() { adm "$@" --json | python3 -c "
+import json, sys
+said = json.load(sys.stdin)
+nodes = said['members'] if 'members' in said else said
+dead, alive = nodes[2], nodes[0]
+assert dead['state'] == 'failed' and dead['reason'] == 'ended', dead
+assert dead['pid'] is None and dead['up_ms'] is None and dead['cpus'] is None, dead
+assert alive['reason'] is None and alive['pid'] > 1 and alive['up_ms'] > 0, alive
+assert ':' in alive['address'] and dead['address'], nodes"; }
+kill "$watcher"
+check "nodes --json is valid, and null where a dead node would have to answer" valid nodes
+check "status --json, too" valid status
+check_complaint 1 "^krgadm: no node is on host nowhere; see 'krgadm nodes'" "an unknown host can not leave" \
+  adm nodes del nowhere
+check_complaint 1 "has several nodes: say which by its number" "nor can one of several nodes" \
+  adm nodes del "$(adm nodes --json | grep -o '"host":"[^"]*' | head -1 | cut -d '"' -f 4)"
 check "the next job uses the others" nodes_of_job 2 "0 1"
 check "another one leaves" adm nodes del 1
 check_complaint 1 "the last one" "the last can not leave" adm nodes del 0
@@ -64,7 +85,7 @@ said=$("$bin/krgadm" events --cluster "$cluster" --json >"$XDG_RUNTIME_DIR/event
   echo $!)
 eventually test -s "$XDG_RUNTIME_DIR/events"
 kill "$said"
-check "events begin with what is known" grep -q '"node":0,"life":1,.*"state":"online","news":false}' \
+check "events begin with what is known" grep -q '"node":0,"life":1,.*"state":"online","news":false,"reason":null,"time":null}' \
   "$XDG_RUNTIME_DIR/events"
 check "the cluster ends" adm cluster stop
 

@@ -60,6 +60,7 @@ check "a job runs everywhere" ranks_everywhere n3
 
 check "a killed krgd is out in 100 ms" out_within 100 3 kill -KILL "$(pid_of n3)"
 check "all others say so" is failed state_of n2 3
+check "for it has ended" grep -q '"node":3,.*"pid":null,.*"reason":"ended"' <(objects n2)
 check "the host comes back" add n0 n3
 check "with its number, as a later life" grep -q '"node":3,"host":"n3","state":"online","life":2,' <(objects n2)
 check "a job runs everywhere" ranks_everywhere n3
@@ -83,6 +84,7 @@ watch_events n1 || exit 1
 lost=$(pid_of n2)
 : >"$events"
 check "a host that is cut off is out in 5 s" out_within 5000 2 cut_host n2
+check "for it was silent" grep -q '"node":2,.*"pid":null,.*"reason":"silent"' <(objects n1)
 check_text "has no majority" "it knows that it is the smaller part" adm n2 nodes status
 check "it still lives" kill -0 "$lost"
 check "the others run jobs" at n1 "$bin/krgrun" --cluster hot --ppn 1 -n 7 true
@@ -160,7 +162,7 @@ check "shared objects work everywhere" at "$victim" "$bin/krgrun" --cluster hot 
 
 # --- leaving -------------------------------------------------------------------------------------
 
-check "a node leaves" adm n1 nodes del 3
+check "a node leaves, by the name of its host" adm n1 nodes del n3
 check "all others say so" is possible state_of n0 3
 check "it comes back" add n1 n3
 check "node 0, the first of all, leaves" adm n1 nodes del 0

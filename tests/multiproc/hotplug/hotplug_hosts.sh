@@ -8,7 +8,7 @@
 #   add HOST NEW            krgadm nodes add NEW on a host
 #   pid_of HOST             the process id of its krgd; 0 if it does not answer
 #   state_of HOST NODE      what HOST says of a node: online, failed, ...
-#   watch_events HOST       writes what krgadm events says there to $events, each line behind the microsecond
+#   watch_events HOST       writes what krgadm events says there to $events
 #   now                     the microsecond
 # shellcheck shell=bash
 
@@ -49,9 +49,11 @@ now() { echo "${EPOCHREALTIME/./}"; }
 watch_events() {
   : >"$events"
   "$tool" exec "$name" "$1" env XDG_RUNTIME_DIR=/run/krg "$bin/krgadm" events --json </dev/null 2>/dev/null |
-    while read -r line; do echo "${EPOCHREALTIME/./} $line"; done >>"$events" 2>/dev/null &
+    while read -r line; do echo "$line"; done >>"$events" 2>/dev/null &
   eventually grep -q "\"node\":$((hosts - 1))" "$events"
 }
-# The microsecond at which a node first came to a state, if it has.
-came_to() { grep "\"node\":$1,.*\"$2\",\"news\":true" "$events" | head -1 | cut -d ' ' -f 1; }
-has_come_to() { [[ -n $(came_to "$@") ]]; }
+has_come_to() { grep -q "\"node\":$1,.*\"$2\",\"news\":true" "$events"; }
+# The microsecond at which the krgd that is watched learned that a node had come to a state.
+came_to() {
+  date -d "$(grep "\"node\":$1,.*\"$2\",\"news\":true" "$events" | head -1 | grep -o '[0-9T:.-]*Z')" +%s%6N
+}

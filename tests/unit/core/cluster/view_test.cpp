@@ -26,6 +26,14 @@ TEST(View, FindsMembersAndNoOthers) {
   EXPECT_EQ(view.nodes().format(), "1,4,7");
 }
 
+TEST(Failure, HasANameAndNoneHasNone) {
+  EXPECT_EQ(name_of(Failure::none), "");
+  EXPECT_EQ(name_of(Failure::silent), "silent");
+  EXPECT_EQ(name_of(Failure::ended), "ended");
+  EXPECT_EQ(name_of(Failure::refused), "refused");
+  EXPECT_EQ(name_of(static_cast<Failure>(9)), "unknown");
+}
+
 TEST(View, SurvivesTheWire) {
   const View view = view_of(9, {member(0), member(1, 3)});
   const auto back = wire::decode<View>(wire::encode(view));

@@ -27,6 +27,7 @@ inline constexpr Command kSubcommands[] = {
     {"cluster", "Starts and stops", "COMMAND", {}, kClusterCommands},
     {"status", "Shows what runs", "[OPTION...]", kStatusOptions},
     {"nodes", "Shows the nodes", "[OPTION...]"},
+    {"disks", "Looks after disks", "list | add NAME", kStatusOptions, {}, false, {}, "list add"},
 };
 inline constexpr Command kAdmin{"admin", "Looks after clusters", "COMMAND [OPTION...]",
                                 kAdminOptions, kSubcommands};

@@ -58,5 +58,12 @@ TEST(Completion, OffersSubcommandsAndTheirOptions) {
   EXPECT_EQ(offered(testing::kAdmin, "admin cluster start --j"), "--json\n");
 }
 
+TEST(Completion, OffersTheWordsOfASubcommandAndOptionsBehindThem) {
+  EXPECT_EQ(offered(testing::kAdmin, "admin disks a"), "add\n");
+  EXPECT_EQ(offered(testing::kAdmin, "admin disks --j"), "--json\n");
+  EXPECT_EQ(offered(testing::kAdmin, "admin disks add a"), "\n");
+  EXPECT_EQ(offered(testing::kAdmin, "admin disks add a --j"), "--json\n");
+}
+
 }  // namespace
 }  // namespace krg::cli

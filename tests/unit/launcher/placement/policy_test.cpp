@@ -50,6 +50,16 @@ TEST(MapBy, TakesModifiersWithAndWithoutAPlace) {
   EXPECT_EQ(map_by("core:hwtcpus:corecpus:inherit:noinherit"), "core");
 }
 
+TEST(MapBy, IsWrittenWithWhatDecidesOnOneNode) {
+  for (const char* text : {"core:pe=2:hwtcpus:oversubscribe", "slot:nooversubscribe", "numa",
+                           "pe-list=0,2:ordered:hwtcpus"}) {
+    Policy policy;
+    std::string complaint;
+    ASSERT_TRUE(parse_map_by(text, policy, complaint)) << complaint;
+    EXPECT_EQ(to_string(*policy.map, policy.modifiers), text);
+  }
+}
+
 TEST(MapBy, SaysWhatIsWrong) {
   EXPECT_EQ(map_by("sockets"),
             "--map-by sockets: 'sockets' is no place to map to; use slot, hwthread, core, l1cache, "

@@ -62,6 +62,20 @@ TEST(Roster, ALifeThatEndedDoesNotComeBackButALaterOneMay) {
   EXPECT_TRUE(roster.has_member(peer(1, 2)));
 }
 
+TEST(Roster, SaysWhyALifeHasFailedUntilThereIsALaterOne) {
+  Roster roster = of_two();
+  EXPECT_EQ(roster.find(NodeId{1})->why, cluster::Failure::none);
+  Command command;
+  command.base = roster.epoch;
+  command.changes.push_back({ChangeKind::fail, peer(1), {}, cluster::Failure::silent});
+  EXPECT_TRUE(apply(roster, command));
+  EXPECT_EQ(roster.find(NodeId{1})->why, cluster::Failure::silent);
+  change(roster, ChangeKind::present, peer(1, 2), {member(1, 2)});
+  EXPECT_EQ(roster.find(NodeId{1})->why, cluster::Failure::none);
+  roster.records[1].why = static_cast<cluster::Failure>(9);
+  EXPECT_EQ(check(roster).error(), Errc::protocol_error);
+}
+
 TEST(Roster, AMemberIsNotReplacedByOneThatOnlyAsks) {
   Roster roster = of_two();
   change(roster, ChangeKind::present, peer(1, 2), {member(1, 2)});

@@ -39,6 +39,8 @@ struct Command {
   bool runs_program = false;
   // Text after the options in --help: examples.
   std::string_view footer = {};
+  // What the completion offers behind the name, beside the options: words between blanks.
+  std::string_view words = {};
 };
 
 }  // namespace krg::cli
