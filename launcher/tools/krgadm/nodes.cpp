@@ -43,13 +43,18 @@ cli::Table machine_table(const jobs::Nodes& all) {
   return table;
 }
 
+std::string state_of(const jobs::NodeReport& node) {
+  const std::string why(cluster::name_of(node.why));
+  return why.empty() ? node.state : node.state + " (" + why + ")";
+}
+
 cli::Table people_table(const jobs::Nodes& all) {
   cli::Table table({"NODE", "HOST", "STATE", "UP", "JOBS", "TASKS", "CPUS", "LOAD", "MEM GiB",
                     "FREE GiB", "TRANSPORT"});
   for (const jobs::NodeReport& n : all.nodes) {
     const auto& s = n.status;
     if (n.state != "online") {
-      table.add({number(n.node.value), n.host, n.state, {}, {}, {}, {}, {}, {}, {}, {}});
+      table.add({number(n.node.value), n.host, state_of(n), {}, {}, {}, {}, {}, {}, {}, {}});
       continue;
     }
     table.add({number(n.node.value), n.host, n.state, duration(s.up_ms), number(s.jobs),
@@ -119,9 +124,7 @@ int show_nodes(const Target& target, bool json) {
   for (const jobs::NodeReport& n : all->nodes) {
     const bool answered = n.status.pid != 0;
     const std::string role = n.node == all->coordinator ? "coordinator" : "";
-    const std::string why(cluster::name_of(n.why));
-    table.add({number(n.node.value), n.host, why.empty() ? n.state : n.state + " (" + why + ")",
-               number(n.incarnation.value), role,
+    table.add({number(n.node.value), n.host, state_of(n), number(n.incarnation.value), role,
                answered ? cli::Cell(duration(n.status.up_ms)) : cli::Cell(),
                answered ? cli::Cell(number(n.status.pid)) : cli::Cell(),
                answered ? cli::Cell(number(n.status.machine.cpus)) : cli::Cell(),

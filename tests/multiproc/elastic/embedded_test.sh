@@ -96,7 +96,7 @@ check "the third had none" is_count 0 'on node 3'
 
 cpus_of() { grep "^\[$1\] Cpus_allowed_list:" "$folder/said" | cut -f 2; }
 all_cpus=$(grep Cpus_allowed_list: /proc/self/status | cut -f 2)
-cores=$("$bin/krgrun" -n 1 --bind-to core --display-bindings --dry-run true | grep -o '\[.*\]' | tr / '\n' | wc -l)
+cores=$("$bin/krgrun" -n 1 --bind-to core --display-bindings --dry-run true | grep -o '\[.*\]' | tr -dc '/[' | wc -c)
 started() { said "^\[$1\] Cpus_allowed_list:"; }
 # shellcheck disable=SC2016  # For the task's shell.
 shows_cpus='grep Cpus_allowed_list: /proc/self/status; exec "$0"'
