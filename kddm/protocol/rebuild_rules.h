@@ -14,8 +14,8 @@ namespace krg::kddm {
 template <class Hooks>
 Step HomeRules<Hooks>::rebuild() {
   if (in_.has(kAgain)) return Step::wait;  // Taken already: see let_forget().
-  if (e_.told && !in_.has(kTold)) return Step::done;
-  if (!e_.told && in_.has(kTold)) return t_.impossible("a report that was not asked for");
+  if (e_.asked && !in_.has(kTold)) return Step::done;
+  if (!e_.asked && in_.has(kTold)) return t_.impossible("a report that was not asked for");
   if (e_.missing == 0) return t_.impossible("a report more than there are members");
   const bool seen = !e_.copies.empty() && !e_.asleep;
   if (in_.copy == Copy::write && seen) {
@@ -135,7 +135,7 @@ void HomeRules<Hooks>::keep(NodeId heir) {
     }
   }
   e_.state = HomeState::rebuilding;
-  e_.known = e_.told = true;
+  e_.known = e_.asked = true;
   if (e_.copies.empty() && !e_.spares.empty()) return ask_spares();
   resolve();
 }
@@ -166,7 +166,7 @@ void HomeRules<Hooks>::resolve() {
   if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
   if (let_forget()) return;
   e_.version = 0;
-  e_.told = false;
+  e_.asked = false;
   const bool known = std::exchange(e_.known, false);
   if (!data) return rest(known ? HomeState::lost : HomeState::absent);
   e_.state = HomeState::busy;

@@ -280,7 +280,7 @@ void Protocol<Hooks>::change_view(const Place& place, const Before& before, Part
     if (known) report.flags = kExists;
     if (asks) report.flags |= kTold;
     reset(part.home, place, known);
-    part.home.told = asks;
+    part.home.asked = asks;
   }
   look_again(place, part, out, why);
   // Behind the requests: when the home has all reports, it has all removals that were asked for.

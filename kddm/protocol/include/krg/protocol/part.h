@@ -100,7 +100,7 @@ struct Home {
   bool noted = false;         // At the home: the heir knows that it exists. Elsewhere: it exists.
   bool known = false;         // While rebuilding: somebody says that the object exists.
   bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
-  bool told = false;          // While rebuilding: only reports that were asked for count.
+  bool asked = false;         // While rebuilding: only reports that were asked for count.
   std::uint16_t pending = 0;  // Steps under way whose `done` is to come.
   std::uint16_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.
