@@ -32,8 +32,8 @@ class HomeRules {
   Step known();
   Step take_note();
 
-  // A new view in which the home is the same, and was at rest. Requires  `heir` is of before.
-  void keep(NodeId heir);
+  // A new view in which the home is the same, and was at rest. Requires  `before` is of its place.
+  void keep(const Before& before);
 
  private:
   void begin(const Home::Request& request);
@@ -56,7 +56,10 @@ class HomeRules {
   void forget(NodeId node);
   void inval(NodeId node, NodeId collector, bool keep);
   void drop_all(const CopySet& nodes);
-  void note(bool exists);
+  bool note(bool exists);
+  bool is_next(NodeId node) const noexcept {
+    return node != kNoNode && (node == t_.place.next[0] || node == t_.place.next[1]);
+  }
   void resolve();
   void report_spare();
   void keep_report(Message report);
@@ -222,7 +225,7 @@ template <class Hooks>
 Step HomeRules<Hooks>::stepped() {
   if (const char* wrong = wrong_done()) return t_.impossible(wrong);
   --e_.pending;
-  if (e_.phase == Phase::create && in_.copy != Copy::write) {
+  if (e_.phase == Phase::create && in_.copy != Copy::write && !in_.has(kNoted)) {
     const Home::Request request = e_.request;
     rest(HomeState::absent);
     if (in_.node != request.node) t_.answer(request.node, Answer::failed);
@@ -288,6 +291,7 @@ template <class Hooks>
 void HomeRules<Hooks>::advance() {
   if (e_.phase == Phase::remove) return remove_step();
   if (e_.phase == Phase::confirm) return rest(HomeState::absent);
+  if (e_.phase == Phase::create && note(true)) return;
   if (settle()) return;
   const Home::Request request = e_.request;
   switch (e_.phase) {
@@ -310,6 +314,7 @@ void HomeRules<Hooks>::advance() {
     case Phase::remove:
     case Phase::confirm:
     case Phase::settle:
+    case Phase::asked:
       return rest(HomeState::idle);
   }
 }
@@ -354,7 +359,7 @@ template <class Hooks>
 void HomeRules<Hooks>::remove_step() {
   // In this order: were a copy gone before a spare, a view change would bring back old data; were
   // it gone before the heir forgets, the object would be thought lost.
-  if (e_.noted && has_heir()) return note(false);
+  if (note(false)) return;
   const bool spares = !e_.spares.empty();
   if (Hooks::on(Mutant::copies_before_spares) && !e_.copies.empty()) return drop_all(e_.copies);
   if (spares) return drop_all(e_.spares);
@@ -460,23 +465,35 @@ void HomeRules<Hooks>::drop_all(const CopySet& nodes) {
   nodes.for_each([&](NodeId node) { inval(node, kNoNode, false); });
 }
 
+// Tells the heir, and those who are to follow when others have left, whoever does not know it yet.
+// False: they all do.
 template <class Hooks>
-void HomeRules<Hooks>::note(bool exists) {
-  e_.pending = 1;
-  t_.send(t_.place.heir, {.kind = Kind::note,
-                          .flags = static_cast<std::uint16_t>(exists ? kExists : 0),
-                          .node = t_.place.self});
+bool HomeRules<Hooks>::note(bool exists) {
+  const auto tell = [&](NodeId node) {
+    if (node == kNoNode) return;
+    ++e_.pending;
+    t_.send(node, {.kind = Kind::note,
+                   .flags = static_cast<std::uint16_t>(exists ? kExists : 0),
+                   .node = t_.place.self});
+  };
+  if (e_.noted != exists) tell(t_.place.heir);
+  if (t_.place.next[0] != kNoNode && e_.told != exists) {
+    e_.told = exists;
+    if (Hooks::on(Mutant::secretive_leaver)) return e_.pending > 0;
+    for (const NodeId node : t_.place.next) tell(node);
+  }
+  return e_.pending > 0;
 }
 
 template <class Hooks>
 Step HomeRules<Hooks>::take_note() {
-  const bool heir = t_.place.self == t_.place.heir;
-  if (!heir && in_.has(kExists)) return t_.impossible("note to a node that is not the heir");
+  const bool follows = t_.place.self == t_.place.heir || is_next(t_.place.self);
+  if (!follows && in_.has(kExists)) return t_.impossible("note to a node that is not the heir");
   e_.noted = in_.has(kExists) && !Hooks::on(Mutant::forgetful_heir);
   Message done{.kind = Kind::done, .node = in_.node};
   if (in_.has(kCreate)) {
     done.copy = Copy::write;  // The creator's own done, by way of us.
-  } else if (heir) {
+  } else if (follows) {
     done.flags = kNoted;
   } else {
     done.node = t_.place.self;  // It has nothing of it any more.

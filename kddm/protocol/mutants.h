@@ -32,6 +32,7 @@ enum class Mutant : std::uint8_t {
   hasty_forgetting,       // Who is no longer heir forgets before the new one knows.
   kept_the_dead,          // A home that stays keeps those in its copy set who have died.
   untold_heir,            // A home that stays does not tell a new heir what exists.
+  secretive_leaver,       // Who will be heir when others have left is not told what exists.
   count,
 };
 
@@ -58,7 +59,8 @@ inline constexpr const char* kMutantNames[] = {"none",
                                                "unconfirmed_removal",
                                                "hasty_forgetting",
                                                "kept_the_dead",
-                                               "untold_heir"};
+                                               "untold_heir",
+                                               "secretive_leaver"};
 static_assert(std::size(kMutantNames) == static_cast<std::size_t>(Mutant::count));
 
 struct NoMutants {

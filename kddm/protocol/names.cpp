@@ -53,8 +53,8 @@ std::string_view name_of(HomeState state) noexcept {
 }
 
 std::string_view name_of(Phase phase) noexcept {
-  static constexpr std::string_view kNames[] = {"none", "create", "grab",    "share", "flush",
-                                                "sync", "remove", "confirm", "settle"};
+  static constexpr std::string_view kNames[] = {"none", "create", "grab",    "share",  "flush",
+                                                "sync", "remove", "confirm", "settle", "asked"};
   return pick(kNames, phase);
 }
 

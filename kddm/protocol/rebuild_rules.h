@@ -14,8 +14,9 @@ namespace krg::kddm {
 template <class Hooks>
 Step HomeRules<Hooks>::rebuild() {
   if (in_.has(kAgain)) return Step::wait;  // Taken already: see let_forget().
-  if (e_.asked && !in_.has(kTold)) return Step::done;
-  if (!e_.asked && in_.has(kTold)) return t_.impossible("a report that was not asked for");
+  const bool asked = e_.phase == Phase::asked;
+  if (asked && !in_.has(kTold)) return Step::done;
+  if (!asked && in_.has(kTold)) return t_.impossible("a report that was not asked for");
   if (e_.missing == 0) return t_.impossible("a report more than there are members");
   const bool seen = !e_.copies.empty() && !e_.asleep;
   if (in_.copy == Copy::write && seen) {
@@ -27,7 +28,7 @@ Step HomeRules<Hooks>::rebuild() {
     e_.known = true;
     if (in_.from == t_.place.heir) {
       e_.noted = true;
-    } else if (in_.from != t_.place.self) {
+    } else if (in_.from != t_.place.self && !is_next(in_.from)) {
       keep_report(in_);
     }
   }
@@ -81,8 +82,8 @@ void HomeRules<Hooks>::report_spare() {
   }
 }
 
-// Who knows that the object exists, and is neither home nor heir, is to know it until those two do,
-// and no longer. Its report waits here for that.
+// Who knows that the object exists, and is neither home nor heir, nor next, is to know it until
+// those do, and no longer. Its report waits here for that.
 template <class Hooks>
 void HomeRules<Hooks>::keep_report(Message report) {
   report.flags |= kAgain;
@@ -125,17 +126,19 @@ Step HomeRules<Hooks>::known() {
 // Nothing was under way, so what the survivors hold is what the directory says of them: nobody need
 // report, but for spares that are to take the place of a writer that is gone.
 template <class Hooks>
-void HomeRules<Hooks>::keep(NodeId heir) {
+void HomeRules<Hooks>::keep(const Before& before) {
   if (e_.state == HomeState::absent) return;
   if (!Hooks::on(Mutant::kept_the_dead)) forget_the_gone();
-  if (heir != t_.place.heir) {
-    if (!Hooks::on(Mutant::untold_heir)) e_.noted = false;
-    if (t_.place.members->contains(heir)) {
-      keep_report({.kind = Kind::report, .from = heir, .node = heir, .epoch = t_.place.epoch});
-    }
+  const NodeId heir = t_.place.heir;
+  e_.noted = e_.noted && (before.heirs[0] == heir || Hooks::on(Mutant::untold_heir));
+  e_.told = false;
+  for (const NodeId node : before.heirs) {
+    if (node == heir || is_next(node) || !t_.place.members->contains(node)) continue;
+    keep_report({.kind = Kind::report, .from = node, .node = node, .epoch = t_.place.epoch});
   }
   e_.state = HomeState::rebuilding;
-  e_.known = e_.asked = true;
+  e_.phase = Phase::asked;
+  e_.known = true;
   if (e_.copies.empty() && !e_.spares.empty()) return ask_spares();
   resolve();
 }
@@ -163,10 +166,9 @@ template <class Hooks>
 void HomeRules<Hooks>::resolve() {
   if (e_.missing > 0 || e_.pending > 0) return;
   const bool data = !e_.copies.empty();
-  if ((data || e_.known) && has_heir() && !e_.noted) return note(true);
+  if ((data || e_.known) && note(true)) return;
   if (let_forget()) return;
   e_.version = 0;
-  e_.asked = false;
   const bool known = std::exchange(e_.known, false);
   if (!data) return rest(known ? HomeState::lost : HomeState::absent);
   e_.state = HomeState::busy;

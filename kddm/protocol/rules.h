@@ -274,13 +274,13 @@ void Protocol<Hooks>::change_view(const Place& place, const Before& before, Part
   bool wake = false;
   const char* why = nullptr;
   if (keeps) {
-    HomeRules<Hooks>({place, part, report, out, wake, why}).keep(before.heir);
+    HomeRules<Hooks>({place, part, report, out, wake, why}).keep(before);
   } else {
     const bool known = exists(part.home);
     if (known) report.flags = kExists;
     if (asks) report.flags |= kTold;
     reset(part.home, place, known);
-    part.home.asked = asks;
+    if (asks) part.home.phase = Phase::asked;
   }
   look_again(place, part, out, why);
   // Behind the requests: when the home has all reports, it has all removals that were asked for.

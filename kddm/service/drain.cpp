@@ -12,6 +12,10 @@ namespace {
 
 constexpr Duration kLookForEnd = std::chrono::milliseconds(1);
 
+bool is_among(const std::vector<ToGive>& some, const ToGive& one) {
+  return std::find(some.begin(), some.end(), one) != some.end();
+}
+
 }  // namespace
 
 bool Drain::any_leaves() const noexcept { return service_.reactor().now() < until_; }
@@ -40,8 +44,9 @@ Co<Status> Drain::others_leave(Duration limit) {
   const Deadline deadline(service_.reactor().now() + limit);
   constexpr Duration kLongest = std::chrono::milliseconds(50);
   Duration pause = kLookForEnd;
-  // Whoever asked may have given up; the home has not.
-  while (moving_ > 0 || service_.asks_to_move()) {
+  // Whoever asked may have given up; the home has not. And as long as the objects of a home are
+  // being put together, the leaver may be the only one that knows that they exist.
+  while (moving_ > 0 || service_.asks_to_move() || !service_.knows_all()) {
     if (service_.reactor().now() >= deadline.at()) co_return Error(Errc::timed_out);
     co_await reactor::sleep_for(service_.reactor(), pause);
     pause = std::min(2 * pause, kLongest);
@@ -79,15 +84,19 @@ void Kddm::serve_leaves() {
 Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
   if (!change.leaving.contains(service_->self())) co_return Status();
   service_->begin_draining();
-  const Status given = co_await leave(deadline);
+  const Epoch base = change.before.epoch;
+  Status given = co_await leave(deadline);
+  // What was given away in another view may have gone to a node that is not in the newest.
+  if (given && service_->epoch() != base) given = Error(Errc::stale, "the view has changed");
   // Whoever could not prepare is told of no abort.
   if (!given) abort(change);
   co_return given;
 }
 
 Co<Status> Kddm::leave(Deadline deadline) {
+  KRG_CO_TRY(co_await all_known(deadline));
   KRG_CO_TRY(co_await write_own_files(deadline));
-  KRG_CO_TRY(co_await give_everything(true, deadline));
+  KRG_CO_TRY(co_await give_everything(false, deadline));
   std::vector<NodeId> others;
   for (const NodeId node : service_->members()) {
     if (node != service_->self()) others.push_back(node);
@@ -101,7 +110,16 @@ Co<Status> Kddm::leave(Deadline deadline) {
     if (!answer.reply) co_return answer.reply.error();
   }
   // What had been given meanwhile.
-  co_return co_await give_everything(false, deadline);
+  co_return co_await give_everything(true, deadline);
+}
+
+// Others know of all that has its home here: the heir, and who follows when this node is gone.
+Co<Status> Kddm::all_known(Deadline deadline) {
+  while (!service_->knows_all()) {
+    if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
+    co_await reactor::sleep_for(service_->reactor(), kLookForEnd);
+  }
+  co_return Status();
 }
 
 void Kddm::abort(const cluster::ViewChange& change) noexcept {
@@ -125,15 +143,15 @@ Co<Status> Kddm::write_own_files(Deadline deadline) {
 }
 
 // What is to be given away; `asks`: something that was asked for is still to come.
-std::vector<ToGive> Service::held(bool spares, bool& asks) {
+std::vector<ToGive> Service::held(bool& asks) {
   std::vector<ToGive> held;
   for_each_set([&](Set& set) {
     set.holders.for_each([&](const HolderEntry& entry) {
       const Holder& holder = entry.holder;
       asks = asks || holder.asks != Asks::nothing || holder.copy == Copy::filling;
       if (holder.copy >= Copy::read) held.push_back({&set, entry.id, Kind::op_flush});
-      if (holder.copy != Copy::spare || !spares) return;
-      held.push_back({&set, entry.id, Kind::op_sync});
+      if (holder.copy != Copy::spare) return;
+      held.push_back({&set, entry.id, Kind::op_sync, holder.version});
     });
   });
   return held;
@@ -141,28 +159,31 @@ std::vector<ToGive> Service::held(bool spares, bool& asks) {
 
 // Until there is an instant at which nothing is here but what every other member has too, and
 // nothing was asked for. A spare may be the newest data as long as its receiver has not told so: a
-// sync that is served has come after that. The second time, without spares, it is the last.
-Co<Status> Kddm::give_everything(bool spares_too, Deadline deadline) {
+// sync that is served has come after that. `last`: nothing more is given to this node then.
+Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
   std::vector<ToGive> kept;  // Of what was here at the last look.
-  for (bool first = true;; first = false) {
+  std::vector<ToGive> synced;
+  for (;;) {
     bool asks = false;
-    const std::vector<ToGive> held = service_->held(first && spares_too, asks);
+    const std::vector<ToGive> held = service_->held(asks);
     const bool given = std::all_of(held.begin(), held.end(), [&](const ToGive& one) {
-      return std::find(kept.begin(), kept.end(), one) != kept.end();
+      return is_among(kept, one) || is_among(synced, one);
     });
     if (!asks && given) {
       // In the same instant: before the caller goes on, more may come.
-      if (!spares_too) service_->end_draining();
+      if (last) service_->end_draining();
       co_return Status();
     }
     kept.clear();
     for (const ToGive& one : held) {
+      if (is_among(synced, one)) continue;
       const Message message{.kind = one.by};
       const Status how = co_await Op(*service_, *one.set, one.object, message, deadline);
       const Errc code = how ? Errc::ok : how.error().code();
       if (code == Errc::limit_reached) kept.push_back(one);
       const bool nothing = code == Errc::not_found || code == Errc::lost;
       if (!how && code != Errc::limit_reached && !nothing) co_return how;
+      if (one.by == Kind::op_sync) synced.push_back(one);
     }
     if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
     if (asks) co_await reactor::sleep_for(service_->reactor(), kLookForEnd);

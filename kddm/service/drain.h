@@ -37,6 +37,7 @@ struct ToGive {
   Set* set;
   ObjectId object;
   Kind by;
+  std::uint64_t version = 0;  // Of a spare.
   bool operator==(const ToGive&) const = default;
 };
 

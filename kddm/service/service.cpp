@@ -193,7 +193,9 @@ void Service::on_timer() noexcept {
   watching_ = false;
   if (const Status may = may_serve(); !may && !draining_) ops_.give_up_all(may.error());
   sweep();
-  if (ops_.size() > 0 || (store() != nullptr && store()->waiting() > 0)) watch();
+  take_held_back();
+  if (ops_.size() > 0 || !held_back_.empty() || (store() != nullptr && store()->waiting() > 0))
+    watch();
 }
 
 // --- Tasks --------------------------------------------------------------------------------------
@@ -263,38 +265,6 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
 }
 
 // --- One input ----------------------------------------------------------------------------------
-
-Homes Service::homes_in(Set& set, ObjectId object, const HashRing& ring,
-                        const cluster::NodeSet& members) const noexcept {
-  if (set.options.policy != HomePolicy::linker) {
-    return homes_of(set.options, set.id, object, ring, members);
-  }
-  const NodeId preferred =
-      set.linker == nullptr ? kNoNode : set.linker->preferred_home(set.id, object);
-  if (preferred == kNoNode) return ring.homes(set.id, object);
-  return homes_near(preferred, members);
-}
-
-Homes Service::homes_for(Set& set, ObjectId object) const noexcept {
-  if (set.options.policy != HomePolicy::fixed) return homes_in(set, object, ring_, members_);
-  if (set.homes_epoch != epoch_) {
-    set.homes_of_all = homes_in(set, object, ring_, members_);
-    set.homes_epoch = epoch_;
-  }
-  return set.homes_of_all;
-}
-
-Place Service::place_of(Set& set, ObjectId object) const noexcept {
-  const Homes homes = homes_for(set, object);
-  return {.epoch = epoch_,
-          .self = options_.self,
-          .home = homes.home,
-          .heir = homes.heir,
-          .members = &members_,
-          .copies = set.options.copies,
-          .touch_at_home = set.options.has(SetFlag::touch_at_home),
-          .drained = drained_};
-}
 
 void Service::feed(Set& set, ObjectId object, Message in, Arrived* data) noexcept {
   if (in.epoch.value == 0) in.epoch = epoch_;
@@ -475,6 +445,7 @@ void Service::on_object(NodeId from, wire::Bytes head, Arrived& data) {
   if (message.kind == Kind::answer && message.status == Answer::failed) {
     take_note_of_failure(*set, envelope->object, message);
   }
+  if (message.kind == Kind::data && hold_back(*set, envelope->object, message, data)) return;
   feed(*set, envelope->object, message, &data);
 }
 

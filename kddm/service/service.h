@@ -9,8 +9,10 @@
 // Source   docs/design/kddm.md, "Service"
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -46,7 +48,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   rpc::Rpc& rpc() noexcept { return rpc_; }
   OpTable& ops() noexcept { return ops_; }
   NodeId self() const noexcept { return options_.self; }
-  const cluster::NodeSet& members() const noexcept { return members_; }
+  const cluster::NodeSet& members() const noexcept { return now_.members; }
   Counters& counters() noexcept { return counters_; }
 
   // Whether an operation may begin.
@@ -58,7 +60,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   void begin_draining() noexcept { draining_ = true; }
   // It has, and must have nothing again.
   void end_draining() noexcept { drained_ = true; }
-  std::vector<ToGive> held(bool spares, bool& asks);
+  std::vector<ToGive> held(bool& asks);
   // It does not leave after all.
   void stop_draining() noexcept;
   Drain& drain_of_others() noexcept { return drain_of_others_; }
@@ -125,6 +127,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   Epoch epoch() const noexcept { return epoch_; }
   // Whether all members have said what they held when this view began.
   bool settled() const noexcept { return settled_; }
+  // Whether that is so, and every object whose home this is has been put together.
+  // Cost: all of them are looked at.
+  bool knows_all();
 
   // ChannelSink
   void on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) override;
@@ -137,9 +142,27 @@ class Service final : public ChannelSink, private reactor::Timer {
     Message message;
   };
 
-  Homes homes_in(Set& set, ObjectId object, const HashRing& ring,
-                 const cluster::NodeSet& members) const noexcept;
+  // That came while this node had no lease.
+  struct Late {
+    Set* set = nullptr;
+    ObjectId object;
+    Message message;
+    Arrived data;
+  };
+
   Homes homes_for(Set& set, ObjectId object) const noexcept;
+  Homes homes_in(const Set& set, ObjectId object, const HashRing& ring,
+                 const cluster::NodeSet& members) const noexcept;
+  // Where objects are at home in a view.
+  struct Homesteads {
+    cluster::NodeSet members;
+    HashRing ring{cluster::NodeSet{}};
+    // Members that do not leave, and their ring; none: nobody leaves.
+    cluster::NodeSet staying;
+    std::optional<HashRing> ring_of_staying;
+  };
+  std::array<NodeId, 2> next_of(const Set& set, ObjectId object, const Homes& homes,
+                                const Homesteads& view) const noexcept;
   Place place_of(Set& set, ObjectId object) const noexcept;
   // `data`: what came with a message; nullptr: nothing.
   void feed(Set& set, ObjectId object, Message in, Arrived* data = nullptr) noexcept;
@@ -178,6 +201,10 @@ class Service final : public ChannelSink, private reactor::Timer {
   void on_introduction(wire::Bytes head);
   void on_reported(NodeId from, bool all) noexcept;
   void tell_all(NodeId home) noexcept;
+  bool has_lease() const;
+  // False: it may be taken now.
+  bool hold_back(Set& set, ObjectId object, const Message& message, Arrived& data) noexcept;
+  void take_held_back() noexcept;
   bool fits(const Set& set, const Message& message, std::size_t size) const noexcept;
   void malformed(NodeId from, const char* what) noexcept;
 
@@ -205,18 +232,17 @@ class Service final : public ChannelSink, private reactor::Timer {
   Set* last_ = nullptr;  // That was asked for: the next one mostly is the same.
   OpTable ops_;
   Epoch epoch_{0};
-  cluster::NodeSet members_;
-  HashRing ring_{cluster::NodeSet{}};
+  Homesteads now_;
   CopySet reported_;  // Members that have told everything they held when this view began.
   // The view that this node comes from, and how.
-  HashRing ring_before_{cluster::NodeSet{}};
-  cluster::NodeSet members_before_;
+  Homesteads before_;
   std::vector<std::pair<NodeId, Incarnation>> lives_;  // Of the members, by node.
   cluster::NodeSet newcomers_;                         // Members that were not in it.
   bool follows_ = false;                               // This view is the one right after it.
   bool asks_all_ = false;  // As a home this node can not rely on what it knew.
   RingQueue<Note> notes_;
   std::vector<Note> deferred_;  // Leases of held objects.
+  std::vector<Late> held_back_;
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;

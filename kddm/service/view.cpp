@@ -16,6 +16,7 @@ namespace krg::kddm {
 void Service::enter(const cluster::View& view) {
   ops_.give_up_with_view();
   drain_of_others_.over();
+  held_back_.clear();
   come_from(view);
   counters_.views->add();
   channels_.set_view(view);
@@ -31,7 +32,7 @@ void Service::enter(const cluster::View& view) {
     if (set.gone) return;
     for (const ObjectId object : set.objects()) change_view_of(set, object);
   });
-  for (const NodeId member : members_) {
+  for (const NodeId member : now_.members) {
     if (member == options_.self) {
       notes_.push_back({});
     } else {
@@ -57,25 +58,37 @@ void Service::come_from(const cluster::View& view) {
     }
   }
   lives_ = std::move(lives);
-  members_before_ = std::exchange(members_, view.nodes());
+  before_ = first ? Homesteads() : now_;
+  now_.members = view.nodes();
   if (first) {
-    ring_ = HashRing(members_);
+    now_.ring = HashRing(now_.members);
   } else {
-    ring_before_ = ring_;
-    ring_.update(members_);
+    now_.ring.update(now_.members);
   }
+  now_.staying = {};
+  for (const cluster::Member& member : view.members) {
+    if (member.state != cluster::NodeState::leaving) now_.staying.insert(member.node);
+  }
+  // All of them: nobody has to follow, or could.
+  if (now_.staying.size() == now_.members.size()) now_.staying = {};
+  now_.ring_of_staying.reset();
+  if (!now_.staying.empty()) now_.ring_of_staying.emplace(now_.staying);
 }
 
 Before Service::before_of(Set& set, ObjectId object, const Place& place) const noexcept {
-  if (members_before_.empty()) return {.asks_all = asks_all_};
-  Homes homes = homes_in(set, object, ring_before_, members_before_);
-  // Of another life it has noted nothing.
-  if (newcomers_.contains(homes.heir)) homes.heir = kNoNode;
-  return {.follows = follows_,
-          .home = homes.home,
-          .heir = homes.heir,
-          .new_home = newcomers_.contains(place.home),
-          .asks_all = asks_all_};
+  if (before_.members.empty()) return {.asks_all = asks_all_};
+  const Homes homes = homes_in(set, object, before_.ring, before_.members);
+  const auto next = next_of(set, object, homes, before_);
+  Before before{.follows = follows_,
+                .home = homes.home,
+                .heirs = {homes.heir, next[0], next[1]},
+                .new_home = newcomers_.contains(place.home),
+                .asks_all = asks_all_};
+  // Of another life they have noted nothing.
+  for (NodeId& heir : before.heirs) {
+    if (newcomers_.contains(heir)) heir = kNoNode;
+  }
+  return before;
 }
 
 // Whether this node, which is the home, knows of all copies there are, or asks for each by itself.
@@ -110,11 +123,20 @@ void Service::report_nothing(Set& set, ObjectId object, NodeId from) noexcept {
        {.kind = Kind::report, .flags = flags, .from = from, .node = from, .epoch = epoch_}});
 }
 
+bool Service::knows_all() {
+  bool all = settled_;
+  for_each_set([&all](Set& set) {
+    set.homes.for_each(
+        [&all](const HomeEntry& entry) { all = all && entry.home.state != HomeState::rebuilding; });
+  });
+  return all;
+}
+
 // `all`: what this node has asked for, not only what has a new home.
 void Service::on_reported(NodeId from, bool all) noexcept {
   if (all != asks_all_) return;
   reported_.insert(from);
-  settled_ = reported_.size() == members_.size();
+  settled_ = reported_.size() == now_.members.size();
   for_each_set([&](Set& set) {
     if (set.gone) return;
     for (const auto& [object, told] : set.reporters) {

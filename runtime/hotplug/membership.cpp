@@ -1,11 +1,51 @@
 #include "krg/hotplug/membership.h"
 
 #include <algorithm>
+#include <coroutine>
+#include <optional>
 #include <utility>
 
 #include "krg/log/log.h"
 
 namespace krg::hotplug {
+
+// A listener's prepare(), which may be cut short. It ends then with `cancelled`, at once: what it
+// still waits for may be a node that is not in the newest view, and until it ends that view is not
+// entered here.
+class Membership::Preparing final : private reactor::Ready {
+ public:
+  Preparing(Membership& owner, std::uint64_t round, Co<Status> work)
+      : owner_(owner), round_(round), work_(std::move(work)) {
+    owner_.preparing_ = this;
+  }
+  ~Preparing() { owner_.preparing_ = nullptr; }
+  Preparing(const Preparing&) = delete;
+  Preparing& operator=(const Preparing&) = delete;
+
+  // The frame goes with this object, which the caller destroys when it is resumed.
+  void cut(std::uint64_t round) noexcept {
+    if (round == round_ && !std::exchange(cut_, true)) owner_.reactor_.schedule(*this);
+  }
+  bool was_cut() const noexcept { return cut_; }
+
+  bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
+    handle = caller;
+    ended_.emplace(std::move(work_).operator co_await());
+    return ended_->await_suspend(caller);
+  }
+  Status await_resume() noexcept {
+    unlink();
+    return cut_ ? Status(Error(Errc::cancelled)) : ended_->await_resume();
+  }
+
+ private:
+  Membership& owner_;
+  const std::uint64_t round_;
+  Co<Status> work_;
+  std::optional<Co<Status>::Awaiter> ended_;
+  bool cut_ = false;
+};
 
 Membership::Membership(reactor::Reactor& reactor, const cluster::Member& self,
                        const Options& options, MessagePort& messages,
@@ -134,6 +174,7 @@ void Membership::prepare(std::uint64_t round, const cluster::View& before,
 
 void Membership::abort(std::uint64_t round) {
   aborted_ = round;
+  if (preparing_ != nullptr) preparing_->cut(round);
   queue_.push_back({Step::abort, round, {}, {}, {}, Duration(0)});
   if (!std::exchange(working_, true)) reactor_.spawn(work());
 }
@@ -158,7 +199,16 @@ Co<Status> Membership::prepare_all(const Work& work) {
   while (prepared_ < listeners_.size()) {
     if (work.step == Step::prepare && aborted_ == work.round) co_return Error(Errc::cancelled);
     cluster::ViewListener& next = listener(prepared_, change);
-    const Status status = co_await next.prepare(change, deadline);
+    Status status;
+    if (work.step == Step::install) {
+      status = co_await next.prepare(change, deadline);
+    } else {
+      Preparing preparing(*this, work.round, next.prepare(change, deadline));
+      status = co_await preparing;
+      // It may have done part of it.
+      if (preparing.was_cut()) ++prepared_;
+      if (preparing.was_cut()) co_return status;
+    }
     if (!status) {
       KRG_WARN("{} can not prepare epoch {}: {}", next.name(), work.after.epoch.value,
                status.error().message());

@@ -50,7 +50,11 @@ class Story {
     return *this;
   }
   Story& leave(LifeId life) {
-    history_.left.push_back({++step_, life});
+    history_.left.push_back({.at = ++step_, .life = life});
+    return *this;
+  }
+  Story& stays() {
+    history_.left.back().until = ++step_;
     return *this;
   }
   Failure& last_failure() { return history_.failures.back(); }
@@ -213,6 +217,12 @@ TEST(Failures, WhoHasLeftHoldsNothing) {
             Verdict::right);
   EXPECT_EQ(Story().write(1, kZeros, 1).get(2, 1).leave(3).fail({2}, true).get(3, kLost).verdict(),
             Verdict::wrong);
+}
+
+TEST(Failures, WhoHasStayedHoldsWhatItHasSeenSince) {
+  const Story gave = Story().write(1, kZeros, 1).get(2, 1).leave(1).stays();
+  EXPECT_EQ(Story(gave).fail({2}, true).get(3, kLost).verdict(), Verdict::right);
+  EXPECT_EQ(Story(gave).get(1, 1).fail({2}, true).get(3, kLost).verdict(), Verdict::wrong);
 }
 
 TEST(Failures, WhatIsLostStaysSoUntilItIsRemoved) {

@@ -57,9 +57,11 @@ struct Failure {
   Step settled = 0;      // When all was last put together, before.
 };
 
-// A node that leaves in order: from then on it gives all that it has to others.
+// A node that leaves in order: from `at` on it gives all that it has to others, and has nothing any
+// more; until it is known that it stays.
 struct Left {
   Step at = 0;
+  Step until = kNever;
   LifeId life = kNobody;
 };
 

@@ -32,12 +32,19 @@ bool has(const std::vector<std::uint32_t>& nodes, std::uint32_t index) {
 
 }  // namespace
 
-// Sees a node commit a view before its Kddm does: it is the lowest and the highest of its services.
+// Sees a node commit a view, or begin to leave, before its Kddm does: it is the lowest and the
+// highest of its services.
 class MemberCluster::Witness final : public cluster::ViewListener {
  public:
   Witness(MemberCluster& cluster, Node& node) noexcept : cluster_(cluster), node_(node) {}
   const char* name() const noexcept override { return "witness"; }
-  Co<Status> prepare(const cluster::ViewChange&, Deadline) override { co_return Status(); }
+  Co<Status> prepare(const cluster::ViewChange& change, Deadline) override {
+    if (change.leaving.contains(node_.id)) cluster_.recorder().drains(node_.life);
+    co_return Status();
+  }
+  void abort(const cluster::ViewChange& change) noexcept override {
+    if (change.leaving.contains(node_.id)) cluster_.recorder().stays(node_.life);
+  }
   void commit(const cluster::ViewChange& change) noexcept override {
     cluster_.committed(node_, change);
   }
@@ -110,11 +117,7 @@ void MemberCluster::committed(Node& node, const cluster::ViewChange& change) {
       if (now != nullptr && now->incarnation == member.incarnation) continue;
       const LifeId life = life_of(member);
       recorder().end_life(life);
-      if (change.leaving.contains(member.node)) {
-        recorder().leave(life);
-      } else {
-        failed.push_back(life);
-      }
+      if (!change.leaving.contains(member.node)) failed.push_back(life);
     }
     for (const cluster::Member& member : after.members) {
       if (!same_life(member.node.value, life_of(member))) failed.push_back(life_of(member));
@@ -239,7 +242,6 @@ Co<void> MemberCluster::join(Node& node, std::vector<cluster::Member> contacts) 
 
 void MemberCluster::leave(std::uint32_t index) {
   leaver_ = index;
-  recorder().drains(node(index)->life);
   node(index)->reactor().spawn(drain(*node(index)));
   world().wake(NodeId{index});
 }

@@ -22,7 +22,6 @@ ObjectModel::ObjectModel(const History& history) : history_(history) {
   for (const Failure& failure : history.failures) {
     for (const LifeId life : failure.lives) failed_.emplace(life, failure.at);
   }
-  for (const Left& one : history.left) left_.emplace(one.life, one.at);
   for (const Op& op : history.ops) {
     if (op.kind != OpKind::put) continue;
     Written& written = written_[op.wrote];
@@ -197,10 +196,6 @@ bool ObjectModel::surely_held(Value value, const Failure& failure) const {
   auto holds = [&](LifeId life, Step since) {
     const auto failed = failed_.find(life);
     const bool alive = failed == failed_.end() || failed->second > failure.until;
-    // Who leaves gives its copy to another, which may be the one that fails, or has failed already
-    // in a view that the leaver has not heard of.
-    const auto left = left_.find(life);
-    if (left != left_.end() && left->second < failure.until) return false;
     return alive && since < failure.at && !disturbed(written, life, since, failure);
   };
   if (holds(written.writer, written.at)) return true;
@@ -212,6 +207,11 @@ bool ObjectModel::surely_held(Value value, const Failure& failure) const {
 // Whether something may have taken the copy away that `holder` has had since then.
 bool ObjectModel::disturbed(const Written& written, LifeId holder, Step since,
                             const Failure& failure) const {
+  // Who leaves gives its copy to another, which may be the one that fails: nobody has written down
+  // which of the two was first.
+  for (const Left& left : history_.left) {
+    if (left.life == holder && left.at < failure.until && left.until > since) return true;
+  }
   for (const Op* op : written.grabbers) {
     if (op->life != holder && op->invoked < failure.until && op->returned > since) return true;
   }

@@ -59,8 +59,7 @@ class ObjectModel {
 
   const History& history_;
   std::map<Value, Written> written_;
-  std::map<LifeId, Step> failed_;  // When.
-  std::map<LifeId, Step> left_;
+  std::map<LifeId, Step> failed_;      // When.
   std::vector<const Op*> disturbers_;  // Ops that may have moved copies, seen by nobody.
 };
 

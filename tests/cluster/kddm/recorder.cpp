@@ -30,7 +30,20 @@ void Recorder::end_life(LifeId life) {
   }
 }
 
-void Recorder::leave(LifeId life) { left_.push_back({.at = ++step_, .life = life}); }
+void Recorder::drains(LifeId life) {
+  for (const Draining& one : drains_) {
+    if (one.left.life == life && !one.stays) return;
+  }
+  drains_.push_back({.left = {.at = ++step_, .life = life}});
+}
+
+void Recorder::stays(LifeId life) {
+  for (Draining& one : drains_) {
+    if (one.left.life != life || one.stays) continue;
+    one.stays = true;
+    one.view = views_;
+  }
+}
 
 void Recorder::fail(const std::vector<LifeId>& lives) {
   failed_lives_ += lives.size();
@@ -42,11 +55,7 @@ void Recorder::fail(const std::vector<LifeId>& lives) {
       }
     }
   }
-  // A home that leaves takes what it knows along: until all is put together, only the heir knows.
-  const auto left = std::count_if(left_.begin(), left_.end(),
-                                  [&](const Left& one) { return one.at >= settled_at_; });
-  failure.may_forget = failure.lives.size() + static_cast<std::size_t>(left) >=
-                       std::min<std::size_t>(2, settled_members_);
+  failure.may_forget = failure.lives.size() >= std::min<std::size_t>(2, settled_members_);
   may_have_forgotten_ = may_have_forgotten_ || failure.may_forget;
   settled_ = false;
   failures_.push_back(std::move(failure));
@@ -73,6 +82,9 @@ void Recorder::view_entered(unsigned number) {
   const Step now = ++step_;
   entered_ = number;
   if (!members_.empty()) members_.back().entered = now;
+  for (Draining& one : drains_) {
+    if (one.stays && one.view < number) one.left.until = std::min(one.left.until, now);
+  }
   for (Object& object : objects_) {
     std::erase_if(object.unknown, [&](const auto& unknown) {
       if (unknown.second >= number) return false;
@@ -157,7 +169,7 @@ std::vector<History> Recorder::histories() const {
     History& history = all.back();
     history.failures = failures_;
     history.members = members_;
-    history.left = drains_;
+    for (const Draining& one : drains_) history.left.push_back(one.left);
     for (Failure& failure : history.failures) failure.may_lose = history.copies == 1;
     // What a life that failed was about to do may come until it is got over, and no later.
     for (Op& op : history.ops) {

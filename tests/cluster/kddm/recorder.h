@@ -27,10 +27,10 @@ class Recorder {
   bool ended(LifeId life) const { return lives_[life].ended; }
   // From here on what `life` had alone may be gone.
   void fail(const std::vector<LifeId>& lives);
-  // It was asked to leave: from now on it gives what it has to others.
-  void drains(LifeId life) { drains_.push_back({.at = ++step_, .life = life}); }
-  // It has left in order, with the view that begins next.
-  void leave(LifeId life);
+  // It gives what it has to others, to leave; it does not leave after all. What it has asked for
+  // may still be done then, in the view in which that was.
+  void drains(LifeId life);
+  void stays(LifeId life);
   // Every object has been put together in the present view; what failed is got over.
   void settled();
   bool is_settled() const { return settled_; }
@@ -73,6 +73,11 @@ class Recorder {
   struct Life {
     bool ended = false;
   };
+  struct Draining {
+    Left left;
+    bool stays = false;
+    unsigned view = 0;  // The last that had begun when it was known to stay.
+  };
 
   Op& op(OpRef ref) { return objects_[ref.object].history.ops[ref.op]; }
 
@@ -80,7 +85,7 @@ class Recorder {
   std::vector<Life> lives_;
   std::vector<Failure> failures_;
   std::vector<Membership> members_;
-  std::vector<Left> drains_, left_;
+  std::vector<Draining> drains_;
   unsigned views_ = 0;
   unsigned entered_ = 0;  // The last that had begun everywhere.
   bool settled_ = false;

@@ -52,6 +52,10 @@ constexpr Mended kMended[] = {
     {4874, "the failure of a voter that was cut off was agreed by its own vote when it was back"},
     {12979, "the checker took one that had left for one that still held what it had seen"},
     {7207, "a flush of a life that was over waited for another node's leave"},
+    {2528, "a home left, its heir died, and nobody knew of the object that only the heir had"},
+    {10157, "the same"},
+    {15134, "a leaver left while data that another had grabbed from it were on their way"},
+    {17150, "a leaver could not enter a new view, and gave its copy to a node that was out of it"},
     {3874, "who had left took that for a leave that was given up, and made an object anew"},
     {13887, "a learner's failure was proposed, and agreed by its own vote when it was promoted"},
 };
@@ -63,6 +67,16 @@ TEST(KddmSim, WhatWasMendedStaysSo) {
     EXPECT_EQ(run({.seed = one.seed, .faults = kAllFaults, .views = kReal}).violation, "")
         << "seed " << one.seed << ": " << one.what;
   }
+}
+
+// Goal    the checker excuses no leaver for what is forgotten.
+TEST(KddmSim, ALeaverThatTellsNobodyWhatExistsIsCaught) {
+  log::set_level(log::Level::off);
+  Seeded::active = Mutant::secretive_leaver;
+  for (const std::uint64_t seed : {2528u, 10157u}) {
+    EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "") << seed;
+  }
+  Seeded::active = Mutant::none;
 }
 
 struct Case {

@@ -61,12 +61,14 @@ void World::check_rest_of(unsigned object) {
   bool exclusive = false;
   for (unsigned n = 0; n < config_.nodes; ++n) {
     const Part& part = nodes_[n].parts[object];
+    const NodeId id{n};
     if (!nodes_[n].alive) continue;
     if (part.waiting) wrong("at rest, something waits at node " + std::to_string(n));
     if (part.holder.asks != Asks::nothing) wrong("at rest, a request is under way");
     if (part.holder.contended || part.holder.in_use()) wrong("at rest, a lease is held");
     if (n != at.home.value && part.home.state != HomeState::away) wrong("a second home");
-    const bool noted = n == at.heir.value && home.state != HomeState::absent;
+    const bool follows = id == at.heir || id == at.next[0] || id == at.next[1];
+    const bool noted = follows && home.state != HomeState::absent;
     if (n != at.home.value && part.home.noted != noted) wrong("the heir is wrong");
     if (part.holder.copy == Copy::filling) wrong("at rest, a first touch is running");
     if (part.holder.copy == Copy::spare) spares.insert(NodeId{n});

@@ -106,6 +106,18 @@ TEST(Explore, ANodeJoinsThatIsNotHomeWhileAnotherDies) {
   expect_right("the same, 2 copies", config);
 }
 
+// Goal    who leaves takes no knowledge along.
+// Method  the home of an object leaves once it has given everything away; another node, or it, dies
+//         at any moment: before it leaves, and before the view without it is settled.
+TEST(Explore, AHomeLeavesWhileAnotherNodeDies) {
+  const unsigned less = kSanitized ? 1 : 0;
+  expect_right("3 nodes, 1 leaves", {.nodes = 3, .ops = 2, .total = 3 - less, .leaves = 1}, true);
+  expect_right("3 nodes, 1 leaves, 1 dies",
+               {.nodes = 3, .ops = 2, .total = 2 - less, .failures = 1, .leaves = 1}, true);
+  expect_right("3 nodes, 2 copies, 1 leaves, 1 dies",
+               {.nodes = 3, .ops = 2, .total = 2 - less, .copies = 2, .failures = 1, .leaves = 1});
+}
+
 struct Case {
   Mutant mutant;
   Config config;
@@ -128,6 +140,7 @@ std::vector<Case> cases() {
   removal.allowed = kGrab | kRemove;
   const Config joined{.nodes = 3, .ops = 2, .total = 3, .joins = 1};
   const Config joined_die{.nodes = 3, .ops = 2, .total = 2, .failures = 1, .joins = 1};
+  const Config leaves{.nodes = 3, .ops = 1, .failures = 1, .leaves = 1};
   return {{Mutant::dropped_inval, two},
           {Mutant::early_ack, two},
           {Mutant::skipped_epoch_test, two_die},
@@ -150,7 +163,8 @@ std::vector<Case> cases() {
           {Mutant::unconfirmed_removal, joined},
           {Mutant::hasty_forgetting, joined_die},
           {Mutant::kept_the_dead, two_die},
-          {Mutant::untold_heir, joined_die}};
+          {Mutant::untold_heir, joined_die},
+          {Mutant::secretive_leaver, leaves}};
 }
 
 TEST(Mutants, EveryOneIsCaught) {

@@ -1,8 +1,8 @@
 // krg_kddm_check: goes through every state of a small cluster that uses the coherence protocol.
 //
 //   krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K] [--copies C]
-//                  [--failures F] [--joins J] [--first N] [--allow get,grab,...] [--touch-at-home]
-//                  [--fills-fail] [--data-late]
+//                  [--failures F] [--joins J] [--leaves L] [--first N] [--allow get,grab,...]
+//                  [--touch-at-home] [--fills-fail] [--data-late]
 //                  [--mutant NAME] [--states MAX] [--seconds MAX] [--cycles] [--unused]
 //   krg_kddm_check --table | --list-mutants
 //
@@ -62,7 +62,7 @@ bool parse(int argc, char** argv, Options& options) {
       {"--tasks", &config.tasks},       {"--ops", &config.ops},
       {"--total", &config.total},       {"--copies", &config.copies},
       {"--failures", &config.failures}, {"--joins", &config.joins},
-      {"--first", &config.first}};
+      {"--leaves", &config.leaves},     {"--first", &config.first}};
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     const bool more = i + 1 < argc;
@@ -93,8 +93,8 @@ bool parse(int argc, char** argv, Options& options) {
   return config.nodes >= 1 && config.nodes <= kNodes && config.objects >= 1 &&
          config.objects <= kObjects && config.tasks >= 1 && config.tasks <= 2 &&
          config.failures < config.nodes && config.failures <= 2 &&
-         config.joins + config.failures < config.nodes && config.joins <= 2 &&
-         config.first < config.nodes;
+         config.joins + config.leaves + config.failures < config.nodes && config.joins <= 2 &&
+         config.leaves <= 2 && config.first < config.nodes;
 }
 
 int run(const Options& options) {
@@ -137,9 +137,10 @@ int main(int argc, char** argv) {
   if (!parse(argc, argv, options)) {
     std::fputs(
         "usage: krg_kddm_check [--nodes N] [--objects M] [--tasks T] [--ops K] [--total K]\n"
-        "       [--copies C] [--failures F] [--joins J] [--first N] [--allow OP,...] "
-        "[--touch-at-home]\n"
-        "       [--fills-fail] [--data-late] [--mutant NAME] [--states MAX] [--seconds MAX] "
+        "       [--copies C] [--failures F] [--joins J] [--leaves L] [--first N]\n"
+        "       [--allow OP,...] [--touch-at-home] [--fills-fail] [--data-late] [--mutant NAME] "
+        "[--states MAX] "
+        "[--seconds MAX] "
         "[--cycles]\n"
         "       [--unused]\n"
         "       krg_kddm_check --table | --list-mutants\n",

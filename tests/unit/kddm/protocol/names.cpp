@@ -49,6 +49,8 @@ std::string World::describe(Move move) const {
       return node + " can not fill object " + std::to_string(move.b);
     case Type::kill:
       return node + " dies";
+    case Type::leave:
+      return node + " leaves";
     case Type::join:
       return node + " joins";
     case Type::view:

@@ -89,7 +89,7 @@ void fields(Io& io, auto& h) requires requires {
 }
 {
   io(h.state), io(h.phase), io(h.exclusive), io(h.barred), io(h.noted), io(h.known), io(h.asleep);
-  io(h.asked);
+  io(h.told);
   io(h.pending), io(h.missing), io(h.owner), io(h.source), io(h.version);
   io(h.request.node), io(h.request.dest), wide(io, h.request.flags), io(h.request.kind);
   bytes(io, h.copies), bytes(io, h.spares);

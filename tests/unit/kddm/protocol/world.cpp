@@ -13,10 +13,6 @@ NodeId id(unsigned node) { return NodeId{node}; }
 // No two ops of a node have one number.
 std::uint32_t op_number(unsigned number, const Task& task) { return task.left * 2u + number + 1; }
 
-bool has_data(Copy copy) {
-  return copy == Copy::spare || copy == Copy::read || copy == Copy::write;
-}
-
 }  // namespace
 
 World::World(const Config& config) : config_(config) {
@@ -57,10 +53,13 @@ Place World::place(unsigned node, unsigned object, unsigned epoch) const {
   place.copies = static_cast<std::uint8_t>(config_.copies);
   place.touch_at_home = config_.touch_at_home;
   unsigned found = 0;
-  for (unsigned i = 0; i < config_.nodes && found < 2; ++i) {
+  unsigned stay = 0;
+  unsigned follow = 0;
+  for (unsigned i = 0; i < config_.nodes; ++i) {
     const NodeId next = id((config_.first + object + i) % config_.nodes);
     if (!place.members->contains(next)) continue;
-    (found == 0 ? place.home : place.heir) = next;
+    if (found < 2) (found == 0 ? place.home : place.heir) = next;
+    if (!leaves(next.value) && ++stay <= 2 && found >= 2) place.next[follow++] = next;
     ++found;
   }
   return place;
@@ -111,6 +110,9 @@ void World::moves(std::vector<Move>& out) const {
     if (kills_ < config_.failures && (kills_ == 0 || rebuilt())) add(Type::kill, to);
   }
   for (unsigned n = joins_; n < config_.joins; ++n) add(Type::join, n);
+  for (unsigned n = 0; n < config_.nodes; ++n) {
+    if (leaves(n) && may_leave(n)) add(Type::leave, n);
+  }
 }
 
 // Whether nothing of the last failure is left to be done: the next node may die.
@@ -128,7 +130,7 @@ bool World::rebuilt() const {
 bool World::at_rest(const std::vector<Move>& moves) const {
   return std::all_of(moves.begin(), moves.end(), [](Move move) {
     return move.type == Move::Type::issue || move.type == Move::Type::kill ||
-           move.type == Move::Type::join;
+           move.type == Move::Type::join || move.type == Move::Type::leave;
   });
 }
 
@@ -188,6 +190,9 @@ std::string World::apply(Move move) {
       break;
     case Type::join:
       join(move.a);
+      break;
+    case Type::leave:
+      leave(move.a);
       break;
     case Type::view:
       enter_view(move.a, move.b);
@@ -399,138 +404,6 @@ std::uint8_t World::new_value(unsigned object, unsigned writer, bool absent) {
   ghost.writer[value] = static_cast<std::uint8_t>(writer);
   if (absent) ghost.absent |= 1u << value;
   return value;
-}
-
-// --- Failure ------------------------------------------------------------------------------------
-
-void World::join(unsigned node) {
-  say("node " + std::to_string(node) + " joins");
-  Node& n = nodes_[node];
-  n = Node{};
-  n.epoch = epoch_++;
-  n.born = epoch_;
-  n.tasks[0].left = n.tasks[1].left = static_cast<std::uint8_t>(config_.ops);
-  if (config_.tasks == 1) n.tasks[1].left = 0;
-  ++joins_;
-  make_members();
-}
-
-void World::kill(unsigned node) {
-  say("node " + std::to_string(node) + " dies");
-  nodes_[node].alive = false;
-  ++kills_;
-  ++epoch_;
-  nodes_[node].died = epoch_;
-  make_members();
-  for (unsigned o = 0; o < config_.objects; ++o) {
-    kill_object(node, o);
-    for (unsigned from = 0; from < config_.nodes; ++from) channel(from, node, o).clear();
-  }
-}
-
-// What only the dead have seen need not be kept; not even a creation that the home had not been
-// told of.
-void World::kill_object(unsigned dead, unsigned object) {
-  Ghost& ghost = ghosts_[object];
-  leave_home(dead, object);
-  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
-  if (ghost.writer[ghost.high] == dead) ghost.low = std::min(ghost.low, ghost.floor);
-  while (ghost.founded && is_absent(object, ghost.low)) ++ghost.low;
-}
-
-// A home that dies or changes in the middle of a removal may have gone through with it or not.
-void World::leave_home(unsigned node, unsigned object) {
-  Ghost& ghost = ghosts_[object];
-  if (is_absent(object, ghost.high)) return;
-  if (nodes_[node].parts[object].home.phase != Phase::remove) return;
-  ghost.absent_too = true;
-  if (ghost.lost == Ghost::Lost::must) ghost.lost = Ghost::Lost::may;
-}
-
-Before World::before(unsigned node, unsigned object, unsigned epoch) const {
-  const Node& n = nodes_[node];
-  if (epoch < n.born || epoch == 0) return {};
-  const Place was = place(node, object, epoch);
-  const NodeId home = place(node, object).home;
-  return {.follows = epoch + 1u == n.epoch,
-          .home = was.home,
-          .heir = was.heir,
-          .new_home = !was.members->contains(home)};
-}
-
-// The last survivor is about to enter the view: what they hold now is all there is.
-void World::count_survivors(unsigned object) {
-  Ghost& ghost = ghosts_[object];
-  if (is_absent(object, ghost.high) || ghost.lost != Ghost::Lost::no) return;
-  bool held = false;
-  for (unsigned n = 0; n < config_.nodes; ++n) {
-    if (!nodes_[n].alive) continue;
-    held = held || has_data(nodes_[n].parts[object].holder.copy);
-    for (unsigned from = 0; from < config_.nodes; ++from) {
-      if (!nodes_[from].alive) continue;
-      for (const Parcel& parcel : channel(from, n, object)) {
-        held = held || parcel.message.kind == Kind::data;
-      }
-    }
-  }
-  if (held) return;
-  bool absent = ghost.absent_too;
-  for (unsigned value = ghost.low; value <= ghost.high; ++value) {
-    absent = absent || is_absent(object, value);
-  }
-  ghost.lost = absent ? Ghost::Lost::may : Ghost::Lost::must;
-  if (config_.copies > config_.failures && !absent && !is_absent(object, ghost.floor)) {
-    wrong("an acknowledged write is lost, in spite of its copies");
-  }
-}
-
-// Whether every member of that view that lives has entered it, or a later one.
-bool World::all_in(unsigned epoch) const {
-  return std::all_of(nodes_.begin(), nodes_.begin() + config_.nodes, [&](auto& node) {
-    return !node.alive || node.born > epoch || node.epoch >= epoch;
-  });
-}
-
-void World::enter_view(unsigned node, unsigned epoch) {
-  Node& n = nodes_[node];
-  // The last survivor to leave the views in which the dead are heard: what is there now is all.
-  std::uint8_t death = 0;
-  for (const Node& one : nodes_) death = std::max(death, one.died);
-  const bool all_were = all_in(death);
-  const std::uint8_t old = std::exchange(n.epoch, static_cast<std::uint8_t>(epoch));
-  const bool last = !all_were && all_in(death);
-  n.epoch = old;
-  for (unsigned o = 0; o < config_.objects; ++o) {
-    leave_home(node, o);
-    if (last) count_survivors(o);
-  }
-  n.epoch = static_cast<std::uint8_t>(epoch);
-  say("node " + std::to_string(node) + " enters view " + std::to_string(n.epoch));
-  for (unsigned o = 0; o < config_.objects; ++o) {
-    Actions actions;
-    n.asked[o] = n.parts[o].holder.asks;
-    if (config_.mutant == Mutant::none) {
-      change_view(place(node, o), before(node, o, old), n.parts[o], actions);
-    } else {
-      Protocol<Seeded>::change_view(place(node, o), before(node, o, old), n.parts[o], actions);
-    }
-    perform(node, o, actions, 0);
-  }
-}
-
-// Messages that will be refused when they come are taken out when they are next; nothing depends on
-// when that happens.
-void World::drop_stale() {
-  for (unsigned from = 0; from < config_.nodes; ++from) {
-    for (unsigned to = 0; to < config_.nodes; ++to) {
-      for (unsigned o = 0; o < config_.objects; ++o) {
-        auto& queue = channel(from, to, o);
-        while (!queue.empty() && queue.front().message.epoch.value < nodes_[to].epoch) {
-          queue.pop_front();
-        }
-      }
-    }
-  }
 }
 
 }  // namespace krg::kddm::check

@@ -39,6 +39,7 @@ struct Config {
   unsigned copies = 1;
   unsigned failures = 0;         // Nodes that die, at any moment.
   unsigned joins = 0;            // Of `nodes`, the first ones: they come later, at any moment.
+  unsigned leaves = 0;           // Of `nodes`, the next ones: they leave, at any moment.
   unsigned first = 0;            // The node that object 0 prefers as its home.
   std::uint32_t allowed = 0x1f;  // Of kOps, a bit each.
   bool touch_at_home = false;
@@ -49,7 +50,18 @@ struct Config {
 
 // One thing that may happen next.
 struct Move {
-  enum class Type : std::uint8_t { deliver, overtake, issue, put, fill, unfill, kill, join, view };
+  enum class Type : std::uint8_t {
+    deliver,
+    overtake,
+    issue,
+    put,
+    fill,
+    unfill,
+    kill,
+    join,
+    leave,
+    view
+  };
   Type type = Type::deliver;
   std::uint8_t a = 0, b = 0, c = 0;
 };
@@ -133,6 +145,11 @@ class World {
   void saw_absent(unsigned object, const char* where);
   void set_absent(unsigned object);
   void join(unsigned node);
+  bool leaves(unsigned node) const noexcept {
+    return node >= config_.joins && node < config_.joins + config_.leaves;
+  }
+  bool may_leave(unsigned node) const;
+  void leave(unsigned node);
   void kill(unsigned node);
   void kill_object(unsigned dead, unsigned object);
   void leave_home(unsigned node, unsigned object);

@@ -50,6 +50,10 @@ class KddmCluster {
     world_.wake(NodeId{node});
   }
   void begin_view() { ++epoch_; }
+  // As long as these are about to leave, every view says so.
+  void set_leaving(const cluster::NodeSet& nodes) { leaving_ = nodes; }
+  // Whether the node's lease from the cluster is valid.
+  void set_serving(std::uint32_t node, bool serves) { nodes_[node]->serves = serves; }
 
   void kill(std::uint32_t node) {
     if (!nodes_[node]) return;
@@ -89,8 +93,10 @@ class KddmCluster {
         : store(shared ? make_store(limit) : nullptr),
           reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
-          kddm(rpc,
-               {.self = options.self.node, .serving = {}, .stats = &stats, .limit_bytes = limit}) {
+          kddm(rpc, {.self = options.self.node,
+                     .serving = [this] { return serves ? Status() : Error(Errc::no_quorum); },
+                     .stats = &stats,
+                     .limit_bytes = limit}) {
       if (store) kddm.use_store(*store);
       fabric::Options fabric_options;
       fabric_options.self = options.self;
@@ -118,6 +124,7 @@ class KddmCluster {
       return std::make_unique<NodeStore>(std::move(*made));
     }
 
+    bool serves = true;
     std::unique_ptr<NodeStore> store;
     reactor::Reactor& reactor;
     rpc::Rpc rpc;
@@ -139,6 +146,7 @@ class KddmCluster {
       cluster::Member member;
       member.node = node;
       member.incarnation = Incarnation{lives_[node.value]};
+      if (leaving_.contains(node)) member.state = cluster::NodeState::leaving;
       view.members.push_back(std::move(member));
     }
     return view;
@@ -154,6 +162,7 @@ class KddmCluster {
   std::vector<std::uint32_t> lives_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::uint32_t epoch_ = 0;
+  cluster::NodeSet leaving_;
 };
 
 }  // namespace krg::kddm

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "krg/reactor/event.h"
 #include "krg/testing/drive.h"
 #include "krg/testing/matchers.h"
 
@@ -24,11 +25,16 @@ class Recorder final : public cluster::ViewListener {
   Co<Status> prepare(const cluster::ViewChange& change, Deadline) override {
     note("prepare", change);
     if (refuses) co_return Error(Errc::limit_reached);
+    // For ever, or until it is destroyed.
+    if (hangs != nullptr && !change.leaving.empty()) {
+      co_await hangs->wait(Deadline::never());
+    }
     co_return Status();
   }
   void abort(const cluster::ViewChange& change) noexcept override { note("abort", change); }
   void commit(const cluster::ViewChange& change) noexcept override { note("commit", change); }
   bool refuses = false;
+  reactor::Event* hangs = nullptr;  // Prepares of a leave, until it is set.
 
  private:
   void note(const char* what, const cluster::ViewChange& change) {
@@ -174,6 +180,39 @@ TEST(Membership, AFailureIsCommittedWhateverAServiceSays) {
       cluster.until([&] { return cluster.nodes[0]->membership->view().members.size() == 2; }));
   EXPECT_EQ(cluster.nodes[0]->journal, "high prepare; low prepare; high commit; low commit; ");
   EXPECT_EQ(cluster.nodes[0]->events.back().state, cluster::NodeState::failed);
+}
+
+// Goal    what a leaver waits for does not keep it out of a newer view.
+// Method  its service never ends to prepare; meanwhile another node fails.
+TEST(Membership, APrepareThatHasBecomeVainEndsAtOnce) {
+  Cluster cluster(4, 4);
+  ASSERT_TRUE(cluster.ready(4));
+  std::vector<std::uint32_t> followers;
+  for (std::uint32_t i = 0; i < 4; ++i) {
+    if (!cluster.nodes[i]->membership->is_coordinator()) followers.push_back(i);
+  }
+  TestNode& leaver = *cluster.nodes[followers[0]];
+  const std::uint32_t victim = followers[1];
+  leaver.journal.clear();
+  reactor::Event never(leaver.reactor);
+  leaver.high.hangs = &never;
+  std::optional<Status> left;
+  const Deadline deadline = leaver.reactor.after(seconds(100));
+  leaver.reactor.spawn(
+      keep(leaver.membership->leave({NodeId{followers[0]}, Incarnation{1}}, deadline), left));
+  ASSERT_TRUE(cluster.until([&] { return leaver.journal == "high prepare; "; }));
+  for (auto& node : cluster.nodes) {
+    node->membership->peer_down({NodeId{victim}, Incarnation{1}});
+    node->membership->on_refused(NodeId{victim});
+  }
+  ASSERT_TRUE(cluster.until(
+      [&] { return leaver.membership->view().find(NodeId{victim}) == nullptr; }, seconds(2)));
+  EXPECT_EQ(leaver.journal.find("high prepare; high abort; high prepare; low prepare; "), 0u)
+      << leaver.journal;
+  leaver.high.hangs = nullptr;
+  never.set();
+  ASSERT_TRUE(cluster.until([&] { return left.has_value(); }, seconds(60)));
+  EXPECT_OK(*left);
 }
 
 }  // namespace

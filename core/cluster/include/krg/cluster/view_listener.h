@@ -27,7 +27,8 @@ class ViewListener {
   // a further one. Errors  timed_out and others  the change does not happen now; the caller decides
   // what next.
   virtual Co<Status> prepare(const ViewChange& change, Deadline deadline) = 0;
-  // `change`, which this listener had prepared, will not happen: others could not prepare.
+  // `change`, which this listener had prepared, will not happen: others could not prepare. If its
+  // prepare() was still under way, that coroutine has been destroyed just before.
   virtual void abort(const ViewChange& change) noexcept { static_cast<void>(change); }
   // The view is the new one.
   virtual void commit(const ViewChange& change) noexcept = 0;

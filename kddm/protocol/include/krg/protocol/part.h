@@ -7,6 +7,7 @@
 // Source   docs/design/kddm.md, "State"
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -26,6 +27,9 @@ struct Place {
   NodeId self;
   NodeId home;
   NodeId heir = kNoNode;  // Who is home when the home is gone; none in a cluster of one.
+  // Who will be home and heir when those that are about to leave are gone, as far as they are not
+  // now; they know what the heir knows. The second is there only if the first is.
+  std::array<NodeId, 2> next = {kNoNode, kNoNode};
   const cluster::NodeSet* members = nullptr;
   std::uint8_t copies = 1;     // How many nodes an acknowledged write is on.
   bool touch_at_home = false;  // The first touch runs at the home, not where it is first used.
@@ -36,7 +40,8 @@ struct Place {
 struct Before {
   bool follows = false;   // That was the view right before this one.
   NodeId home = kNoNode;  // As seen there; none if this node was in no view.
-  NodeId heir = kNoNode;  // None if it is in another life now.
+  // Heir and next there, as far as they are in the same life now.
+  std::array<NodeId, 3> heirs = {kNoNode, kNoNode, kNoNode};
   bool new_home = false;  // The home of now was not in that view, or in another life.
   bool asks_all = false;  // This node asks all members for all that they hold.
 };
@@ -81,7 +86,8 @@ enum class Phase : std::uint8_t {
   sync,
   remove,
   confirm,  // Removed; whoever asked for it has still to say that it knows.
-  settle
+  settle,
+  asked  // While rebuilding: only reports that were asked for count.
 };
 
 struct Home {
@@ -99,8 +105,8 @@ struct Home {
   bool barred = false;        // Somebody waits for the readers' end: no more may join.
   bool noted = false;         // At the home: the heir knows that it exists. Elsewhere: it exists.
   bool known = false;         // While rebuilding: somebody says that the object exists.
+  bool told = false;          // Those of Place::next have been told that it exists.
   bool asleep = false;        // Some of `copies` are still kept unseen, as spares.
-  bool asked = false;         // While rebuilding: only reports that were asked for count.
   std::uint16_t pending = 0;  // Steps under way whose `done` is to come.
   std::uint16_t missing = 0;  // Reports to come.
   NodeId owner = kNoNode;     // The copy that data is fetched from, unless the home has one.

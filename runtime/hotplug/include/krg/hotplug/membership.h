@@ -96,6 +96,8 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
     Duration limit{0};
   };
 
+  class Preparing;
+
   // CoreSink
   void send(NodeId to, wire::Bytes message) override {
     if (!stopped_) messages_.send(to, message);
@@ -129,9 +131,10 @@ class Membership final : public detector::DatagramSink, private CoreSink, privat
   std::vector<std::function<void(const NodeEvent&)>> handlers_;
   std::deque<Work> queue_;
   bool working_ = false;
-  Work open_;                  // A prepare that was neither committed nor undone.
-  std::size_t prepared_ = 0;   // Listeners that have prepared the round under way.
-  std::uint64_t aborted_ = 0;  // The latest round that was.
+  Work open_;                 // A prepare that was neither committed nor undone.
+  std::size_t prepared_ = 0;  // Listeners that have prepared the round under way, or were about to.
+  Preparing* preparing_ = nullptr;  // The listener of a round that is at it.
+  std::uint64_t aborted_ = 0;       // The latest round that was.
   cluster::View view_;
   std::function<void(Errc)> on_over_;
   bool stopped_ = false;
