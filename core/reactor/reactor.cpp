@@ -57,7 +57,7 @@ Reactor::Reactor(const Clock& clock, Waiting waiting)
     : clock_(clock),
       now_(clock.now()),
       timers_(now_),
-      controller_(ticks_per_ns()),
+      controller_(ticks_per_ns(), ticks_per_syscall()),
       waiting_(waiting) {
   add_poller(mailbox_);
 }

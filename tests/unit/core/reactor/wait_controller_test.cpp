@@ -12,6 +12,8 @@ using State = WaitController::State;
 
 class WaitControllerTest : public ::testing::Test {
  protected:
+  explicit WaitControllerTest(std::uint64_t system_call = 0) : controller_(1.0, system_call) {}
+
   // Idles until it wants to sleep or `limit` has passed; a yield takes `yield` ns. True if it
   // slept.
   bool idle(std::uint64_t yield, std::uint64_t limit, bool soon = false) {
@@ -38,9 +40,17 @@ class WaitControllerTest : public ::testing::Test {
     controller_.woke();
   }
 
-  WaitController controller_{1.0};
+  WaitController controller_;
   std::uint64_t now_ = 1'000'000;
   int polls_ = 0, yields_ = 0;
+};
+
+// Of a virtual machine within another one.
+constexpr std::uint64_t kSystemCall = 1'070;
+
+class SlowSystemCallsTest : public WaitControllerTest {
+ protected:
+  SlowSystemCallsTest() : WaitControllerTest(kSystemCall) {}
 };
 
 constexpr std::uint64_t kQuick = 300, kTaskRan = 5'000, kSlice = 4'000'000;
@@ -89,6 +99,14 @@ TEST_F(WaitControllerTest, QuickYieldsBringItBackToSpinning) {
     idle(kQuick, 5'000);
   }
   EXPECT_EQ(controller_.state(), State::spin);
+}
+
+TEST_F(SlowSystemCallsTest, AYieldThatIsSlowOnlyAsEverySystemCallIsLetsNoTaskRun) {
+  EXPECT_TRUE(idle(kSystemCall + kQuick, 1'000'000));
+  EXPECT_EQ(controller_.state(), State::spin);
+  controller_.woke();
+  idle(kSystemCall + kTaskRan, 30'000);
+  EXPECT_EQ(controller_.state(), State::coop);
 }
 
 TEST_F(WaitControllerTest, LostSlicesMakeItAvoidTheHogAndBackOff) {

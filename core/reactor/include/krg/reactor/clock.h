@@ -53,4 +53,8 @@ inline std::uint64_t ticks() noexcept {
 // How many ticks() pass in a nanosecond; measured once per process, in about 0.2 ms.
 double ticks_per_ns() noexcept;
 
+// How many ticks() a system call takes that does nothing; measured once per process. Cost: 16 of
+// them.
+std::uint64_t ticks_per_syscall() noexcept;
+
 }  // namespace krg::reactor

@@ -20,7 +20,8 @@ class WaitController {
   enum class Action { poll, yield, block };
   enum class State { spin, coop, hog };
 
-  explicit WaitController(double ticks_per_ns) noexcept;
+  // `ticks_per_syscall`: what a yield costs at the least, beside looking for another task.
+  explicit WaitController(double ticks_per_ns, std::uint64_t ticks_per_syscall = 0) noexcept;
 
   // The last poll found work.
   void worked() noexcept {
