@@ -44,6 +44,10 @@ Status set_up_memory(ucp_config_t* config, const fabric::Options& options) {
   // The same for bulk data: without it UCX copies it through small messages, at a seventh of the
   // speed.
   KRG_TRY(modify(config, {"MEMORY_INVALIDATE", "y"}));
+  // What fits into an element of the queue takes no buffer beside it, whose cache lines the sender
+  // has to get from the receiver and then the other way round: a request of KDDM is 130 bytes. Both
+  // sides must agree, as each finds the peer's elements by its own size: see link::kVersion.
+  KRG_TRY(modify(config, {"MM_FIFO_ELEM_SIZE", "256"}));
   // There is a worker for each peer: half a megabyte of receive buffers, not four.
   KRG_TRY(modify(config, {"MM_RX_BUFS_GROW", "64"}));
   if (user_chose_transports(options)) return {};

@@ -27,7 +27,8 @@ namespace krg::link {
 // Of everything that two nodes send each other, up to what their providers must agree on.
 // 2: UCX's TCP segments are of 1088 KiB; a node of version 1 would let one overrun its buffer.
 // 3: a UCX worker's address follows the greeting.
-inline constexpr std::uint16_t kVersion = 3;
+// 4: the elements of UCX's queues in shared memory are of 256 bytes.
+inline constexpr std::uint16_t kVersion = 4;
 
 using Nonce = std::array<std::byte, 32>;
 
