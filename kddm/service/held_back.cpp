@@ -27,7 +27,7 @@ bool Service::hold_back(Set& set, ObjectId object, const Message& message, Arriv
 
 void Service::take_held_back() noexcept {
   if (held_back_.empty() || !has_lease()) return;
-  for (Late& late : std::exchange(held_back_, {})) {
+  for (HeldBack& late : std::exchange(held_back_, {})) {
     if (!late.set->gone) feed(*late.set, late.object, late.message, &late.data);
   }
 }

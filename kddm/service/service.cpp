@@ -328,7 +328,11 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
-        send(set, object, entry, action.to, action.message);
+        if (action.to != options_.self && Late::may_be(action.message, actions)) {
+          late_.add(set, object, action.to, action.message);
+        } else {
+          send(set, object, entry, action.to, action.message);
+        }
         break;
       case Action::Do::install:
         install(set, entry, data);
@@ -366,6 +370,7 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
     notes_.push_back({&set, object, message});
     return;
   }
+  late_.go_before(set, object, to);
   if (!set.introduced.contains(to)) {
     set.introduced.insert(to);
     channels_.send(to, encode(set.id, set.options));

@@ -28,6 +28,7 @@
 #include "krg/kddm/options.h"
 #include "krg/rpc/rpc.h"
 #include "krg/store/homes.h"
+#include "late.h"
 #include "op.h"
 #include "room.h"
 #include "set.h"
@@ -131,6 +132,11 @@ class Service final : public ChannelSink, private reactor::Timer {
   // Cost: all of them are looked at.
   bool knows_all();
 
+  // What was late.
+  void send_late(Set& set, ObjectId object, NodeId to, const Message& message) noexcept {
+    send(set, object, nullptr, to, message);
+  }
+
   // ChannelSink
   void on_message(NodeId from, Epoch epoch, wire::Bytes head, Arrived data) override;
 
@@ -143,7 +149,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   };
 
   // That came while this node had no lease.
-  struct Late {
+  struct HeldBack {
     Set* set = nullptr;
     ObjectId object;
     Message message;
@@ -226,6 +232,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   Room room_;
   std::unique_ptr<Backing> backing_;
   Channels channels_;
+  Late late_{*this};
   std::map<std::string, Linker*, std::less<>> linkers_;
   MemoryLinker memory_linker_;
   std::unordered_map<SetId, std::unique_ptr<Set>> sets_;
@@ -242,7 +249,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   bool asks_all_ = false;  // As a home this node can not rely on what it knew.
   RingQueue<Note> notes_;
   std::vector<Note> deferred_;  // Leases of held objects.
-  std::vector<Late> held_back_;
+  std::vector<HeldBack> held_back_;
   Actions actions_;
   bool settled_ = true;
   bool draining_ = false;

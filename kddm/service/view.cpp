@@ -20,6 +20,7 @@ void Service::enter(const cluster::View& view) {
   come_from(view);
   counters_.views->add();
   channels_.set_view(view);
+  late_.clear();
   reported_.clear();
   settled_ = false;
   for_each_set([](Set& set) {
