@@ -47,9 +47,13 @@ bool Room::fits(std::uint64_t bytes, For what) const noexcept {
   return limit() == 0 || used() + bytes <= (what == For::copy ? limit() : high());
 }
 
-std::uint64_t Room::spare_bytes() const noexcept {
+std::uint64_t Room::spare_bytes(std::uint64_t asker) const noexcept {
   if (limit() == 0) return ~std::uint64_t{0};
-  return high() > used() ? high() - used() : 0;
+  const std::uint64_t below = high() > used() ? high() - used() : 0;
+  // All may be above their high marks. One that can take nothing any more can not even read.
+  const std::uint64_t most = limit() > used() ? limit() - used() : 0;
+  const std::uint64_t even = asker > used() ? std::min((asker - used()) / 2, most) : 0;
+  return std::max(below, even);
 }
 
 std::uint64_t Room::surplus() const noexcept {
@@ -135,7 +139,7 @@ Co<void> Room::move_away() {
   const std::size_t others = service_.members().size() - 1;
   for (std::size_t asked = 0; asked < std::min(others, kAskMax) && surplus() > 0; ++asked) {
     const NodeId peer = next_peer();
-    const wire::Empty question;
+    const AskRoom::Request question{used()};
     const auto room = co_await service_.rpc().call<AskRoom>(
         peer, question, {.deadline = service_.reactor().after(kAskPatience)});
     std::uint64_t left = room ? room->bytes : 0;

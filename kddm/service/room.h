@@ -26,11 +26,14 @@ namespace krg::kddm {
 
 class Service;
 
-// How many bytes of copies a node would take from another one.
+// How many bytes of copies a node would take from another one, which has so many.
 struct AskRoom {
   static constexpr ServiceId kId{0x12};
   static constexpr const char* kName = "kddm.ask_room";
-  using Request = wire::Empty;
+  struct Request {
+    std::uint64_t used = 0;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.used); }
+  };
   struct Reply {
     std::uint64_t bytes = 0;
     static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
@@ -56,8 +59,9 @@ class Room {
   Co<Status> make_some(Deadline deadline);
   // Copies have come: gives some up if that is needed.
   void look() noexcept;
-  // What another node may send here.
-  std::uint64_t spare_bytes() const noexcept;
+  // What another node may send here that has `used` bytes: up to the high mark, and beyond that
+  // what makes the two of them equally full.
+  std::uint64_t spare_bytes(std::uint64_t used) const noexcept;
 
   // Bytes that are on their way here, while it lives.
   class Promise {

@@ -60,9 +60,10 @@ SetId Names::find(std::string_view name) const noexcept {
 
 void Kddm::serve() {
   serve_leaves();
-  service_->rpc().serve<AskRoom>([this](rpc::Incoming&, wire::Empty&) -> Result<AskRoom::Reply> {
-    return AskRoom::Reply{service_->room().spare_bytes()};
-  });
+  service_->rpc().serve<AskRoom>(
+      [this](rpc::Incoming&, AskRoom::Request& asks) -> Result<AskRoom::Reply> {
+        return AskRoom::Reply{service_->room().spare_bytes(asks.used)};
+      });
   service_->add_set(kSets, directory_options());
   service_->add_set(kNames, directory_options());
   service_->rpc().serve<DropSet>(
