@@ -139,9 +139,10 @@ Co<Status> Backing::page_out_here(Set& set, ObjectId object, Deadline deadline) 
 // The home hears of a grab's end after the lease has begun. Until then it takes no other request.
 Co<Status> Backing::home_rests(Set& set, ObjectId object, Deadline deadline) {
   for (;;) {
-    const HolderEntry* const holder = set.holders.find(object);
+    const Copies::Seen seen = service_.copies().see(set, object);
+    const bool blank = seen.awake == nullptr && seen.slot == kNoSlot;
     const HomeEntry* const home = set.homes.find(object);
-    if (set.gone || holder == nullptr || holder->waiting || home == nullptr) {
+    if (set.gone || blank || (seen.awake != nullptr && seen.awake->waiting) || home == nullptr) {
       co_return Error(Errc::would_block, "others want it");
     }
     if (home->home.state == HomeState::idle) co_return Status();

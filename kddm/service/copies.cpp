@@ -140,6 +140,10 @@ void Copies::drop(HolderEntry& entry) noexcept {
   const SlotId slot = std::exchange(entry.slot, kNoSlot);
   if (slot == kNoSlot) return set_heap(entry, {});
   entry.block = {};
+  give_up_slot(slot);
+}
+
+void Copies::give_up_slot(SlotId slot) noexcept {
   if (const auto at = lent_.find(slot.value); at != lent_.end()) {
     at->second.dropped = true;
   } else {

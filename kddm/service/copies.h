@@ -3,7 +3,9 @@
 // Model    with a store, tasks lease by themselves what look() and let() allow them: before a step
 //          of the protocol look() freezes the object and tells the holder who uses it; after the
 //          step let() lets tasks do what the copy allows. A copy that is dropped while a lease or a
-//          message still has its bytes keeps its slot until they end.
+//          message still has its bytes keeps its slot until they end. A holder in the store to
+//          which nothing happens rests: what is to be known of it is kept with its slot, and it
+//          has no entry in its set.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Node-shared store"
@@ -32,6 +34,34 @@ class Copies final : private BlockKeeper {
   // Requires  there is none yet; it outlives this.
   void use(NodeStore& store) noexcept { store_ = &store; }
 
+  // --- Holders, awake or at rest
+
+  // The object's, awake; nullptr: blank. Who has woken it calls rest() when he is done with it.
+  HolderEntry* find(Set& set, ObjectId object) noexcept;
+  // Lets it rest, if it can; then it is nullptr. As nullptr it stays so.
+  void rest(Set& set, HolderEntry*& entry) noexcept;
+  struct Seen {
+    Holder holder;          // Without tasks' leases if it rests; Copy::none: blank, or bytes
+    SlotId slot = kNoSlot;  // are still to come.
+    HolderEntry* awake = nullptr;
+  };
+  // The same without waking it.
+  Seen see(Set& set, ObjectId object) const noexcept;
+  // Calls visit(ObjectId, const Holder&) for each, awake or not. `visit` changes nothing.
+  template <class Visit>
+  void for_each(Set& set, Visit&& visit) const {
+    set.holders.for_each([&](const HolderEntry& entry) { visit(entry.id, entry.holder); });
+    for (SlotId slot = set.resting; slot != kNoSlot; slot = store_->next_kept(slot)) {
+      visit(store_->object_of(slot), resting(slot));
+    }
+  }
+  // Every object of which this node has a part.
+  std::vector<ObjectId> objects(Set& set) const;
+  // Of a set that is destroyed.
+  void drop_all(Set& set) noexcept;
+
+  // --- Bytes
+
   // Tasks lease nothing of it from now on; the holder is brought up to date. Whether tasks used it
   // at the last look and have all ended: whoever waits for that is to be told.
   bool look(HolderEntry& entry) noexcept;
@@ -53,6 +83,10 @@ class Copies final : private BlockKeeper {
   Status break_for_writer(HolderEntry& entry) noexcept;
 
   std::span<std::byte> bytes(const HolderEntry& entry) const noexcept;
+  std::span<std::byte> bytes(const Seen& seen) const noexcept {
+    if (seen.awake != nullptr) return bytes(*seen.awake);
+    return seen.slot == kNoSlot ? std::span<std::byte>() : store_->bytes(seen.slot);
+  }
   // Of all copies here, as allocated: what the limit of a node counts.
   std::uint64_t used_bytes() const noexcept {
     return heap_bytes_ + (store_ == nullptr ? 0 : store_->bytes_used());
@@ -81,6 +115,10 @@ class Copies final : private BlockKeeper {
   };
 
   void unused(std::uint64_t key) noexcept override;
+  // Requires  one rests there.
+  Holder resting(SlotId slot) const noexcept;
+  // Nobody holds the copy in the slot any more.
+  void give_up_slot(SlotId slot) noexcept;
   // From the heap. Requires  nobody writes it but the caller. Errors  no_space
   Status move_to_store(const Set& set, HolderEntry& entry) noexcept;
   // A slot, frozen: a new one, or the one that the object had when it was dropped.

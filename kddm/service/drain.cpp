@@ -146,12 +146,11 @@ Co<Status> Kddm::write_own_files(Deadline deadline) {
 std::vector<ToGive> Service::held(bool& asks) {
   std::vector<ToGive> held;
   for_each_set([&](Set& set) {
-    set.holders.for_each([&](const HolderEntry& entry) {
-      const Holder& holder = entry.holder;
+    copies_.for_each(set, [&](ObjectId object, const Holder& holder) {
       asks = asks || holder.asks != Asks::nothing || holder.copy == Copy::filling;
-      if (holder.copy >= Copy::read) held.push_back({&set, entry.id, Kind::op_flush});
+      if (holder.copy >= Copy::read) held.push_back({&set, object, Kind::op_flush});
       if (holder.copy != Copy::spare) return;
-      held.push_back({&set, entry.id, Kind::op_sync, holder.version});
+      held.push_back({&set, object, Kind::op_sync, holder.version});
     });
   });
   return held;

@@ -19,8 +19,8 @@ constexpr Duration kRoomPatience = std::chrono::seconds(1);
 }  // namespace
 
 std::uint64_t Service::missing_bytes(Set& set, ObjectId object) noexcept {
-  const HolderEntry* const entry = set.holders.find(object);
-  if (entry != nullptr && (entry->block || entry->slot != kNoSlot)) return 0;
+  const Copies::Seen seen = copies_.see(set, object);
+  if (seen.slot != kNoSlot || (seen.awake != nullptr && seen.awake->block)) return 0;
   return set.options.variable_size ? 0 : Block::footprint(set.options.object_bytes);
 }
 

@@ -117,9 +117,9 @@ Co<Status> Kddm::remove(SetId set, ObjectId object, OpOptions options) {
 
 bool Kddm::find(SetId id, ObjectId object) const noexcept {
   Set* const set = service_->find_set(id);
-  const HolderEntry* const entry = set == nullptr ? nullptr : set->holders.find(object);
-  if (entry == nullptr) return false;
-  return entry->holder.copy == Copy::read || entry->holder.copy == Copy::write;
+  if (set == nullptr) return false;
+  const Copy copy = service_->copies().see(*set, object).holder.copy;
+  return copy == Copy::read || copy == Copy::write;
 }
 
 // --- Tasks --------------------------------------------------------------------------------------
@@ -160,13 +160,13 @@ void Kddm::commit(const cluster::ViewChange& change) noexcept {
 
 std::vector<ObjectState> Kddm::dump() const {
   std::vector<ObjectState> all;
+  const Copies& copies = service_->copies();
   service_->for_each_set([&](Set& set) {
-    for (const ObjectId object : set.objects()) {
+    for (const ObjectId object : copies.objects(set)) {
       ObjectState state{.set = set.id, .object = object, .holder = {}, .home = {}};
-      if (const HolderEntry* entry = set.holders.find(object)) {
-        state.holder = entry->holder;
-        state.size = service_->size_of(*entry);
-      }
+      const Copies::Seen seen = copies.see(set, object);
+      state.holder = seen.holder;
+      state.size = copies.bytes(seen).size();
       if (const HomeEntry* entry = set.homes.find(object)) state.home = entry->home;
       all.push_back(std::move(state));
     }

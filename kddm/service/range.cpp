@@ -110,10 +110,8 @@ Error timed_out() noexcept { return Error(Errc::timed_out, "a range of shared ob
 }  // namespace
 
 bool Range::Impl::is_here(Set& set, ObjectId object) const noexcept {
-  const HolderEntry* const entry = set.holders.find(object);
-  if (entry == nullptr) return false;
-  return entry->holder.copy == Copy::write ||
-         (entry->holder.copy == Copy::read && kind_ == Kind::op_get);
+  const Copy copy = service_.copies().see(set, object).holder.copy;
+  return copy == Copy::write || (copy == Copy::read && kind_ == Kind::op_get);
 }
 
 void Range::Impl::look_ahead(Set& set) {

@@ -205,10 +205,10 @@ void Room::pick_in_store(Copy kind, std::uint64_t bytes, bool backed, Victims& v
   for (const SlotId slot : slots_) {
     if (victims.size() == kBatch) return;
     Set* const set = service_.find_set(store.set_of(slot));
-    const HolderEntry* const entry = service_.entry_at(set, slot);
-    if (entry == nullptr || entry->holder.copy != kind || !is_idle(*entry)) continue;
+    const Copies::Seen seen = service_.seen_at(set, slot);
+    if (seen.holder.copy != kind || (seen.awake != nullptr && !is_idle(*seen.awake))) continue;
     if (backed && !Backing::is_backed(*set)) continue;
-    victims.push_back({set, entry->id, store.bytes(slot).size()});
+    victims.push_back({set, store.object_of(slot), store.bytes(slot).size()});
   }
 }
 

@@ -85,12 +85,12 @@ Set* Service::next_set(const Set* set) noexcept {
 void Service::bury(SetId id) {
   Set& set = add_set(id, SetOptions{});
   if (set.gone) return;
-  set.holders.for_each([&](HolderEntry& entry) {
-    if (set.linker != nullptr && entry.holder.copy != Copy::none) {
-      set.linker->removed(set.id, entry.id);
-    }
-    copies_.drop(entry);
-  });
+  if (set.linker != nullptr) {
+    copies_.for_each(set, [&](ObjectId object, const Holder& holder) {
+      if (holder.copy != Copy::none) set.linker->removed(set.id, object);
+    });
+  }
+  copies_.drop_all(set);
   if (set.linker != nullptr) set.linker->end(set.id);
   set.bury();
   ops_.give_up_of(set, Error(Errc::not_found, "the set was destroyed"));
@@ -124,10 +124,11 @@ void Service::release_held(Set& set, ObjectId object) noexcept {
 void Service::abandon(Set& set, ObjectId object, std::uint32_t op) noexcept {
   ops_.remove(op);
   const Place place = place_of(set, object);
-  Set::Halves at = set.look(object, place.home == place.self, false);
+  Set::Halves at = look(set, object, place.home == place.self, false);
   Part part = set.take(at, object, place);
   cancel(part, op);
   set.give(at, object, std::move(part));
+  copies_.rest(set, at.holder);
 }
 
 Lease Service::hit(Set& set, ObjectId object, bool writes) noexcept {
@@ -161,7 +162,7 @@ Block Service::block_of(Set& set, ObjectId object) noexcept {
 Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
   HolderEntry* const entry = set.holders.find(object);
   KRG_ASSERT(entry != nullptr && entry->writer);
-  const std::size_t before = size_of(*entry);
+  const std::size_t before = copies_.bytes(*entry).size();
   if (size > before && !is_directory(set.id) && !room_.fits(size - before, Room::For::copy)) {
     room_.look();
     return Error(Errc::no_space, "this node's memory for shared objects is full");
@@ -202,14 +203,14 @@ void Service::on_timer() noexcept {
 
 void Service::recheck_object(Set& set, ObjectId object) noexcept {
   const Place place = place_of(set, object);
-  with_part(set, set.look(object, place.home == place.self, false), object, place, nullptr,
+  with_part(set, look(set, object, place.home == place.self, false), object, place, nullptr,
             [&](Part& part, Actions& actions) { recheck(place, part, actions); });
   drain();
 }
 
 Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
   Set& set = *lease.set_;
-  HolderEntry* const entry = set.gone ? nullptr : set.holders.find(lease.object_);
+  HolderEntry* entry = set.gone ? nullptr : set.holders.find(lease.object_);
   if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
   const bool tasks_ended = copies_.look(*entry);
   const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
@@ -219,14 +220,15 @@ Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
     lease.block_ = {};
   }
   copies_.let(*entry);
+  copies_.rest(set, entry);
   if (tasks_ended) recheck_object(set, lease.object_);
   return grant;
 }
 
-HolderEntry* Service::entry_at(Set* set, SlotId slot) noexcept {
-  if (set == nullptr || set->gone) return nullptr;
-  HolderEntry* const entry = set->holders.find(store()->object_of(slot));
-  return entry != nullptr && entry->slot == slot ? entry : nullptr;
+Copies::Seen Service::seen_at(Set* set, SlotId slot) const noexcept {
+  if (set == nullptr || set->gone) return {};
+  const Copies::Seen seen = copies_.see(*set, store()->object_of(slot));
+  return seen.slot == slot ? seen : Copies::Seen{};
 }
 
 Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lease,
@@ -234,14 +236,16 @@ Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lea
   const Error wrong(Errc::invalid_argument, "the task has no such lease for writing");
   if (store() == nullptr || !store()->in_use(slot)) return wrong;
   Set* const set = find_set(store()->set_of(slot));
-  HolderEntry* const entry = entry_at(set, slot);
-  if (entry == nullptr) return wrong;
+  if (seen_at(set, slot).slot == kNoSlot) return wrong;
+  const ObjectId object = store()->object_of(slot);
+  HolderEntry* entry = copies_.find(*set, object);
   const SetOptions& options = set->options;
   const bool possible = options.variable_size && size <= options.object_bytes;
   const bool tasks_ended = copies_.look(*entry);
   Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
   copies_.let(*entry);
-  if (tasks_ended || !grant) recheck_object(*set, store()->object_of(slot));
+  copies_.rest(*set, entry);
+  if (tasks_ended || !grant) recheck_object(*set, object);
   return grant;
 }
 
@@ -256,7 +260,7 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
   for (const SlotId slot : idle) {
     if (!store()->in_use(slot)) continue;
     Set* const set = find_set(store()->set_of(slot));
-    if (entry_at(set, slot) == nullptr) {
+    if (seen_at(set, slot).slot == kNoSlot) {
       copies_.forget(slot);
     } else {
       recheck_object(*set, store()->object_of(slot));
@@ -293,11 +297,11 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* da
   const bool here = place.home == place.self;
   // Who is asked in a new view says what it has noted as an heir, too.
   const bool asks_home = role_of(in.kind) == Role::home || in.kind == Kind::inquire;
-  Set::Halves at = set.look(object, here, (here && !settled()) || asks_home);
+  Set::Halves at = look(set, object, here, (here && !settled()) || asks_home);
   if (!settled() && here && !is_certain(before_of(set, object, place))) {
     if (!set.reporters.contains(object)) {
       begin_rebuild(set, object);
-      at = set.look(object, true, true);
+      at = look(set, object, true, true);
     }
     const bool counts = in.kind == Kind::report && in.has(kTold) == asks_all_;
     if (counts) set.reporters[object].insert(in.from);
@@ -305,6 +309,7 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* da
   if (refuses_to_give_up(at, in, place)) {
     send(set, object, at.holder, in.from,
          {.kind = Kind::answer, .status = Answer::full, .from = place.self, .epoch = epoch_});
+    copies_.rest(set, at.holder);
     return;
   }
   with_part(set, at, object, place, data, [&](Part& part, Actions& actions) {

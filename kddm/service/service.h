@@ -98,9 +98,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   Block block_of(Set& set, ObjectId object) noexcept;
   // Of an object that is leased for writing here. Errors  no_memory, no_space
   Status resize(Set& set, ObjectId object, std::size_t size) noexcept;
-  std::size_t size_of(const HolderEntry& entry) const noexcept {
-    return copies_.bytes(entry).size();
-  }
+  // What is here of an object, and of all.
+  Copies& copies() noexcept { return copies_; }
   NodeId home_of(Set& set, ObjectId object) const noexcept { return homes_for(set, object).home; }
   static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
@@ -113,9 +112,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   // They have, of these slots: as NodeStore::sweep() says.
   void tasks_ended(const std::vector<SlotId>& idle) noexcept;
   NodeStore* store() const noexcept { return copies_.store(); }
-  // The copy of `set` that lies in `slot`; nullptr: that copy is gone. Requires  the slot is in
+  // The copy of `set` that lies in `slot`; Copy::none: that copy is gone. Requires  the slot is in
   // use.
-  HolderEntry* entry_at(Set* set, SlotId slot) noexcept;
+  Copies::Seen seen_at(Set* set, SlotId slot) const noexcept;
   Room& room() noexcept { return room_; }
   Backing& backing() noexcept { return *backing_; }
   std::uint64_t used_bytes() const noexcept { return copies_.used_bytes(); }
@@ -156,6 +155,10 @@ class Service final : public ChannelSink, private reactor::Timer {
     Arrived data;
   };
 
+  // Where its part is, awake: with_part() or copies_.rest() is to follow.
+  Set::Halves look(Set& set, ObjectId object, bool here, bool asked) noexcept {
+    return set.look(object, copies_.find(set, object), here, asked);
+  }
   Homes homes_for(Set& set, ObjectId object) const noexcept;
   Homes homes_in(const Set& set, ObjectId object, const HashRing& ring,
                  const cluster::NodeSet& members) const noexcept;

@@ -15,8 +15,8 @@ bool is_blank(const Home& home) noexcept {
 
 }  // namespace
 
-Set::Halves Set::look(ObjectId object, bool here, bool asked) noexcept {
-  Halves at{holders.find(object)};
+Set::Halves Set::look(ObjectId object, HolderEntry* holder, bool here, bool asked) noexcept {
+  Halves at{holder};
   at.at_home =
       asked || (here && (!waiting.empty() || (at.holder != nullptr && at.holder->waiting)));
   if (at.at_home) at.home = homes.find(object);
@@ -60,19 +60,6 @@ void Set::give(Halves& at, ObjectId object, Part&& part) {
     homes.erase(object);
     at.home = nullptr;
   }
-}
-
-std::vector<ObjectId> Set::objects() {
-  std::vector<ObjectId> all;
-  all.reserve(holders.size() + homes.size());
-  holders.for_each([&](const HolderEntry& entry) { all.push_back(entry.id); });
-  homes.for_each([&](const HomeEntry& entry) {
-    if (holders.find(entry.id) == nullptr) all.push_back(entry.id);
-  });
-  for (const auto& [object, messages] : waiting) {
-    if (holders.find(object) == nullptr && homes.find(object) == nullptr) all.push_back(object);
-  }
-  return all;
 }
 
 void Set::bury() noexcept {

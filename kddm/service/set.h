@@ -2,8 +2,10 @@
 //
 // Model    most objects are here as a copy or as their home, not both, so the two halves of a part
 //          are kept apart; look() finds them, take() puts them together for one step of the
-//          protocol, give() stores what it made of them. A set that was destroyed stays as a name,
-//          so that late messages about it find out.
+//          protocol, give() stores what it made of them. The holder of an object in the
+//          node-shared store has an entry here only while something happens to it; else it rests
+//          with its slot (Copies::find(), rest()). A set that was destroyed stays as a name, so
+//          that late messages about it find out.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Service"
@@ -51,21 +53,19 @@ inline constexpr std::uint64_t kTouched = 1;
 struct Set {
   Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {}
 
-  // Where the halves of a part are; entries stay where they are until they are erased.
+  // Where the halves of a part are; entries stay where they are until they are erased or rest.
   struct Halves {
     HolderEntry* holder = nullptr;  // nullptr: blank.
     HomeEntry* home = nullptr;      // nullptr: blank, or not looked at.
     bool at_home = false;           // Whether the home's half was looked at.
   };
-  // `here`: this node is the home. `asked`: the home's half itself is; else it is needed only if
-  // something waits, which the step may look at again.
-  Halves look(ObjectId object, bool here, bool asked) noexcept;
+  // `holder`: of the object, awake. `here`: this node is the home. `asked`: the home's half itself
+  // is; else it is needed only if something waits, which the step may look at again.
+  Halves look(ObjectId object, HolderEntry* holder, bool here, bool asked) noexcept;
   // The part of `object`; it stays out of the tables until give(), which brings `at` up to date.
   // A half that was not looked at is blank, and give() leaves it as it is.
   Part take(const Halves& at, ObjectId object, const Place& place);
   void give(Halves& at, ObjectId object, Part&& part);
-  // Every object of which this node has a part.
-  std::vector<ObjectId> objects();
   // Drops everything but the name.
   void bury() noexcept;
 
@@ -73,7 +73,8 @@ struct Set {
   const SetOptions options;
   Linker* const linker;  // nullptr: this node has none of that name.
   bool gone = false;
-  Table<HolderEntry> holders;
+  SlotId resting = kNoSlot;    // The first of the list of the holders that rest in the store.
+  Table<HolderEntry> holders;  // That are awake.
   Table<HomeEntry> homes;
   // What can not be dealt with yet, of blank holders; almost always empty.
   std::unordered_map<ObjectId, std::unique_ptr<std::vector<Message>>> waiting;

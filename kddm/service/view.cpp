@@ -31,7 +31,7 @@ void Service::enter(const cluster::View& view) {
   });
   for_each_set([this](Set& set) {
     if (set.gone) return;
-    for (const ObjectId object : set.objects()) change_view_of(set, object);
+    for (const ObjectId object : copies_.objects(set)) change_view_of(set, object);
   });
   for (const NodeId member : now_.members) {
     if (member == options_.self) {
@@ -102,7 +102,7 @@ void Service::change_view_of(Set& set, ObjectId object) noexcept {
   const Before before = before_of(set, object, place);
   // Its own report goes to itself, by a note.
   if (place.home == place.self && !is_certain(before)) set.reporters[object].insert(place.self);
-  with_part(set, set.look(object, true, true), object, place, nullptr,
+  with_part(set, look(set, object, true, true), object, place, nullptr,
             [&](Part& part, Actions& actions) { change_view(place, before, part, actions); });
 }
 
@@ -154,7 +154,7 @@ void Service::on_reported(NodeId from, bool all) noexcept {
 void Service::tell_all(NodeId home) noexcept {
   for_each_set([&](Set& set) {
     if (set.gone) return;
-    for (const ObjectId object : set.objects()) {
+    for (const ObjectId object : copies_.objects(set)) {
       if (home_of(set, object) != home) continue;
       feed(set, object, {.kind = Kind::inquire, .from = home, .epoch = epoch_});
     }

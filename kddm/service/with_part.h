@@ -29,7 +29,10 @@ void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& 
   perform(set, object, at.holder, actions, data);
   actions.clear();
   actions_ = std::move(actions);
-  if (at.holder != nullptr) copies_.let(*at.holder);
+  if (at.holder != nullptr) {
+    copies_.let(*at.holder);
+    copies_.rest(set, at.holder);
+  }
   if (store() != nullptr && store()->waiting() > 0) watch();
 }
 

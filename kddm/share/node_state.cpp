@@ -49,7 +49,7 @@ SlotId NodeStore::State::take_slot() {
   SlotId slot = kNoSlot;
   if (first_free != 0) {
     slot = SlotId{first_free - 1};
-    first_free = owns[slot.value].next_free;
+    first_free = owns[slot.value].next;
     if (first_free == 0) last_free = 0;
   } else if (owns.size() < geometry.slots) {
     slot = SlotId{static_cast<std::uint32_t>(owns.size())};
@@ -69,9 +69,9 @@ SlotId NodeStore::State::take_slot() {
 void NodeStore::State::drop_slot(SlotId slot) {
   Own& mine = own(slot);
   mine.used = false;
-  mine.next_free = 0;
+  mine.next = 0;
   if (last_free != 0) {
-    owns[last_free - 1].next_free = slot.value + 1;
+    owns[last_free - 1].next = slot.value + 1;
   } else {
     first_free = slot.value + 1;
   }
@@ -80,10 +80,8 @@ void NodeStore::State::drop_slot(SlotId slot) {
 }
 
 Status NodeStore::State::place(SlotId slot, std::uint64_t size) {
-  Own& mine = own(slot);
   Record& record = records[slot.value];
   if (size <= Slot::kSmallBytes) {
-    mine.capacity = 0;
     record.offset.store(map.slots + slot.value * sizeof(Slot) + offsetof(Slot, small),
                         std::memory_order_release);
   } else {
@@ -92,7 +90,6 @@ Status NodeStore::State::place(SlotId slot, std::uint64_t size) {
     }
     const auto taken = area.take(size);
     if (!taken) return Error(Errc::no_memory, "the store's address space is used up");
-    mine.capacity = static_cast<std::uint32_t>(taken->capacity);
     used_bytes += taken->capacity;
     record.offset.store(map.data + taken->offset, std::memory_order_release);
   }
@@ -101,12 +98,16 @@ Status NodeStore::State::place(SlotId slot, std::uint64_t size) {
 }
 
 void NodeStore::State::unplace(SlotId slot) {
-  Own& mine = own(slot);
-  if (mine.capacity == 0) return;
-  area.release(
-      {records[slot.value].offset.load(std::memory_order_relaxed) - map.data, mine.capacity});
-  used_bytes -= mine.capacity;
-  mine.capacity = 0;
+  const std::uint64_t bytes = capacity(slot);
+  if (bytes == 0) return;
+  area.release({records[slot.value].offset.load(std::memory_order_relaxed) - map.data, bytes});
+  used_bytes -= bytes;
+}
+
+// A place is as large as its size wants: nothing else is to be remembered.
+std::uint64_t NodeStore::State::capacity(SlotId slot) const noexcept {
+  const std::uint32_t size = records[slot.value].size.load(std::memory_order_relaxed);
+  return size <= Slot::kSmallBytes ? 0 : DataArea::capacity_of(size);
 }
 
 std::span<std::byte> NodeStore::State::bytes(SlotId slot) const noexcept {

@@ -15,17 +15,21 @@ namespace krg::kddm {
 struct NodeStore::State {
   // Of a slot; beside its record, which tasks can not write either.
   struct Own {
+    std::uint64_t kept_version = 0;  // Kept by the owner, as `kept`.
     std::uint32_t generation = 0;
-    std::uint32_t capacity = 0;  // Of its place in the data area; 0: in the slot itself.
-    std::uint32_t next_free = 0;
+    std::uint32_t next = 0;      // +1; of the free slots, or of the owner's list.
+    std::uint32_t previous = 0;  // +1; of the owner's list.
     Access access = Access::none;
-    bool used = false;
-    bool frozen = false;
+    std::uint8_t kept = 0;
+    bool used : 1 = false;
+    bool frozen : 1 = false;
     bool maybe_leased : 1 = false;  // It was leased when last looked at.
     bool waits : 1 = false;         // It is in `waiting`.
     bool picked : 1 = false;        // By the round for victims under way.
   };
-  static_assert(sizeof(Own) <= 16);
+  static_assert(sizeof(Own) == 24);
+  // All that an object at rest costs in this process beside its bytes: the service keeps the rest
+  // of what it knows here too. The index has no more buckets than objects.
   static_assert(sizeof(Own) + sizeof(Slot) + sizeof(Record) + sizeof(Bucket) <= 128);
 
   State(const StoreOptions& options, shm::Segment directory_segment, shm::Segment shared_segment);
@@ -40,6 +44,8 @@ struct NodeStore::State {
   // Where the bytes of `size` are to lie. Errors: no_memory
   Status place(SlotId slot, std::uint64_t size);
   void unplace(SlotId slot);
+  // Of its place in the data area; 0: in the slot itself.
+  std::uint64_t capacity(SlotId slot) const noexcept;
   std::span<std::byte> bytes(SlotId slot) const noexcept;
 
   void note(SlotId slot, const Frozen& found);

@@ -110,14 +110,14 @@ Status NodeStore::resize(SlotId slot, std::uint64_t size) {
   KRG_ASSERT(mine.frozen);
   if (size > kObjectBytesMax) return Error(Errc::too_large, "an object above 1 GiB");
   if (!look(slot).idle()) return Error(Errc::would_block, "the object is in use");
+  const std::uint64_t capacity = s.capacity(slot);
   const bool small = size <= Slot::kSmallBytes;
-  if (mine.capacity == 0 ? small : !small && DataArea::capacity_of(size) == mine.capacity) {
+  if (capacity == 0 ? small : !small && DataArea::capacity_of(size) == capacity) {
     s.records[slot.value].size.store(static_cast<std::uint32_t>(size), std::memory_order_release);
     return {};
   }
   const std::span<std::byte> before = s.bytes(slot);
   const std::uint64_t offset = s.records[slot.value].offset.load(std::memory_order_relaxed);
-  const std::uint32_t capacity = mine.capacity;
   if (auto placed = s.place(slot, size); !placed) return placed;
   const std::span<std::byte> after = s.bytes(slot);
   if (!before.empty() && !after.empty()) {
@@ -134,6 +134,7 @@ Status NodeStore::free(SlotId slot) {
   State& s = *state_;
   State::Own& mine = s.own(slot);
   KRG_ASSERT(mine.frozen);
+  KRG_ASSERT(mine.kept == 0);
   if (!look(slot).idle()) return Error(Errc::would_block, "the object is in use");
   if (mine.waits) {
     s.waiting.erase(std::find(s.waiting.begin(), s.waiting.end(), slot));
@@ -175,6 +176,45 @@ std::uint64_t NodeStore::file_offset(SlotId slot) const noexcept {
 void NodeStore::set_version(SlotId slot, std::uint64_t version) noexcept {
   KRG_ASSERT(state_->own(slot).frozen);
   state_->slots[slot.value].version.store(version, std::memory_order_relaxed);
+}
+
+// --- what the owner keeps
+// ------------------------------------------------------------------------
+
+void NodeStore::keep(SlotId slot, const Kept& kept, SlotId& first) noexcept {
+  State::Own& mine = state_->own(slot);
+  KRG_ASSERT(mine.kept == 0);
+  KRG_ASSERT(kept.what != 0);
+  mine.kept = kept.what;
+  mine.kept_version = kept.version;
+  mine.previous = 0;
+  mine.next = first == kNoSlot ? 0 : first.value + 1;
+  if (mine.next != 0) state_->owns[first.value].previous = slot.value + 1;
+  first = slot;
+}
+
+Kept NodeStore::take_kept(SlotId slot, SlotId& first) noexcept {
+  State::Own& mine = state_->own(slot);
+  KRG_ASSERT(mine.kept != 0);
+  if (mine.next != 0) state_->owns[mine.next - 1].previous = mine.previous;
+  if (mine.previous != 0) {
+    state_->owns[mine.previous - 1].next = mine.next;
+  } else {
+    KRG_ASSERT(first == slot);
+    first = mine.next == 0 ? kNoSlot : SlotId{mine.next - 1};
+  }
+  mine.next = mine.previous = 0;
+  return {std::exchange(mine.kept, std::uint8_t{0}), mine.kept_version};
+}
+
+Kept NodeStore::kept(SlotId slot) const noexcept {
+  const State::Own& mine = state_->own(slot);
+  return {mine.kept, mine.kept_version};
+}
+
+SlotId NodeStore::next_kept(SlotId slot) const noexcept {
+  const std::uint32_t next = state_->own(slot).next;
+  return next == 0 ? kNoSlot : SlotId{next - 1};
 }
 
 // --- leases
@@ -304,9 +344,10 @@ void NodeStore::victims(std::uint64_t bytes, std::size_t slots, std::vector<Slot
     const SlotId slot{s.hand++};
     if (!s.is_victim(slot, access, readers)) continue;
     // One that frees no bytes is no help where only bytes are wanted.
-    if (enough && s.owns[slot.value].capacity == 0) continue;
+    const std::uint64_t capacity = s.capacity(slot);
+    if (enough && capacity == 0) continue;
     s.owns[slot.value].picked = true;
-    found += s.owns[slot.value].capacity;
+    found += capacity;
     out.push_back(slot);
   }
   for (std::size_t i = before; i < out.size(); ++i) s.owns[out[i].value].picked = false;

@@ -40,6 +40,14 @@ struct Frozen {
   bool idle() const noexcept { return !readers && writer == kNoTask; }
 };
 
+// What the owner of an object keeps with its slot, where tasks can not write.
+struct Kept {
+  std::uint8_t what = 0;  // 0: nothing.
+  std::uint64_t version = 0;
+
+  explicit operator bool() const noexcept { return what != 0; }
+};
+
 class NodeStore {
  public:
   // Errors  invalid_argument  the options do not make sense. no_memory, system_error
@@ -75,7 +83,7 @@ class NodeStore {
   // Another size; keeps the bytes that fit. They may move.
   // Requires  frozen. Errors  would_block: somebody uses it. no_memory, too_large: unchanged.
   Status resize(SlotId slot, std::uint64_t size);
-  // Requires  frozen. Errors  would_block: somebody uses it.
+  // Requires  frozen, nothing is kept with it. Errors  would_block: somebody uses it.
   Status free(SlotId slot);
   // kNoSlot if there is none. Cost: as LocalStore::find().
   SlotId find(SetId set, ObjectId object) const noexcept;
@@ -91,6 +99,16 @@ class NodeStore {
   std::uint64_t file_offset(SlotId slot) const noexcept;
   // Of the bytes, as arrived from elsewhere. Requires: frozen and idle.
   void set_version(SlotId slot, std::uint64_t version) noexcept;
+
+  // --- what the owner keeps: a list of slots for each set, say, whose first one is with the owner
+
+  // Requires  in use, `kept` is something, and nothing is kept with the slot. Cost: constant
+  void keep(SlotId slot, const Kept& kept, SlotId& first) noexcept;
+  // What was kept; nothing is any more. Requires  something is, in that list. Cost: constant
+  Kept take_kept(SlotId slot, SlotId& first) noexcept;
+  Kept kept(SlotId slot) const noexcept;
+  // The next one of the list; kNoSlot: `slot` is the last.
+  SlotId next_kept(SlotId slot) const noexcept;
 
   // --- leases
 
