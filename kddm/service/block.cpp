@@ -6,25 +6,38 @@
 
 namespace krg::kddm {
 
+// Many copies are small: their heads are to be so too.
 Block Block::make(std::size_t size) noexcept {
-  constexpr std::size_t kLine = 64;
-  static_assert(sizeof(Head) <= kHeadRoom && kHeadRoom % kLine == 0);
-  void* const memory = std::aligned_alloc(kLine, (kHeadRoom + size + kLine - 1) & ~(kLine - 1));
+  static_assert(sizeof(Head) == 32 && alignof(std::max_align_t) == 16);
+  void* const memory = std::malloc(sizeof(Head) + size);
   if (memory == nullptr) return {};
   Head* const head = new (memory) Head;
   head->size = size;
-  head->begin = static_cast<std::byte*>(memory) + kHeadRoom;
+  head->begin = static_cast<std::byte*>(memory) + sizeof(Head);
   return Block(head);
 }
 
-Block Block::around(std::span<std::byte> bytes) noexcept {
-  Head* const head = new (std::nothrow) Head;
-  if (head == nullptr) return {};
-  head->alone = true;
-  head->size = bytes.size();
-  head->begin = bytes.data();
-  return Block(head);
+void Block::Head::unused() noexcept {
+  this->~Head();
+  std::free(this);
 }
+
+struct Block::Around final : Head {
+  explicit Around(std::span<std::byte> bytes) noexcept {
+    begin = bytes.data();
+    size = bytes.size();
+  }
+  void unused() noexcept override {
+    BlockKeeper* const lender = keeper;
+    const std::uint64_t name = key;
+    delete this;
+    if (lender != nullptr) lender->unused(name);
+  }
+
+  BlockKeeper* keeper = nullptr;
+  std::uint64_t key = 0;
+  rpc::Buffer adopted;
+};
 
 Block Block::copy(std::span<const std::byte> bytes) noexcept {
   Block block = make(bytes.size());
@@ -33,30 +46,18 @@ Block Block::copy(std::span<const std::byte> bytes) noexcept {
 }
 
 Block Block::adopt(rpc::Buffer buffer) noexcept {
-  Block block = around(buffer.bytes());
-  if (block) block.head_->adopted = std::move(buffer);
-  return block;
+  Around* const head = new (std::nothrow) Around(buffer.bytes());
+  if (head != nullptr) head->adopted = std::move(buffer);
+  return Block(head);
 }
 
 Block Block::lend(std::span<std::byte> bytes, BlockKeeper& keeper, std::uint64_t key) noexcept {
-  Block block = around(bytes);
-  if (!block) return block;
-  block.head_->keeper = &keeper;
-  block.head_->key = key;
-  return block;
-}
-
-void Block::Head::let_go() noexcept {
-  if (--users > 0) return;
-  BlockKeeper* const lender = keeper;
-  const std::uint64_t name = key;
-  if (alone) {
-    delete this;
-  } else {
-    this->~Head();
-    std::free(this);
-  }
-  if (lender != nullptr) lender->unused(name);
+  Around* const head = new (std::nothrow) Around(bytes);
+  if (head == nullptr) return {};
+  head->lent = true;
+  head->keeper = &keeper;
+  head->key = key;
+  return Block(head);
 }
 
 }  // namespace krg::kddm

@@ -80,9 +80,7 @@ Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) no
 
 // What a node is sent it can not refuse; without any memory it can not go on as a member.
 Block Copies::block_of(Arrived& data) noexcept {
-  rpc::Buffer buffer = data.take(buffers_);
-  KRG_ASSERT(buffer.size() == data.size());
-  Block block = Block::adopt(std::move(buffer));
+  Block block = data.has_buffer() ? Block::adopt(data.take(buffers_)) : Block::copy(data.bytes());
   KRG_ASSERT(block);
   return block;
 }

@@ -52,8 +52,8 @@ SlotId NodeStore::State::take_slot() {
     first_free = owns[slot.value].next;
     if (first_free == 0) last_free = 0;
   } else if (owns.size() < geometry.slots) {
-    slot = SlotId{static_cast<std::uint32_t>(owns.size())};
-    owns.emplace_back();
+    slot = SlotId{owns.size()};
+    owns.add_one();
   } else {
     return kNoSlot;
   }

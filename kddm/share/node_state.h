@@ -1,6 +1,7 @@
 // What krgd knows of its store, in memory of its own.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "data_area.h"
@@ -31,6 +32,22 @@ struct NodeStore::State {
   // All that an object at rest costs in this process beside its bytes: the service keeps the rest
   // of what it knows here too. The index has no more buckets than objects.
   static_assert(sizeof(Own) + sizeof(Slot) + sizeof(Record) + sizeof(Bucket) <= 128);
+
+  // In slabs: to grow moves nothing and leaves no room for more than a slab.
+  class Owns {
+   public:
+    std::uint32_t size() const noexcept { return size_; }
+    Own& operator[](std::uint32_t at) noexcept { return slabs_[at / kSlab][at % kSlab]; }
+    void add_one() {
+      if (size_ == slabs_.size() * kSlab) slabs_.push_back(std::make_unique<Own[]>(kSlab));
+      ++size_;
+    }
+
+   private:
+    static constexpr std::uint32_t kSlab = 1024;
+    std::vector<std::unique_ptr<Own[]>> slabs_;
+    std::uint32_t size_ = 0;
+  };
 
   State(const StoreOptions& options, shm::Segment directory_segment, shm::Segment shared_segment);
 
@@ -67,7 +84,7 @@ struct NodeStore::State {
   DataArea area;
   ServingClock clock;
 
-  std::vector<Own> owns;         // Of slots that have ever been used.
+  Owns owns;                     // Of slots that have ever been used.
   std::uint32_t first_free = 0;  // +1; slots are used again in the order they were freed, so that
   std::uint32_t last_free = 0;   // generations last.
   std::uint32_t objects = 0;

@@ -334,7 +334,7 @@ void NodeStore::victims(std::uint64_t bytes, std::size_t slots, std::vector<Slot
   State& s = *state_;
   std::vector<std::uint32_t> readers;
   s.collect_readers(readers);
-  const auto all = static_cast<std::uint32_t>(s.owns.size());
+  const std::uint32_t all = s.owns.size();
   const std::size_t before = out.size();
   std::uint64_t found = 0;
   for (std::uint64_t step = 0; step < 2 * std::uint64_t{all}; ++step) {

@@ -17,10 +17,13 @@ namespace krg::kddm {
 class KddmCluster {
  public:
   // `stores`: copies lie in a store that tasks could share, else on the heap.
-  // `limits`: in bytes, of each node; 0 and those that are not there: none.
+  // `limits`: in bytes, of each node; 0 and those that are not there: none. `slots`: of a store.
   explicit KddmCluster(std::uint32_t nodes, bool stores = false, std::uint64_t seed = 1,
-                       std::vector<std::uint64_t> limits = {})
-      : stores_(stores), limits_(std::move(limits)), world_({.seed = seed, .nodes = nodes}) {
+                       std::vector<std::uint64_t> limits = {}, std::uint32_t slots = 1024)
+      : stores_(stores),
+        slots_(slots),
+        limits_(std::move(limits)),
+        world_({.seed = seed, .nodes = nodes}) {
     for (std::uint32_t i = 0; i < nodes; ++i) nodes_.push_back(make_node(i));
     enter(cluster::NodeSet::first(nodes));
   }
@@ -71,12 +74,11 @@ class KddmCluster {
 
   // Runs `work` on `node` to its end.
   template <class T>
-  T run(std::uint32_t node, Co<T> work) {
+  T run(std::uint32_t node, Co<T> work, Duration limit = std::chrono::seconds(60)) {
     std::optional<T> result;
     nodes_[node]->reactor.spawn(keep(std::move(work), result));
     world_.wake(NodeId{node});
-    const bool ended =
-        world_.run_until([&] { return result.has_value(); }, std::chrono::seconds(60));
+    const bool ended = world_.run_until([&] { return result.has_value(); }, limit);
     KRG_ASSERT(ended);
     return std::move(*result);
   }
@@ -89,8 +91,8 @@ class KddmCluster {
 
  private:
   struct Node {
-    Node(sim::World& world, rpc::RpcOptions options, bool shared, std::uint64_t limit)
-        : store(shared ? make_store(limit) : nullptr),
+    Node(sim::World& world, rpc::RpcOptions options, std::uint32_t slots, std::uint64_t limit)
+        : store(slots > 0 ? make_store(slots, limit) : nullptr),
           reactor(world.reactor(options.self.node)),
           rpc(reactor, options),
           kddm(rpc, {.self = options.self.node,
@@ -113,9 +115,9 @@ class KddmCluster {
       fabric.reset();
     }
 
-    static std::unique_ptr<NodeStore> make_store(std::uint64_t limit) {
+    static std::unique_ptr<NodeStore> make_store(std::uint32_t slots, std::uint64_t limit) {
       StoreOptions options;
-      options.geometry = {.slots = 1024, .tasks = 4, .data_bytes = 64 << 20};
+      options.geometry = {.slots = slots, .tasks = 4, .data_bytes = std::uint64_t{slots} << 16};
       options.budget_bytes = limit == 0 ? options.geometry.data_bytes : limit;
       options.ticks = Ticks::monotonic;
       auto made = NodeStore::create(options);
@@ -137,7 +139,7 @@ class KddmCluster {
     lives_.resize(std::max<std::size_t>(lives_.size(), node + 1), 1);
     rpc::RpcOptions options;
     options.self = {NodeId{node}, Incarnation{lives_[node]}};
-    return std::make_unique<Node>(world_, options, stores_,
+    return std::make_unique<Node>(world_, options, stores_ ? slots_ : 0,
                                   node < limits_.size() ? limits_[node] : 0);
   }
   cluster::View view_of(const cluster::NodeSet& members) const {
@@ -157,6 +159,7 @@ class KddmCluster {
   }
 
   const bool stores_;
+  const std::uint32_t slots_;
   const std::vector<std::uint64_t> limits_;
   sim::World world_;
   std::vector<std::uint32_t> lives_;

@@ -89,6 +89,8 @@ class Arrived {
   wire::Bytes bytes() const noexcept { return bytes_; }
   std::size_t size() const noexcept { return bytes_.size(); }
   bool empty() const noexcept { return bytes_.empty(); }
+  // They lie in a buffer of their own already.
+  bool has_buffer() const noexcept { return !buffer_.empty(); }
   // The bytes in a buffer of their own. Empty, though they are not, if memory is exhausted.
   // Requires  once. Cost: a copy into a buffer of `pool`, if they have none.
   rpc::Buffer take(rpc::BufferPool& pool);

@@ -55,13 +55,13 @@ class Block {
     return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
-  // What a copy of `size` bytes takes on the heap.
-  static constexpr std::uint64_t footprint(std::uint64_t size) noexcept { return kHeadRoom + size; }
+  // What a copy of `size` bytes takes on the heap, with all that is known of it.
+  static constexpr std::uint64_t footprint(std::uint64_t size) noexcept { return 128 + size; }
   // The bytes for a message, which uses them until they have arrived.
   Data share() const noexcept { return head_ == nullptr ? Data() : Data::shared(*head_, bytes()); }
   // Whether this is the only user. Requires  not empty.
   bool unique() const noexcept { return head_->users == 1; }
-  bool is_lent() const noexcept { return head_ != nullptr && head_->keeper != nullptr; }
+  bool is_lent() const noexcept { return head_ != nullptr && head_->lent; }
   // Snapshots of it: who is to write must have other bytes. Requires  not empty; as many thaws.
   bool is_frozen() const noexcept { return head_ != nullptr && head_->frozen > 0; }
   void freeze() const noexcept { ++head_->frozen; }
@@ -73,24 +73,24 @@ class Block {
   }
 
  private:
-  struct Head final : DataOwner {
-    void keep() noexcept override { ++users; }
-    void let_go() noexcept override;
+  // The bytes follow it, unless it is an Around.
+  struct Head : DataOwner {
+    void keep() noexcept final { ++users; }
+    void let_go() noexcept final {
+      if (--users == 0) unused();
+    }
+    virtual void unused() noexcept;
 
     std::uint32_t users = 1;
-    std::uint32_t frozen = 0;
-    bool alone = false;  // The bytes do not follow it.
+    std::uint32_t frozen : 31 = 0;
+    std::uint32_t lent : 1 = false;
     std::size_t size = 0;
     std::byte* begin = nullptr;
-    BlockKeeper* keeper = nullptr;
-    std::uint64_t key = 0;
-    rpc::Buffer adopted;
   };
-  static constexpr std::size_t kHeadRoom = 128;  // The bytes follow, on a cache line of their own.
+  // Of bytes that are elsewhere.
+  struct Around;
 
   explicit Block(Head* head) noexcept : head_(head) {}
-  // For bytes that are elsewhere.
-  static Block around(std::span<std::byte> bytes) noexcept;
   void release() noexcept {
     if (head_ != nullptr) head_->let_go();
   }
