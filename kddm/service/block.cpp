@@ -12,7 +12,7 @@ Block Block::make(std::size_t size) noexcept {
   void* const memory = std::malloc(sizeof(Head) + size);
   if (memory == nullptr) return {};
   Head* const head = new (memory) Head;
-  head->size = size;
+  head->size = static_cast<std::uint32_t>(size);
   head->begin = static_cast<std::byte*>(memory) + sizeof(Head);
   return Block(head);
 }
@@ -25,7 +25,7 @@ void Block::Head::unused() noexcept {
 struct Block::Around final : Head {
   explicit Around(std::span<std::byte> bytes) noexcept {
     begin = bytes.data();
-    size = bytes.size();
+    size = static_cast<std::uint32_t>(bytes.size());
   }
   void unused() noexcept override {
     BlockKeeper* const lender = keeper;

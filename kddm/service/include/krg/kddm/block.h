@@ -52,7 +52,8 @@ class Block {
 
   explicit operator bool() const noexcept { return head_ != nullptr; }
   std::span<std::byte> bytes() const noexcept {
-    return head_ == nullptr ? std::span<std::byte>() : std::span(head_->begin, head_->size);
+    return head_ == nullptr ? std::span<std::byte>()
+                            : std::span(head_->begin, std::size_t{head_->size});
   }
   std::size_t size() const noexcept { return head_ == nullptr ? 0 : head_->size; }
   // What a copy of `size` bytes takes on the heap, with all that is known of it.
@@ -69,7 +70,7 @@ class Block {
   // The keeper has moved the bytes, for all users. Requires  lent.
   void move_to(std::span<std::byte> bytes) const noexcept {
     head_->begin = bytes.data();
-    head_->size = bytes.size();
+    head_->size = static_cast<std::uint32_t>(bytes.size());
   }
 
  private:
@@ -82,9 +83,9 @@ class Block {
     virtual void unused() noexcept;
 
     std::uint32_t users = 1;
-    std::uint32_t frozen : 31 = 0;
-    std::uint32_t lent : 1 = false;
-    std::size_t size = 0;
+    std::uint32_t frozen = 0;
+    std::uint32_t size = 0;  // At most 1 GiB: SetOptions::kObjectBytesMax.
+    bool lent = false;
     std::byte* begin = nullptr;
   };
   // Of bytes that are elsewhere.
