@@ -166,6 +166,38 @@ TEST_F(Tasks, SeveralReadAndAWriterOfTheNodeWaits) {
   EXPECT_TRUE(local_->adopt_write(**grant));
 }
 
+TEST_F(Tasks, AnObjectAtRestIsKnownInViewChangesAndWhenItsSetGoes) {
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    WriteLease lease = local_->adopt_write(*ask(LeaseKind::write, ObjectId{i}));
+    ASSERT_TRUE(lease);
+    lease.bytes()[0] = static_cast<std::byte>(i + 1);
+  }
+  const auto here = [&] {
+    std::vector<ObjectId> objects;
+    for (const ObjectState& state : cluster_.kddm(0).dump()) {
+      if (state.set == set_ && state.holder.copy == Copy::write) {
+        EXPECT_EQ(state.size, 4096u);
+        objects.push_back(state.object);
+      }
+    }
+    return objects.size();
+  };
+  EXPECT_EQ(here(), 8u);
+  cluster_.enter(cluster::NodeSet::first(2));
+  cluster_.settle();
+  EXPECT_EQ(here(), 8u);
+  EXPECT_TRUE(cluster_.kddm(0).find(set_, ObjectId{3}));
+  for (std::uint64_t i = 0; i < 8; i += 2) {
+    EXPECT_EQ(*other_reads(ObjectId{i}, 5s), static_cast<std::byte>(i + 1));
+  }
+  EXPECT_EQ(here(), 4u);
+  ASSERT_TRUE(cluster_.run(1, cluster_.kddm(1).destroy(set_, cluster_.soon())));
+  cluster_.settle();
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(cluster_.store(0).find(set_, ObjectId{i}), kNoSlot);
+  }
+}
+
 TEST_F(Tasks, ADestroyedSetsLeasesEndInPeace) {
   WriteLease lease = local_->adopt_write(*ask(LeaseKind::write, kObject));
   ASSERT_TRUE(cluster_.run(1, cluster_.kddm(1).destroy(set_, cluster_.soon())));

@@ -43,6 +43,34 @@ TEST(ShareSlot, AHandleOfThePastIsRefused) {
   EXPECT_TRUE(task->store->try_write(kSet, ObjectId{2}));
 }
 
+TEST(ShareSlot, WhatIsKeptWithASlotIsInItsListUntilItIsTaken) {
+  Store s;
+  SlotId first = kNoSlot;
+  std::vector<SlotId> slots;
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    slots.push_back(s.make(ObjectId{i}, 8, Access::write));
+    EXPECT_FALSE(s.node.kept(slots[i]));
+    s.node.keep(slots[i], {static_cast<std::uint8_t>(i + 1), 100 + i}, first);
+  }
+  const auto all = [&] {
+    std::vector<SlotId> found;
+    for (SlotId at = first; at != kNoSlot; at = s.node.next_kept(at)) found.push_back(at);
+    return found;
+  };
+  EXPECT_EQ(all(), (std::vector<SlotId>{slots[3], slots[2], slots[1], slots[0]}));
+  const Kept inner = s.node.take_kept(slots[2], first);
+  EXPECT_EQ(inner.what, 3);
+  EXPECT_EQ(inner.version, 102u);
+  EXPECT_FALSE(s.node.kept(slots[2]));
+  EXPECT_EQ(all(), (std::vector<SlotId>{slots[3], slots[1], slots[0]}));
+  s.node.take_kept(slots[3], first);
+  s.node.take_kept(slots[0], first);
+  EXPECT_EQ(all(), std::vector<SlotId>{slots[1]});
+  EXPECT_EQ(s.node.kept(slots[1]).version, 101u);
+  s.node.take_kept(slots[1], first);
+  EXPECT_EQ(first, kNoSlot);
+}
+
 TEST(ShareSlot, SizesLieWhereTheyShould) {
   Store s;
   const auto task = s.task();
