@@ -73,7 +73,7 @@ TEST(KddmSim, WhatWasMendedStaysSo) {
 TEST(KddmSim, ALeaverThatTellsNobodyWhatExistsIsCaught) {
   log::set_level(log::Level::off);
   Seeded::active = Mutant::secretive_leaver;
-  for (const std::uint64_t seed : {2528u, 10157u}) {
+  for (const std::uint64_t seed : {4592u, 7480u}) {
     EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "") << seed;
   }
   Seeded::active = Mutant::none;
@@ -87,7 +87,7 @@ struct Case {
 };
 
 // Not among them: skipped_epoch_test, since the channels drop messages of older views before the
-// protocol sees them; and seen_too_early, which needs two deaths in a row at the right moments.
+// protocol sees them; and secretive_leaver, which has a test of its own.
 constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::early_ack, 0, 1},
                            {Mutant::lost_member, 0, 1},
@@ -95,20 +95,21 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::stale_owner, 0, 1},
                            {Mutant::unawaited_acks, 0, 1},
                            {Mutant::no_retention, 0, 5},
-                           {Mutant::grab_beside_readers, 0, 1},
+                           {Mutant::grab_beside_readers, 0, 2, 2},
                            {Mutant::no_spares, 0, 1},
                            {Mutant::forgetful_heir, 0, 1},
-                           {Mutant::copies_before_spares, kAllFaults, 491, 488},
-                           {Mutant::oldest_spare_wins, kAllFaults, 17, 15},
+                           {Mutant::copies_before_spares, kAllFaults, 296, 294},
+                           {Mutant::oldest_spare_wins, kAllFaults, 13, 11},
                            {Mutant::no_downgrade, 0, 1},
                            {Mutant::lost_wake_up, 0, 1},
                            {Mutant::kept_stale_spare, 0, 1},
                            {Mutant::queue_survives_view, kCrash, 1},
                            {Mutant::released_unseen, 0, 1},
-                           {Mutant::unconfirmed_removal, kCrash, 346, 344},
+                           {Mutant::unconfirmed_removal, kCrash, 13, 10},
                            {Mutant::hasty_forgetting, kCrash, 1},
                            {Mutant::kept_the_dead, kCrash, 1},
-                           {Mutant::untold_heir, kCrash, 2}};
+                           {Mutant::untold_heir, kCrash, 1},
+                           {Mutant::seen_too_early, kAllFaults, 1294, 1292}};
 
 // Goal    the simulation sees what it is there for.
 // Method  bugs that are put into the protocol; each is caught by the seed that is written here.
