@@ -224,6 +224,13 @@ Handle LocalStore::find(SetId set, ObjectId object) const noexcept {
   return {};
 }
 
+bool LocalStore::has(SetId set, ObjectId object) const noexcept {
+  const Handle handle = find(set, object);
+  if (!handle) return false;
+  const Word word(slots_[handle.slot.value].word.load(std::memory_order_acquire));
+  return word.readable() && word.generation() == handle.generation;
+}
+
 // The node's lease may end right after this: the object is what it was at this instant, and that
 // is what a local hit means.
 bool LocalStore::serving() const noexcept {

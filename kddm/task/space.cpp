@@ -186,7 +186,7 @@ Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, con
   return how;
 }
 bool Space::find(SetId set, ObjectId object) noexcept {
-  return static_cast<bool>(impl_->store_->try_read(set, object));
+  return impl_->store_->has(set, object);
 }
 
 }  // namespace krg::kddm

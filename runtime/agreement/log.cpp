@@ -59,6 +59,7 @@ class Log::Impl {
   void tick(TimePoint now);
   Status propose(wire::Bytes command, TimePoint now);
   Status change(ServerId server, TimePoint now, Role role);
+  void cancel_promotion(ServerId server);
   void pause() noexcept { paused_ = true; }
   void stand(TimePoint now);
   void take_over(TimePoint now);
@@ -309,6 +310,17 @@ ServerId Log::Impl::leader() const noexcept {
   return ServerId{raft_.follower_state.current_leader.id};
 }
 
+// What libraft does by itself if the server takes too long to catch up.
+void Log::Impl::cancel_promotion(ServerId server) {
+  if (!is_leader() || raft_.leader_state.promotee_id != server.value) return;
+  raft_.leader_state.promotee_id = 0;
+  raft_.leader_state.round_number = 0;
+  raft_.leader_state.round_index = 0;
+  raft_.leader_state.round_start = 0;
+  raft_change* const change = std::exchange(raft_.leader_state.change, nullptr);
+  if (change != nullptr) change->cb(change, RAFT_NOCONNECTION);
+}
+
 bool Log::Impl::change_pending() const noexcept {
   return changing_ || raft_.configuration_uncommitted_index != 0;
 }
@@ -358,12 +370,7 @@ bool Log::Impl::would_go_on(ServerId without, Duration window, TimePoint now) co
 }
 
 bool Log::Impl::agrees_without(ServerId without, Duration window, TimePoint now) const {
-  std::size_t all = voters_but(ServerId{}, window, now).all;
-  // A learner may be a voter by the time that what is proposed now is agreed: when it has caught
-  // up, it is promoted without asking us again.
-  for (const Server& server : servers()) {
-    all += server.id == without && server.role == Role::learner && change_pending();
-  }
+  const std::size_t all = voters_but(ServerId{}, window, now).all;
   return is_leader() && voters_but(without, window, now).fresh * 2 > all;
 }
 
@@ -402,6 +409,7 @@ ServerId Log::leader() const noexcept { return impl_->leader(); }
 bool Log::is_leader() const noexcept { return impl_->is_leader(); }
 std::uint64_t Log::term() const noexcept { return impl_->term(); }
 TimePoint Log::lease_until(TimePoint now) const { return impl_->lease_until(now); }
+void Log::cancel_promotion(ServerId server) { impl_->cancel_promotion(server); }
 bool Log::change_pending() const noexcept { return impl_->change_pending(); }
 bool Log::caught_up(ServerId server) const noexcept { return impl_->caught_up(server); }
 bool Log::would_go_on(ServerId without, Duration window, TimePoint now) const {

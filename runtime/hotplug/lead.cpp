@@ -136,6 +136,8 @@ bool Core::Impl::propose_failures() {
   const TimePoint sole = leading_since_ + options_.log.election;
   std::vector<Change> changes;
   for (auto& [peer, exclusion] : exclusions_) {
+    // It would become a voter when it is back, that is needed and out of the cluster.
+    log_.cancel_promotion(agreement::server_of(peer.node, peer.incarnation));
     if (exclusion.proven ||
         (now_ >= std::max(exclusion.since, sole) + wait && can_do_without(peer))) {
       exclusion.proposed = true;

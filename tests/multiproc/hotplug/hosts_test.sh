@@ -146,7 +146,7 @@ others_job=$!
 start_queue "$victim"
 sleep 1
 check "${small[*]} are split from the others: a task on them is refused in 3 s" refused_within 3000
-check_text "a counter: this side of the cluster has no majority" "for no_quorum" cat "$EMULATED_HOSTS_DIR/queue"
+check_text "a counter: .*this side of the cluster has no majority" "for no_quorum" cat "$EMULATED_HOSTS_DIR/queue"
 check "all three know that they have no majority" eventually all_refuse
 check "the others have excluded the three" eventually small_failed
 wait "$others_job"

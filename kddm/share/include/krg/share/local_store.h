@@ -145,6 +145,8 @@ class LocalStore {
   // The object's slot; none if the node does not have it, or (rarely) while krgd changes the
   // index. Cost: a hash and three cache lines.
   Handle find(SetId set, ObjectId object) const noexcept;
+  // Whether the node has a copy that can be read, be it in use or frozen at this instant.
+  bool has(SetId set, ObjectId object) const noexcept;
 
   // Leases by a handle, which spares the lookup. Cost: three atomic operations with the end.
   ReadLease try_read(Handle handle) noexcept;

@@ -80,6 +80,9 @@ class Log {
   // Errors  would_block  not the leader, or a change is under way
   Status add_learner(ServerId server, TimePoint now);
   Status promote(ServerId server, TimePoint now);
+  // A learner becomes a voter when it has caught up, whoever asked for that still wants it or not:
+  // it shall not. Nothing if it is not being promoted, or is a voter already.
+  void cancel_promotion(ServerId server);
   // Requires  `server` is not this one. A lone voter that is left makes itself the leader of the
   //           term that had one already: libraft 0.15 does, so nobody may leave it alone.
   Status remove(ServerId server, TimePoint now);
@@ -102,8 +105,7 @@ class Log {
   bool caught_up(ServerId server) const noexcept;
   // As the leader: whether most of the voters but `without` have answered within `window`.
   bool would_go_on(ServerId without, Duration window, TimePoint now) const;
-  // As the leader: whether a majority of all voters has, and `without` is not one of those; the
-  // same if `without` is a learner that is being promoted.
+  // As the leader: whether a majority of all voters has, and `without` is not one of those.
   bool agrees_without(ServerId without, Duration window, TimePoint now) const;
   std::vector<Server> servers() const;
 
