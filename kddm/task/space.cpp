@@ -185,8 +185,6 @@ Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, con
   }
   return how;
 }
-bool Space::find(SetId set, ObjectId object) noexcept {
-  return impl_->store_->has(set, object);
-}
+bool Space::find(SetId set, ObjectId object) noexcept { return impl_->store_->has(set, object); }
 
 }  // namespace krg::kddm
