@@ -4,11 +4,13 @@
 
 #include "fetch_contestant.h"
 #include "kddm_contestant.h"
+#include "krg/base/freed_memory.h"
 #include "krg/baseline/peers.h"
 
 namespace krg::bench {
 
 KddmBench::KddmBench(harness::Program& program, int argc, char** argv) {
+  keep_freed_memory(kFreedMemoryKept);  // As krgd does; the peers gain as well.
   program.only_over({harness::Transport::shm, harness::Transport::tcp},
                     "the nodes are in two processes");
   program.sizes_are("bytes of an object (default: the bench's own)", 1, 1u << 26);

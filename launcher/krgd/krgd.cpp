@@ -12,6 +12,7 @@
 #include <string>
 
 #include "daemon.h"
+#include "krg/base/freed_memory.h"
 #include "krg/boot/channel.h"
 #include "krg/control/clusters.h"
 #include "krg/control/socket.h"
@@ -90,6 +91,7 @@ settings::Settings read_settings(const std::vector<std::string>& told, bool embe
 
 int run(const config::Environment& environment) {
   signal(SIGPIPE, SIG_IGN);
+  keep_freed_memory(kFreedMemoryKept);
   auto init = boot::read_init(STDIN_FILENO, kInitPatience);
   if (!init) {
     // Gone before the first word: whoever started it knows why.
