@@ -174,6 +174,9 @@ void HomeRules<Hooks>::resolve() {
   e_.state = HomeState::busy;
   e_.phase = Phase::settle;
   if (e_.asleep) e_.owner = e_.copies.first();
+  // A writer whose spares are gone: as long as it is alone, the next failure loses what was synced.
+  const bool lone = e_.exclusive && e_.spares.empty() && t_.copies_wanted() > 1;
+  if (lone && push_copy(kNoNode)) return;
   advance();
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "heir_rules.h"
 #include "holder_rules.h"
 #include "home_rules.h"
 #include "rebuild_rules.h"
@@ -257,7 +258,7 @@ template <class Hooks>
 void Protocol<Hooks>::change_view(const Place& place, const Before& before, Part& part,
                                   Actions& out) {
   const bool here = place.self == place.home;
-  const bool same = before.follows && before.home == place.home;
+  const bool same = before.had_home(place.home);
   const bool keeps = here && same && !before.asks_all && rests(part.home);
   const bool asks = here && !keeps && (same || !before.follows || before.asks_all);
   const bool tells = here ? !keeps : !same && !before.new_home;

@@ -42,14 +42,22 @@ bool Service::asks_to_move() {
 Co<Status> Drain::others_leave(Duration limit) {
   until_ = std::max(until_, service_.reactor().now() + limit);
   const Deadline deadline(service_.reactor().now() + limit);
+  return until(deadline, [](Drain& drain) {
+    // Whoever asked may have given up; the home has not. And as long as the objects of a home are
+    // being put together, the leaver may be the only one that knows that they exist.
+    return drain.moving_ == 0 && !drain.service_.asks_to_move() && drain.service_.knows_all();
+  });
+}
+
+Co<Status> Drain::all_known(Deadline deadline) {
+  return until(deadline, [](Drain& drain) { return drain.service_.knows_all(); });
+}
+
+Co<Status> Drain::until(Deadline deadline, bool (*done)(Drain&)) {
   constexpr Duration kLongest = std::chrono::milliseconds(50);
-  Duration pause = kLookForEnd;
-  // Whoever asked may have given up; the home has not. And as long as the objects of a home are
-  // being put together, the leaver may be the only one that knows that they exist.
-  while (moving_ > 0 || service_.asks_to_move() || !service_.knows_all()) {
-    if (service_.reactor().now() >= deadline.at()) co_return Error(Errc::timed_out);
+  for (Duration pause = kLookForEnd; !done(*this); pause = std::min(2 * pause, kLongest)) {
+    if (service_.reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
     co_await reactor::sleep_for(service_.reactor(), pause);
-    pause = std::min(2 * pause, kLongest);
   }
   co_return Status();
 }
@@ -94,7 +102,7 @@ Co<Status> Kddm::prepare(const cluster::ViewChange& change, Deadline deadline) {
 }
 
 Co<Status> Kddm::leave(Deadline deadline) {
-  KRG_CO_TRY(co_await all_known(deadline));
+  KRG_CO_TRY(co_await service_->drain_of_others().all_known(deadline));
   KRG_CO_TRY(co_await write_own_files(deadline));
   KRG_CO_TRY(co_await give_everything(false, deadline));
   std::vector<NodeId> others;
@@ -111,15 +119,6 @@ Co<Status> Kddm::leave(Deadline deadline) {
   }
   // What had been given meanwhile.
   co_return co_await give_everything(true, deadline);
-}
-
-// Others know of all that has its home here: the heir, and who follows when this node is gone.
-Co<Status> Kddm::all_known(Deadline deadline) {
-  while (!service_->knows_all()) {
-    if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
-    co_await reactor::sleep_for(service_->reactor(), kLookForEnd);
-  }
-  co_return Status();
 }
 
 void Kddm::abort(const cluster::ViewChange& change) noexcept {

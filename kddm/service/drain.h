@@ -64,10 +64,16 @@ class Drain {
   // Another node leaves: returns when nothing of this node's is under way that may go there.
   // Errors  timed_out
   Co<Status> others_leave(Duration limit);
+  // Others know of all that has its home here: the heir, and who follows when this node is gone.
+  // Errors  timed_out
+  Co<Status> all_known(Deadline deadline);
   // The view is another one, or the leave was given up.
   void over() noexcept { until_ = {}; }
 
  private:
+  // Looks again, less and less often. Errors  timed_out
+  Co<Status> until(Deadline deadline, bool (*done)(Drain&));
+
   Service& service_;
   TimePoint until_{};
   unsigned moving_ = 0;

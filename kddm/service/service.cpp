@@ -298,7 +298,7 @@ void Service::feed_one(Set& set, ObjectId object, const Message& in, Arrived* da
   // Who is asked in a new view says what it has noted as an heir, too.
   const bool asks_home = role_of(in.kind) == Role::home || in.kind == Kind::inquire;
   Set::Halves at = look(set, object, here, (here && !settled()) || asks_home);
-  if (!settled() && here && !is_certain(before_of(set, object, place))) {
+  if (!settled() && here && !is_certain(set, object, place)) {
     if (!set.reporters.contains(object)) {
       begin_rebuild(set, object);
       at = look(set, object, true, true);

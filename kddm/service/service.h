@@ -220,6 +220,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   void come_from(const cluster::View& view);
   Before before_of(Set& set, ObjectId object, const Place& place) const noexcept;
   bool is_certain(const Before& before) const noexcept;
+  bool is_certain(Set& set, ObjectId object, const Place& place) const noexcept;
   void change_view_of(Set& set, ObjectId object) noexcept;
   void begin_rebuild(Set& set, ObjectId object) noexcept;
   void report_nothing(Set& set, ObjectId object, NodeId from) noexcept;

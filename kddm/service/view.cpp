@@ -94,7 +94,11 @@ Before Service::before_of(Set& set, ObjectId object, const Place& place) const n
 
 // Whether this node, which is the home, knows of all copies there are, or asks for each by itself.
 bool Service::is_certain(const Before& before) const noexcept {
-  return follows_ && !asks_all_ && before.home == options_.self;
+  return before.had_home(options_.self) && !before.asks_all;
+}
+
+bool Service::is_certain(Set& set, ObjectId object, const Place& place) const noexcept {
+  return follows_ && !asks_all_ && is_certain(before_of(set, object, place));
 }
 
 void Service::change_view_of(Set& set, ObjectId object) noexcept {

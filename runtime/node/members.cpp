@@ -10,8 +10,8 @@ Members::Members(reactor::Reactor& reactor, rpc::Rpc& rpc, std::unique_ptr<detec
                  std::string datagrams)
     : reactor_(reactor), rpc_(rpc), port_(std::move(port)), datagrams_(std::move(datagrams)) {
   // What comes before listen() waits.
-  rpc_.serve<MembershipMessage>(
-      [this](rpc::Incoming&, MembershipMessage::Request& request) -> Result<wire::Empty> {
+  rpc_.serve<hotplug::MembershipMessage>(
+      [this](rpc::Incoming&, hotplug::MembershipMessage::Request& request) -> Result<wire::Empty> {
         membership_->receive(request.bytes);
         return wire::Empty{};
       },
@@ -47,9 +47,9 @@ void Members::connection_lost(NodeId node) {
 }
 
 void Members::send(NodeId to, wire::Bytes message) {
-  const MembershipMessage::Request request{message};
+  const hotplug::MembershipMessage::Request request{message};
   // Lost, if it can not be sent: membership asks again.
-  (void)rpc_.notify<MembershipMessage>(to, request, rpc::Priority::control);
+  (void)rpc_.notify<hotplug::MembershipMessage>(to, request, rpc::Priority::control);
 }
 
 // One that has failed is not called any more; while it calls us it is answered.

@@ -13,17 +13,6 @@
 
 namespace krg::node {
 
-// One message of membership to another node's.
-struct MembershipMessage {
-  static constexpr ServiceId kId{0x24};
-  static constexpr const char* kName = "hotplug.message";
-  struct Request {
-    wire::Bytes bytes;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
-  };
-  using Reply = wire::Empty;
-};
-
 class Members final : private hotplug::MessagePort {
  public:
   // Opens the port for heartbeats. `rpc` and `reactor` outlive this.
@@ -37,7 +26,7 @@ class Members final : private hotplug::MessagePort {
   const std::string& datagrams() const noexcept { return datagrams_; }
   // Makes the membership; messages wait until it listens.
   hotplug::Membership& begin(const cluster::Member& self, const hotplug::Options& options);
-  void listen() { rpc_.enable(MembershipMessage::kId); }
+  void listen() { rpc_.enable(hotplug::MembershipMessage::kId); }
   // Requires  begin().
   hotplug::Membership& membership() noexcept { return *membership_; }
   const hotplug::Membership& membership() const noexcept { return *membership_; }

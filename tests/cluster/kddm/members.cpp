@@ -3,20 +3,6 @@
 #include <string>
 
 namespace krg::kddm_sim {
-namespace {
-
-// One message of membership to another node's; as runtime/node's.
-struct MembershipMessage {
-  static constexpr ServiceId kId{0x24};
-  static constexpr const char* kName = "hotplug.message";
-  struct Request {
-    wire::Bytes bytes;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
-  };
-  using Reply = wire::Empty;
-};
-
-}  // namespace
 
 Members::Members(sim::World& world, rpc::Rpc& rpc, const cluster::Member& self,
                  const hotplug::Options& options)
@@ -25,8 +11,8 @@ Members::Members(sim::World& world, rpc::Rpc& rpc, const cluster::Member& self,
       membership_(rpc.reactor(), self, options, *this, heartbeats_, world.random().next()) {
   membership_.add_listener(*this);
   world.set_datagrams(self.node, this);
-  rpc_.serve<MembershipMessage>(
-      [this](rpc::Incoming&, MembershipMessage::Request& request) -> Result<wire::Empty> {
+  rpc_.serve<hotplug::MembershipMessage>(
+      [this](rpc::Incoming&, hotplug::MembershipMessage::Request& request) -> Result<wire::Empty> {
         membership_.receive(request.bytes);
         return wire::Empty{};
       });
@@ -45,9 +31,9 @@ Members::~Members() {
 }
 
 void Members::send(NodeId to, wire::Bytes message) {
-  const MembershipMessage::Request request{message};
+  const hotplug::MembershipMessage::Request request{message};
   // Lost, if it can not be sent: membership asks again.
-  (void)rpc_.notify<MembershipMessage>(to, request, rpc::Priority::control);
+  (void)rpc_.notify<hotplug::MembershipMessage>(to, request, rpc::Priority::control);
 }
 
 // One that has failed is not called any more; while it calls us it is answered.

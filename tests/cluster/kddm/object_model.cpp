@@ -150,12 +150,10 @@ void ObjectModel::apply(const Failure& failure, const State& state, std::vector<
 }
 
 // Whether as many have failed since the acknowledged value was written as it is copied to; or a
-// removal that a new view has broken off has taken copies away that nobody has made anew yet.
+// removal that a new view has broken off has taken copies away, and no home has made others yet.
 bool ObjectModel::too_many(const Failure& failure, const State& state) const {
   const bool broken_off = std::any_of(disturbers_.begin(), disturbers_.end(), [&](const Op* op) {
-    if (op->kind != OpKind::remove || op->invoked >= failure.at) return false;
-    return op->returned > failure.settled ||
-           (op->outcome == Outcome::unknown && !copied(op->returned, failure.at, state.owner));
+    return op->kind == OpKind::remove && op->invoked < failure.at && op->returned > failure.settled;
   });
   if (broken_off) return true;
   const auto at = written_.find(state.floor);
@@ -171,14 +169,6 @@ bool ObjectModel::too_many(const Failure& failure, const State& state) const {
     return one.second <= failure.at && (one.second >= since || has(failure.lives, one.first));
   });
   return static_cast<std::size_t>(failed) >= copies;
-}
-
-// Whether something between the two made a copy of what `owner` has.
-bool ObjectModel::copied(Step from, Step to, LifeId owner) const {
-  return std::any_of(history_.ops.begin(), history_.ops.end(), [&](const Op& op) {
-    const bool copies = op.kind == OpKind::sync || (op.life != owner && op.kind != OpKind::remove);
-    return copies && op.outcome == Outcome::ok && op.invoked > from && op.returned < to;
-  });
 }
 
 void ObjectModel::fall_back(const Failure& failure, const State& state,

@@ -49,7 +49,6 @@ class ObjectModel {
   };
 
   bool too_many(const Failure& failure, const State& state) const;
-  bool copied(Step from, Step to, LifeId owner) const;
   LifeId maker(const Op& op) const;
   void see(const Op& op, const State& state, std::vector<State>& out) const;
   void fall_back(const Failure& failure, const State& state, std::vector<State>& out) const;

@@ -73,7 +73,7 @@ TEST(KddmSim, WhatWasMendedStaysSo) {
 TEST(KddmSim, ALeaverThatTellsNobodyWhatExistsIsCaught) {
   log::set_level(log::Level::off);
   Seeded::active = Mutant::secretive_leaver;
-  for (const std::uint64_t seed : {4592u, 7480u}) {
+  for (const std::uint64_t seed : {3303u, 7480u}) {
     EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "") << seed;
   }
   Seeded::active = Mutant::none;
@@ -105,7 +105,7 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::kept_stale_spare, 0, 1},
                            {Mutant::queue_survives_view, kCrash, 1},
                            {Mutant::released_unseen, 0, 1},
-                           {Mutant::unconfirmed_removal, kCrash, 13, 10},
+                           {Mutant::unconfirmed_removal, kCrash, 697, 695},
                            {Mutant::hasty_forgetting, kCrash, 1},
                            {Mutant::kept_the_dead, kCrash, 1},
                            {Mutant::untold_heir, kCrash, 1},

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+// The sanitizer's allocator is not glibc's.
+#if !defined(__SANITIZE_ADDRESS__)
 namespace {
 
 long faults() {
@@ -27,7 +29,6 @@ void use_and_free() {
   for (void* const buffer : buffers) std::free(buffer);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // Whose allocator is not glibc's.
 TEST(FreedMemory, IsUsedAgainWithoutFaults) {
   krg::keep_freed_memory(krg::kFreedMemoryKept);
   use_and_free();
@@ -35,6 +36,6 @@ TEST(FreedMemory, IsUsedAgainWithoutFaults) {
   use_and_free();
   EXPECT_LT(faults() - before, 64) << "of 8192 pages";
 }
-#endif
 
 }  // namespace
+#endif

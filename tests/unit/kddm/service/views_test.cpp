@@ -112,5 +112,39 @@ TEST_F(Views, OneThatComesBeforeTheLastIsSettledLosesNothing) {
   expect_all(3);
 }
 
+// Two failures one after the other: between them a second copy is made of what a writer has alone.
+TEST(Copies, AWriterThatHasLostItsSpareGetsAnother) {
+  constexpr std::uint64_t kSome = 60;
+  KddmCluster cluster(4);
+  SetOptions options;
+  options.object_bytes = sizeof(std::uint64_t);
+  options.copies = 2;
+  const SetId set = *cluster.run(0, cluster.kddm(0).create(options, cluster.soon()));
+  for (std::uint64_t object = 0; object < kSome; ++object) {
+    for (std::uint64_t value = 1; value <= 2; ++value) {
+      auto lease = cluster.run(1, cluster.kddm(1).grab(set, ObjectId{object}, cluster.within()));
+      ASSERT_TRUE(lease);
+      std::memcpy(lease->writable().data(), &value, sizeof value);
+      *lease = {};
+      if (value == 2) continue;  // What others keep from now on is as old as the first.
+      ASSERT_TRUE(cluster.run(1, cluster.kddm(1).sync(set, ObjectId{object}, cluster.within())));
+    }
+  }
+  cluster::NodeSet members = cluster::NodeSet::first(4);
+  for (const NodeId gone : {NodeId{2}, NodeId{1}}) {
+    cluster.kill(gone.value);
+    members = members - cluster::NodeSet{gone};
+    cluster.enter(members);
+    cluster.settle();
+  }
+  for (std::uint64_t object = 0; object < kSome; ++object) {
+    const auto lease = cluster.run(0, cluster.kddm(0).get(set, ObjectId{object}, cluster.within()));
+    ASSERT_TRUE(lease) << object << ": " << lease.error().message();
+    std::uint64_t value = 0;
+    std::memcpy(&value, lease->bytes().data(), sizeof value);
+    EXPECT_GE(value, 1u) << object;
+  }
+}
+
 }  // namespace
 }  // namespace krg::kddm

@@ -44,6 +44,9 @@ struct Before {
   std::array<NodeId, 3> heirs = {kNoNode, kNoNode, kNoNode};
   bool new_home = false;  // The home of now was not in that view, or in another life.
   bool asks_all = false;  // This node asks all members for all that they hold.
+
+  // Whether the home of now was it there, too.
+  bool had_home(NodeId home_now) const noexcept { return follows && home == home_now; }
 };
 
 // The request that a holder waits for.

@@ -151,7 +151,6 @@ class Kddm final : public cluster::ViewListener {
   Co<Status> simple(Kind kind, SetId set, ObjectId object, OpOptions options, NodeId to = kNoNode,
                     std::uint16_t flags = 0);
   Co<Status> leave(Deadline deadline);
-  Co<Status> all_known(Deadline deadline);
   Co<Status> write_own_files(Deadline deadline);
   Co<Status> give_everything(bool last, Deadline deadline);
   void serve();

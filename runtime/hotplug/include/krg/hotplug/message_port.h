@@ -20,4 +20,15 @@ class MessagePort {
   virtual void reach(const cluster::Member& member) = 0;
 };
 
+// A message where the port is krg's rpc: nobody waits for an answer.
+struct MembershipMessage {
+  static constexpr ServiceId kId{0x24};
+  static constexpr const char* kName = "hotplug.message";
+  struct Request {
+    wire::Bytes bytes;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
+  };
+  using Reply = wire::Empty;
+};
+
 }  // namespace krg::hotplug
