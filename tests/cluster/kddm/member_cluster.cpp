@@ -268,6 +268,10 @@ bool MemberCluster::mended() {
     all = all && !node(i)->over && node(i)->serving().has_value() &&
           node(i)->members->membership().lease_until() > fresh;
   }
+  // A leave that was given up goes on until a view says so.
+  for (const cluster::Member& member : view().members) {
+    all = all && member.state != cluster::NodeState::leaving;
+  }
   return all && members() == size() && settled();
 }
 
