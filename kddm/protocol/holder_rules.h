@@ -51,7 +51,8 @@ class HolderRules {
 template <class Hooks>
 Step HolderRules<Hooks>::send_copy() {
   const bool write = in_.has(kForWrite);
-  if (in_.node == t_.place.self || in_.node == kNoNode) return t_.impossible("fetch for nobody");
+  const bool other = in_.node != t_.place.self && t_.place.members->contains(in_.node);
+  if (!other) return t_.impossible("fetch for nobody");
   if (write && h_.copy == Copy::spare) return t_.impossible("fetch of a spare for writing");
   if (write ? h_.in_use() : h_.writer) return refuse_or_wait();
   t_.send(in_.node, {.kind = Kind::data,

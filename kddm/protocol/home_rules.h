@@ -44,6 +44,7 @@ class HomeRules {
   bool settle();
   bool wake_copies();
   const char* wrong_done() const noexcept;
+  const char* wrong_change() const noexcept;
   void remove_step();
   void confirm(Answer status);
   void flush_step();
@@ -125,12 +126,14 @@ Step HomeRules<Hooks>::create() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::lend() {
+  if (source() == kNoNode) return t_.impossible("nobody has what exists");
   begin({in_.from, kNoNode, in_.flags, in_.kind});
   return Step::done;
 }
 
 template <class Hooks>
 Step HomeRules<Hooks>::serve(Phase phase) {
+  if (phase != Phase::remove && source() == kNoNode) return t_.impossible("nobody has what exists");
   e_.state = HomeState::busy;
   e_.phase = phase;
   e_.request = {in_.from, in_.node, in_.flags, in_.kind};
@@ -215,7 +218,7 @@ void HomeRules<Hooks>::start_create() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::lent() {
-  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
+  if (const char* wrong = wrong_change()) return t_.impossible(wrong);
   take_over(in_);
   if (--e_.pending == 0) advance();
   return Step::done;
@@ -223,7 +226,7 @@ Step HomeRules<Hooks>::lent() {
 
 template <class Hooks>
 Step HomeRules<Hooks>::stepped() {
-  if (const char* wrong = wrong_done()) return t_.impossible(wrong);
+  if (const char* wrong = wrong_change()) return t_.impossible(wrong);
   --e_.pending;
   if (e_.phase == Phase::create && in_.copy != Copy::write && !in_.has(kNoted)) {
     const Home::Request request = e_.request;
@@ -241,6 +244,23 @@ template <class Hooks>
 const char* HomeRules<Hooks>::wrong_done() const noexcept {
   if (e_.pending == 0) return "done, but nothing is pending";
   return t_.place.members->contains(in_.node) ? nullptr : "done by a node that is no member";
+}
+
+// The same of a step: what exists has an owner, and keeps one until it is removed. Else the next
+// request would be sent to nobody.
+template <class Hooks>
+const char* HomeRules<Hooks>::wrong_change() const noexcept {
+  if (const char* wrong = wrong_done()) return wrong;
+  const bool busy = e_.state == HomeState::busy;
+  if (busy && (e_.phase == Phase::remove || e_.phase == Phase::confirm)) return nullptr;
+  if (e_.copies.empty()) {
+    if (!busy || e_.phase != Phase::create) return "done with what nobody has";
+    const bool made_or_not = !in_.has(kNoted) && (in_.copy != Copy::write || !in_.has(kTry));
+    return made_or_not ? nullptr : "done with what is not made yet";
+  }
+  const bool keeps = in_.has(kTry) || in_.has(kNoted) || in_.copy >= Copy::read;
+  const bool only = e_.copies.size() == 1 && e_.copies.contains(in_.node);
+  return only && !keeps ? "the only copy is given up" : nullptr;
 }
 
 // What `done` says that its node has now.

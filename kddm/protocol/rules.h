@@ -153,20 +153,21 @@ Step Protocol<Hooks>::apply_holder(const Turn& turn, Rule rule) {
 // Gives what waits once more, in order of arrival, until nothing more comes of it.
 template <class Hooks>
 bool Protocol<Hooks>::look_again(const Place& place, Part& part, Actions& out, const char*& why) {
+  bool all_possible = true;
   for (bool wake = true; wake;) {
     wake = false;
     part.home.barred = false;  // Whoever still waits for the readers says so again.
     part.holder.contended = false;
-    if (!part.waiting) return true;
+    if (!part.waiting) break;
     const std::vector<Message> waiting = std::exchange(*part.waiting, {});
     for (const Message& message : waiting) {
       const Step step = apply({place, part, message, out, wake, why});
-      if (step == Step::impossible) return false;
+      if (step == Step::impossible) all_possible = false;  // Dropped; the others are not.
       if (step == Step::wait) wait(part, message);
     }
     if (part.waiting->empty()) part.waiting.reset();
   }
-  return true;
+  return all_possible;
 }
 
 template <class Hooks>

@@ -161,6 +161,7 @@ std::vector<ToGive> Service::held(bool& asks) {
 Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
   std::vector<ToGive> kept;  // Of what was here at the last look.
   std::vector<ToGive> synced;
+  std::size_t before = SIZE_MAX;
   for (;;) {
     bool asks = false;
     const std::vector<ToGive> held = service_->held(asks);
@@ -184,7 +185,10 @@ Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
       if (one.by == Kind::op_sync) synced.push_back(one);
     }
     if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
-    if (asks) co_await reactor::sleep_for(service_->reactor(), kLookForEnd);
+    // What is no less than before may be answered here and stay, by a fault: others have their
+    // turn.
+    const bool stays = held.size() >= std::exchange(before, held.size());
+    if (asks || stays) co_await reactor::sleep_for(service_->reactor(), kLookForEnd);
   }
 }
 

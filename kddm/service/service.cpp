@@ -1,5 +1,7 @@
 #include "service.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -161,7 +163,8 @@ Block Service::block_of(Set& set, ObjectId object) noexcept {
 
 Status Service::resize(Set& set, ObjectId object, std::size_t size) noexcept {
   HolderEntry* const entry = set.holders.find(object);
-  KRG_ASSERT(entry != nullptr && entry->writer);
+  // A wrong message has taken it: a fault of the protocol, reported when the lease is put.
+  if (entry == nullptr || !entry->writer) return Error(Errc::lost, "the lease was taken away");
   const std::size_t before = copies_.bytes(*entry).size();
   if (size > before && !is_directory(set.id) && !room_.fits(size - before, Room::For::copy)) {
     room_.look();
@@ -326,6 +329,17 @@ void Service::report_impossible(const Set& set, ObjectId object, const Message& 
             why == nullptr ? "impossible" : why);
 }
 
+bool Service::is_to_a_member(const Set& set, ObjectId object, const Action& action) noexcept {
+  if (now_.members.contains(action.to)) [[likely]] {
+    return true;
+  }
+  counters_.impossible->add();
+  const std::string to = action.to == kNoNode ? "nobody" : fmt::format("node {}", action.to.value);
+  KRG_ERROR("kddm set {} object {}: {} to {} in epoch {}: no member; it is not sent", set.id.value,
+            object.value, name_of(action.message.kind), to, epoch_.value);
+  return false;
+}
+
 // --- What comes out -----------------------------------------------------------------------------
 
 void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Actions& actions,
@@ -333,6 +347,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
   for (const Action& action : actions) {
     switch (action.what) {
       case Action::Do::send:
+        if (!is_to_a_member(set, object, action)) break;
         if (action.to != options_.self && Late::may_be(action.message, actions)) {
           late_.add(set, object, action.to, action.message);
         } else {

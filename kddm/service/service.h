@@ -205,6 +205,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   void finish(Set& set, ObjectId object, std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;
+  // Whether a message is to a member; if not, says so: it is not to be sent.
+  bool is_to_a_member(const Set& set, ObjectId object, const Action& action) noexcept;
 
   void on_object(NodeId from, wire::Bytes head, Arrived& data);
   void on_introduction(wire::Bytes head);

@@ -225,6 +225,7 @@ Frozen NodeStore::freeze(SlotId slot) {
   State::Own& mine = s.own(slot);
   if (!mine.frozen) {
     mine.frozen = true;
+    mine.maybe_leased = true;
     auto m = s.memory(slot);
     m.set_word(Word::kContended);
   }
@@ -234,8 +235,13 @@ Frozen NodeStore::freeze(SlotId slot) {
 Frozen NodeStore::look(SlotId slot) const {
   State& s = *state_;
   KRG_ASSERT(s.own(slot).frozen);
-  auto m = s.memory(slot);
-  Frozen found = rules::look(m);
+  Frozen found;
+  // Once nobody uses a frozen object nobody does until it is thawed or granted. A second look could
+  // see the entry of a reader that saw the word before it was frozen, and is about to give way.
+  if (s.own(slot).maybe_leased) {
+    auto m = s.memory(slot);
+    found = rules::look(m);
+  }
   found.version = s.slots[slot.value].version.load(std::memory_order_relaxed);
   s.note(slot, found);
   return found;
@@ -245,7 +251,7 @@ Status NodeStore::thaw(SlotId slot, Access access) {
   State& s = *state_;
   State::Own& mine = s.own(slot);
   KRG_ASSERT(mine.frozen);
-  const Frozen left = mine.maybe_leased ? look(slot) : Frozen{};
+  const Frozen left = look(slot);
   auto m = s.memory(slot);
   if (!rules::thaw(m, left, access, mine.generation)) {
     return Error(Errc::would_block, "the object is in use");

@@ -1,5 +1,7 @@
 #include "grower.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "krg/log/log.h"
@@ -25,12 +27,12 @@ Grower::Grower(node::Node& node, proc::Supervisor& supervisor, const boot::Init&
       changed_(node.reactor()) {
   node_.rpc().serve<NumberNode>(
       [this](rpc::Incoming&, NumberNode::Request& request) -> Result<NumberNode::Reply> {
-        return number(request.host);
+        return number(request);
       });
 }
 
 // A life that was given away lately, and of which nothing is known, may still come to join.
-NumberNode::Reply Grower::number(const std::string& host) {
+NumberNode::Reply Grower::number(const NumberNode::Request& wish) {
   const TimePoint now = node_.reactor().now();
   const auto is_free = [&](const hotplug::Record& record) {
     const auto given = given_.find(record.member.node);
@@ -39,19 +41,24 @@ NumberNode::Reply Grower::number(const std::string& host) {
             record.member.incarnation >= given->second.incarnation);
   };
   const hotplug::Roster roster = node_.roster();
+  for (const hotplug::Record& record : roster.records) {
+    const cluster::Member& member = record.member;
+    if (wish.several || member.host != wish.host || !record.is_member()) continue;
+    return {member.node, member.incarnation, member.state};
+  }
   std::uint32_t next = 0;
   for (const hotplug::Record& record : roster.records) {
     next = std::max(next, record.member.node.value + 1);
-    if (record.member.host != host || !is_free(record)) continue;
+    if (record.member.host != wish.host || !is_free(record)) continue;
     Given& given = given_[record.member.node];
     const std::uint32_t life =
         std::max(record.member.incarnation.value, given.incarnation.value) + 1;
     given = {Incarnation{life}, now};
-    return {record.member.node, given.incarnation};
+    return {record.member.node, given.incarnation, cluster::NodeState::possible};
   }
   if (!given_.empty()) next = std::max(next, given_.rbegin()->first.value + 1);
   given_[NodeId{next}] = {Incarnation{1}, now};
-  return {NodeId{next}, Incarnation{1}};
+  return {NodeId{next}, Incarnation{1}, cluster::NodeState::possible};
 }
 
 boot::Init Grower::plan(const std::string& host, const NumberNode::Reply& number) const {
@@ -90,8 +97,9 @@ boot::Init Grower::plan(const std::string& host, const NumberNode::Reply& number
 }
 
 Co<void> Grower::add_one(jobs::NodesAdded::One& one) {
-  const bool inside = init_.embedded && one.host == "localhost";
-  const NumberNode::Request request{inside ? node::host_name() : one.host};
+  const std::string here = node::host_name();
+  const std::string& host = one.host == "localhost" ? here : one.host;
+  const NumberNode::Request request{host, init_.embedded && host == here};
   const auto number = co_await node_.rpc().call<NumberNode>(
       node_.view().coordinator, request, {.deadline = node_.reactor().after(kNumberTime)});
   if (!number) {
@@ -99,6 +107,11 @@ Co<void> Grower::add_one(jobs::NodesAdded::One& one) {
     co_return;
   }
   one.node = number->node;
+  one.already = number->state == cluster::NodeState::online;
+  if (number->state == cluster::NodeState::leaving) {
+    one.why = fmt::format("its node {} is leaving; add it when that has left", one.node.value);
+  }
+  if (one.already || !one.why.empty()) co_return;
   one.plan.push_back(plan(request.host, *number));
   if (init_.standing) co_return;
   co_await start_one(one);
@@ -122,7 +135,13 @@ Co<void> Grower::start_one(jobs::NodesAdded::One& one) {
 Co<jobs::NodesAdded> Grower::add(std::vector<std::string> hosts) {
   jobs::NodesAdded added;
   if (hosts.size() > kHostsMax) hosts.resize(kHostsMax);
-  for (std::string& host : hosts) added.nodes.push_back({std::move(host), kNoNode, "", {}});
+  for (std::string& host : hosts) {
+    // Said twice is meant once, but inside a machine: there each is one more.
+    const bool said = std::any_of(added.nodes.begin(), added.nodes.end(),
+                                  [&](const auto& one) { return one.host == host; });
+    if (said && !init_.embedded) continue;
+    added.nodes.push_back({std::move(host), kNoNode, "", {}});
+  }
   if (const Status open = open_network_(); !open) {
     for (auto& one : added.nodes)
       one.why = "the network can not be opened: " + open.error().message();

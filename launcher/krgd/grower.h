@@ -20,12 +20,15 @@ struct NumberNode {
   static constexpr const char* kName = "node.number";
   struct Request {
     std::string host;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.host); }
+    bool several = false;  // It may have more than one node: inside a machine.
+    static void wire_fields(auto& m, auto&& visit) { visit(m.host, m.several); }
   };
   struct Reply {
     NodeId node;
     Incarnation incarnation;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.incarnation); }
+    // Online or leaving: the host has this node already, and is to have no other.
+    cluster::NodeState state = cluster::NodeState::possible;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.incarnation, m.state); }
   };
 };
 
@@ -49,7 +52,7 @@ class Grower final : private boot::Upward {
     std::string failed;  // Why; "" = not.
   };
 
-  NumberNode::Reply number(const std::string& host);
+  NumberNode::Reply number(const NumberNode::Request& wish);
   boot::Init plan(const std::string& host, const NumberNode::Reply& number) const;
   Co<void> add_one(jobs::NodesAdded::One& one);
   Co<void> start_one(jobs::NodesAdded::One& one);

@@ -117,8 +117,9 @@ int print_added(const jobs::NodesAdded& added, bool json) {
   bool all = true;
   for (const jobs::NodesAdded::One& one : added.nodes) {
     if (one.why.empty()) {
-      table.add({static_cast<std::int64_t>(one.node.value), one.host, true});
-      lines += fmt::format("node {} (host {}) is in the cluster\n", one.node.value, one.host);
+      table.add({static_cast<std::int64_t>(one.node.value), one.host, !one.already});
+      lines += fmt::format("node {} (host {}) is in the cluster{}\n", one.node.value, one.host,
+                           one.already ? " already: it is online" : "");
       continue;
     }
     all = false;

@@ -130,6 +130,26 @@ TEST(KddmSim, SeededBugsAreCaught) {
   Seeded::active = Mutant::none;
 }
 
+// Goal    a fault of the protocol ends as an error with a report, whatever comes of it: it neither
+//         aborts a node nor makes it spin.
+// Method  seeded bugs, on seeds at which a request went to nobody, a lease was taken from its
+//         holder, and a leaver gave away for ever what stayed.
+TEST(KddmSim, AFaultIsReportedAndTheNodesGoOn) {
+  log::set_level(log::Level::off);
+  constexpr std::pair<Mutant, std::uint64_t> kRuns[] = {{Mutant::grab_beside_readers, 10},
+                                                        {Mutant::grab_beside_readers, 29},
+                                                        {Mutant::queue_survives_view, 125},
+                                                        {Mutant::dropped_inval, 71},
+                                                        {Mutant::early_ack, 31},
+                                                        {Mutant::upgrade_without_inval, 58}};
+  for (const auto& [mutant, seed] : kRuns) {
+    Seeded::active = mutant;
+    EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "")
+        << kddm::kMutantNames[static_cast<unsigned>(mutant)] << ", seed " << seed;
+  }
+  Seeded::active = Mutant::none;
+}
+
 TEST(KddmSim, TheSameSeedLivesTheSameLife) {
   log::set_level(log::Level::off);
   Seeded::active = Mutant::none;

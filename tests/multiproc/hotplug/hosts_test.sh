@@ -56,6 +56,18 @@ sleep 4
 check "nobody was expelled" nobody_failed
 check "a job runs everywhere" ranks_everywhere n3
 
+# --- a host that is in the cluster already -------------------------------------------------------
+
+krgd_of_n3=$(pid_of n3)
+check "a host that is online is added again" add n0 n3
+check "it is said that it is there" grep -qx 'node 3 (host n3) is in the cluster already: it is online' \
+  "$EMULATED_HOSTS_DIR/added"
+check "also from itself, by another name" adm n3 nodes add localhost
+check "programs are told that nothing was added" grep -qx '\[{"node":3,"host":"n3","added":false}\]' \
+  <(adm n1 nodes add --json n3)
+check "no second node has come" is "$hosts" grep -c '"node":' <(objects n0)
+check "it has the krgd that it had" is "$krgd_of_n3" pid_of n3
+
 # --- a krgd that is killed -----------------------------------------------------------------------
 
 check "a killed krgd is out in 100 ms" out_within 100 3 kill -KILL "$(pid_of n3)"

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "krg/protocol/table.h"
@@ -105,6 +106,47 @@ TEST(Step, APutOfWhatIsNotHeldIsRefused) {
   EXPECT_EQ(net.errors[0], "put of what is not held");
 }
 
+// Goal    what exists has an owner whatever its holders say: a request is never sent to nobody.
+TEST(Step, WhoGivesUpTheOnlyCopyUnaskedIsNotBelieved) {
+  Net net(3);
+  net.run(1, Kind::op_grab);
+  const Place place = net.place(0);
+  for (const Kind asked : {Kind::get, Kind::grab, Kind::sync}) {
+    Part part = blank_part(place);
+    part.home.state = HomeState::idle;
+    part.home.copies.insert(NodeId{1});
+    part.home.owner = NodeId{1};
+    part.home.exclusive = true;
+    Actions actions;
+    const Message request{.kind = asked, .from = NodeId{2}, .epoch = Epoch{1}};
+    ASSERT_EQ(step(place, part, request, actions).outcome, Outcome::done);
+    if (part.home.pending == 0) continue;
+    const Home before = part.home;
+    const Message done{.kind = Kind::done, .from = NodeId{1}, .node = NodeId{1}, .epoch = Epoch{1}};
+    EXPECT_EQ(step(place, part, done, actions).outcome, Outcome::impossible) << name_of(asked);
+    EXPECT_TRUE(part.home == before) << name_of(asked);
+  }
+}
+
+TEST(Step, AWrongMessageThatWaitsTakesNoOtherWithIt) {
+  const Net net(3);
+  const Place place = net.place(1);
+  Part part = blank_part(place);
+  part.holder.copy = Copy::read;
+  part.holder.readers = 1;
+  part.waiting = std::make_unique<std::vector<Message>>();
+  part.waiting->push_back({.kind = Kind::took, .from = NodeId{2}, .epoch = Epoch{1}});
+  part.waiting->push_back(
+      {.kind = Kind::inval, .from = NodeId{0}, .node = NodeId{2}, .epoch = Epoch{1}});
+  Actions actions;
+  step(place, part, {.kind = Kind::op_put_read, .epoch = Epoch{1}}, actions);
+  EXPECT_EQ(part.holder.copy, Copy::none);
+  const auto acks = std::count_if(actions.begin(), actions.end(), [](const Action& action) {
+    return action.what == Action::Do::send && action.message.kind == Kind::ack;
+  });
+  EXPECT_EQ(acks, 1);
+}
+
 TEST(Message, SurvivesTheWireAndNonsenseDoesNot) {
   Message message{
       .kind = Kind::data, .flags = kForWrite, .node = NodeId{3}, .count = 2, .version = 1u << 20};
@@ -174,6 +216,9 @@ TEST(Step, NoInputInAnyStatePanicsAndARefusedOneChangesNothing) {
     const Home home = part.home;
     Actions actions;
     const StepResult result = step(place, part, in, actions);
+    for (const Action& action : actions) {
+      ASSERT_FALSE(action.what == Action::Do::send && action.to == kNoNode) << "seed " << seed;
+    }
     if (result.outcome != Outcome::impossible) continue;
     ASSERT_NE(result.why, nullptr) << "seed " << seed;
     ASSERT_TRUE(part.holder == holder && part.home == home && !part.waiting) << "seed " << seed;

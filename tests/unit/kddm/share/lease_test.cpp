@@ -65,6 +65,36 @@ TEST(ShareLease, EveryWriteCountsAndNoReadDoes) {
   EXPECT_EQ(s.node.freeze(slot).version, 41u);
 }
 
+// A reader that saw the word before it was frozen, and publishes its entry afterwards: it will see
+// that it comes too late and give way, and is nobody's business meanwhile.
+TEST(ShareLease, AFrozenObjectThatIsIdleStaysSoWhenAReaderComesTooLate) {
+  Store s;
+  const auto task = s.task();
+  const SharedMap map = shared_map(s.node.geometry());
+  const SlotId slot = s.make(ObjectId{1}, 8, Access::write);
+  ASSERT_TRUE(task->store->try_read(s.node.handle(slot)));  // The word says `readers` now.
+  ASSERT_TRUE(s.node.freeze(slot).idle());
+
+  auto segment = shm::Segment::adopt(copy_of(s.node.shared_fd()), map.bytes);
+  ASSERT_OK(segment);
+  LeaseTable* const tables = segment->at(shm::Offset<LeaseTable>{map.tables}, 4);
+  ASSERT_NE(tables, nullptr);
+  LeaseEntry& entry = tables[task->index.value].entries[0];
+  ASSERT_EQ(entry.load(), 0u);
+  entry = lease_entry(slot, LeaseKind::read);
+
+  EXPECT_TRUE(s.node.look(slot).idle());
+  EXPECT_TRUE(s.node.freeze(slot).idle());
+  EXPECT_OK(s.node.resize(slot, 100));
+  ASSERT_OK(s.node.thaw(slot, Access::none));
+  EXPECT_TRUE(s.node.freeze(slot).idle());
+  const auto grant = s.node.grant(slot, task->index, LeaseKind::write);
+  ASSERT_OK(grant);
+  { const WriteLease lease = task->store->adopt_write(*grant); }
+  EXPECT_TRUE(s.node.look(slot).idle());
+  EXPECT_OK(s.node.free(slot));
+}
+
 TEST(ShareLease, AFrozenObjectWaitsForItsReadersWhoRing) {
   Store s;
   const auto task = s.task();

@@ -54,6 +54,7 @@ class Lease {
   // Requires  writes().
   // Errors  invalid_argument  the set's objects have a fixed size, or none this large;
   //         no_memory; no_space  the node is full
+  //         lost  the lease was taken away, by a fault that is in the log
   Status resize(std::size_t size) noexcept;
   // Ends the lease now.
   void put() noexcept;

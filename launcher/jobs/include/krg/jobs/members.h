@@ -63,8 +63,11 @@ struct NodesAdded {
     NodeId node;
     std::string why;  // It was not added; "" = it was.
     // Of a standing cluster: whoever asks is to start it so, for it must outlive this krgd.
-    std::vector<boot::Init> plan;  // At most one.
-    static void wire_fields(auto& m, auto&& visit) { visit(m.host, m.node, m.why, m.plan); }
+    std::vector<boot::Init> plan = {};  // At most one.
+    bool already = false;               // The host's node was online before; none was started.
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.host, m.node, m.why, m.plan, m.already);
+    }
   };
   std::vector<One> nodes;
   static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
