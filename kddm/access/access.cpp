@@ -15,7 +15,8 @@ namespace krg::kddm {
 namespace {
 
 OpOptions options_of(const gate::Call& call, const calls::Use::Request& request) noexcept {
-  return {call.deadline(), request.try_only, request.no_touch};
+  return {call.deadline(), request.try_only, request.no_touch, request.manual_touch,
+          request.touch_bytes};
 }
 
 Result<UniqueFd> copy_of(int fd) {
@@ -230,7 +231,8 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
           co_return Error(Errc::invalid_argument, "more objects than one call may bring");
         }
         const auto kind = request.for_write ? LeaseKind::write : LeaseKind::read;
-        const OpOptions options{call.deadline(), request.try_only, request.no_touch};
+        const OpOptions options{call.deadline(), request.try_only, request.no_touch,
+                                request.manual_touch};
         KRG_CO_TRY(co_await kddm_.prefetch_range(request.set, request.first, request.count, options,
                                                  kind));
         co_return wire::Empty{};

@@ -67,6 +67,7 @@ Use use_of(const krg_kddm_space* space, unsigned flags) {
   use.timeout = std::chrono::milliseconds(space->timeout_ms.load(std::memory_order_relaxed));
   use.try_only = (flags & KRG_KDDM_TRY) != 0;
   use.no_touch = (flags & KRG_KDDM_NO_TOUCH) != 0;
+  use.manual_touch = (flags & KRG_KDDM_MANUAL_TOUCH) != 0;
   return use;
 }
 

@@ -131,6 +131,7 @@ Result<SetId> Space::open(const std::string& name, const SetOptions& options) {
 // --- Objects ------------------------------------------------------------------------------------
 
 Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
+  KRG_TRY(check_read(use));
   if (ReadLease hit = impl_->store_->try_read(set, object)) return hit;
   KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::get, set, object, use));
   ReadLease lease = impl_->store_->adopt_read(reply.grant);
@@ -139,11 +140,21 @@ Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
 }
 
 Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
-  if (WriteLease hit = impl_->store_->try_write(set, object)) return hit;
+  if (WriteLease hit = impl_->store_->try_write(set, object)) {
+    if (use.touch_bytes > 0) [[unlikely]]
+      KRG_TRY(give_size(hit, use));
+    return hit;
+  }
   KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
   WriteLease lease = impl_->store_->adopt_write(reply.grant);
   if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
   return lease;
+}
+
+// Of what exists without bytes; krgd does so for what is not here.
+Status Space::give_size(WriteLease& lease, const Use& use) {
+  if (!use.manual_touch || !lease.bytes().empty()) return {};
+  return resize(lease, use.touch_bytes);
 }
 
 Status Space::resize(WriteLease& lease, std::size_t size) {
@@ -165,10 +176,12 @@ Status Space::remove(SetId set, ObjectId object, const Use& use) {
   return impl_->act(calls::Verb::remove, set, object, use);
 }
 Status Space::prefetch(SetId set, ObjectId object, const Use& use) {
+  KRG_TRY(check_read(use));
   return impl_->act(calls::Verb::prefetch, set, object, use);
 }
 Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use,
                              LeaseKind kind) {
+  if (kind == LeaseKind::read) KRG_TRY(check_read(use));
   const auto end = std::chrono::steady_clock::now() + use.timeout;
   Status how;
   for (std::uint64_t at = 0; at < count;) {

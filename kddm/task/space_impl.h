@@ -16,6 +16,12 @@ namespace krg::kddm {
 // krgd answers by the deadline; a grant that came when nobody waits any more would stay.
 inline constexpr Duration kGrace = std::chrono::seconds(10);
 
+// Errors  invalid_argument  who only reads makes no content
+inline Status check_read(const Use& use) noexcept {
+  if (!use.manual_touch) return {};
+  return Error(Errc::invalid_argument, "a manual first touch is for who grabs");
+}
+
 inline Subject subject_of(const Use& use) noexcept {
   return use.no_touch ? Subject::existing : Subject::object;
 }
@@ -49,6 +55,8 @@ class Space::Impl {
     request.object = object;
     request.try_only = use.try_only;
     request.no_touch = use.no_touch;
+    request.manual_touch = use.manual_touch;
+    request.touch_bytes = use.touch_bytes;
     request.to = to;
     auto reply = call<calls::Use>(request, use.timeout);
     if (!reply) return about(subject_of(verb, use), reply.error());
@@ -63,6 +71,7 @@ class Space::Impl {
     request.count = count;
     request.try_only = use.try_only;
     request.no_touch = use.no_touch;
+    request.manual_touch = use.manual_touch;
     return request;
   }
   Status act(calls::Verb verb, SetId set, ObjectId object, const Use& how, NodeId to = kNoNode) {

@@ -1,4 +1,4 @@
-/* calls_in_c sync PATH | snapshots | bad | sets: as calls_task, in C. */
+/* calls_in_c sync PATH | touch PATH | snapshots | bad | sets: as calls_task, in C. */
 #include <errno.h>
 #include <krg/task/kddm.h>
 #include <pthread.h>
@@ -123,6 +123,24 @@ static void sync_all(const char* path) {
   const krg_kddm_set full = create(in_file("/dev/full"));
   fill(full, 0, 1);
   expect_error(krg_kddm_sync_set(space, full, 10000), ENOSPC, "set ", "the set's linker");
+}
+
+/* --- manual first touch --- */
+
+static void touch(const char* path) {
+  const krg_kddm_set first = create(in_file(path));
+  fill(first, 1, 'x');
+  must(krg_kddm_sync_set(space, first, 30000), "sync of a set");
+  must(krg_kddm_destroy(space, first), "the end of the set");
+  const krg_kddm_set set = create(in_file(path));
+  void* bytes = NULL;
+  size_t size = 0;
+  krg_kddm_lease* lease = NULL;
+  expect_error(krg_kddm_get(space, set, 1, KRG_KDDM_MANUAL_TOUCH, &lease, NULL, NULL), EINVAL,
+               "object 1 of set ", "a manual first touch");
+  must(krg_kddm_grab(space, set, 1, KRG_KDDM_MANUAL_TOUCH, &lease, &bytes, &size), "by hand");
+  expect(size == 4096 && all(bytes, size, 0), "the file is not read");
+  must(krg_kddm_put(lease), "a put");
 }
 
 /* --- snapshots --- */
@@ -354,6 +372,10 @@ int main(int argc, char** argv) {
     char path[4096];
     snprintf(path, sizeof path, "%s.%s", argv[2], rank);
     sync_all(path);
+  } else if (strcmp(argv[1], "touch") == 0 && argc == 3) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s.%s", argv[2], rank);
+    touch(path);
   } else if (strcmp(argv[1], "snapshots") == 0) {
     snapshots(rank);
   } else if (strcmp(argv[1], "bad") == 0) {

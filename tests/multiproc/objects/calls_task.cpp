@@ -1,5 +1,6 @@
-// calls_task sync PATH | snapshots | bad: what a task may ask about sets and objects beside leases,
-// and what it is told when it asks wrongly. Each rank has sets of its own, but for snapshots.
+// calls_task sync PATH | touch PATH | snapshots | bad: what a task may ask about sets and objects
+// beside leases, and what it is told when it asks wrongly. Each rank has sets of its own, but for
+// snapshots.
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -112,6 +113,34 @@ void sync(Space& space, const std::string& path) {
   const SetId full = must(space.create(in_file("/dev/full")), "a set on a full disk");
   fill(space, full, ObjectId{0}, 1);
   expect_error(space.sync(full), Errc::no_space, "the set's linker", "sync on a full disk");
+}
+
+// --- manual first touch --------------------------------------------------------------------------
+
+void touch(Space& space, const std::string& path) {
+  const Use by_hand{.manual_touch = true};
+  const SetId first = must(space.create(in_file(path)), "a set in a file");
+  fill(space, first, kOne, 'x');
+  must(space.sync(first), "sync");
+  must(space.destroy(first), "the end of the set");
+  const SetId set = must(space.create(in_file(path)), "another set of the file");
+  expect_error(status_of(space.get(set, kOne, by_hand)), Errc::invalid_argument,
+               "a manual first touch", "a get that makes what it reads");
+  expect_error(space.prefetch(set, kOne, by_hand), Errc::invalid_argument, "a manual first touch",
+               "a prefetch that makes what it reads");
+  expect(all(must(space.grab(set, kOne, by_hand), "an object made by hand").bytes(), 4096, 0),
+         "the file is not read");
+  fill(space, set, kOne, 'y');
+  expect(all(must(space.grab(set, kOne, by_hand), "the object again").bytes(), 4096, 'y'),
+         "what exists stays");
+  SetOptions options = of_size(100);
+  options.variable_size = true;
+  const SetId variable = must(space.create(options), "a set of variable size");
+  const Use of_40{.manual_touch = true, .touch_bytes = 40};
+  must(status_of(space.grab(variable, ObjectId{2})), "an object without bytes");
+  for (const ObjectId object : {kOne, ObjectId{2}}) {
+    expect(all(must(space.grab(variable, object, of_40), "40 bytes").bytes(), 40, 0), "40 zeros");
+  }
 }
 
 // --- snapshots ----------------------------------------------------------------------------------
@@ -277,6 +306,8 @@ int main(int argc, char** argv) {
   const auto space = must(Space::connect(), "connecting");
   if (verb == "sync" && argc == 3) {
     sync(*space, argv[2] + std::string(".") + rank);
+  } else if (verb == "touch" && argc == 3) {
+    touch(*space, argv[2] + std::string(".") + rank);
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "bad") {

@@ -45,9 +45,11 @@ struct Use {
     ObjectId object;
     bool try_only = false;
     bool no_touch = false;
-    NodeId to = kNoNode;  // flush
+    bool manual_touch = false;      // grab
+    std::uint64_t touch_bytes = 0;  // grab
+    NodeId to = kNoNode;            // flush
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.to);
+      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to);
     }
   };
   struct Reply {
@@ -69,8 +71,9 @@ struct Bring {
     std::uint64_t count = 0;
     bool try_only = false;
     bool no_touch = false;
+    bool manual_touch = false;  // For writing.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.for_write, m.set, m.first, m.count, m.try_only, m.no_touch);
+      visit(m.for_write, m.set, m.first, m.count, m.try_only, m.no_touch, m.manual_touch);
     }
   };
   using Reply = wire::Empty;

@@ -68,7 +68,10 @@ static inline void krg_kddm_options_init(krg_kddm_options* options) {
 enum {
   KRG_KDDM_TRY = 1,       // EAGAIN rather than wait for others.
   KRG_KDDM_NO_TOUCH = 2,  // ENOENT rather than create.
-  KRG_KDDM_TO_WRITE = 4   // krg_kddm_prefetch_range(): for a grab.
+  KRG_KDDM_TO_WRITE = 4,  // krg_kddm_prefetch_range(): for a grab.
+  // A grab: what does not exist is made of zeros, or without bytes if sizes vary, and the set's
+  // linker is not asked (a file is not read): the caller fills it. EINVAL for who only reads.
+  KRG_KDDM_MANUAL_TOUCH = 8
 };
 
 // Connects this process to the krgd of its node. `gate`: its socket; NULL: KRG_GATE.

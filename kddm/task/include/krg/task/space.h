@@ -29,6 +29,11 @@ struct Use {
   Duration timeout = std::chrono::seconds(60);
   bool try_only = false;  // would_block rather than wait for others.
   bool no_touch = false;  // not_found rather than create.
+  // Of a grab: what does not exist is made of zeros, without the set's linker (a file is not read):
+  // the caller fills it. Others refuse it as invalid_argument if they would read, else ignore it.
+  bool manual_touch = false;
+  // With manual_touch, of a set of variable size: what is grabbed without bytes gets so many.
+  std::uint64_t touch_bytes = 0;
 };
 
 class Space {
@@ -92,6 +97,7 @@ class Space {
   friend class TaskRange;
   class Impl;
   explicit Space(std::unique_ptr<Impl> impl);
+  Status give_size(WriteLease& lease, const Use& use);
   std::unique_ptr<Impl> impl_;
 };
 
