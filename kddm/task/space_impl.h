@@ -15,6 +15,7 @@ namespace krg::kddm {
 
 // krgd answers by the deadline; a grant that came when nobody waits any more would stay.
 inline constexpr Duration kGrace = std::chrono::seconds(10);
+inline constexpr Duration kSetLimit = std::chrono::seconds(60);
 
 // Errors  invalid_argument  who only reads makes no content
 inline Status check_read(const Use& use) noexcept {
@@ -79,9 +80,27 @@ class Space::Impl {
     return reply ? Status() : Status(reply.error());
   }
 
+  Result<SetId> name(calls::NameVerb verb, const std::string& name, SetId set, NameSpaceId in) {
+    const auto reply = call<calls::Name>({verb, name, set, in}, kSetLimit);
+    const auto subject = verb == calls::NameVerb::bind ? Subject::new_name : Subject::name;
+    if (!reply) return about(subject, reply.error());
+    return reply->set;
+  }
+  Result<NameSpaceId> name_space(calls::NameSpaceVerb verb, const std::string& name) {
+    const auto reply = call<calls::NameSpace>({verb, name, kDefaultNameSpace}, kSetLimit);
+    if (!reply) return about(Subject::name_space, reply.error());
+    return reply->id;
+  }
+  // Found, or made by who asks first.
+  Status enter(const std::string& name);
+  NameSpaceId place_of(const SetOptions& options) const noexcept {
+    return options.name_space == kDefaultNameSpace ? home_ : options.name_space;
+  }
+
   std::unique_ptr<gate::Client> client_;
   UniqueFd bell_;
   std::unique_ptr<LocalStore> store_;
+  NameSpaceId home_ = kDefaultNameSpace;  // Where sets and names are, if nothing else is said.
 };
 
 }  // namespace krg::kddm

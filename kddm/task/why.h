@@ -14,6 +14,8 @@ enum class Subject {
   set,      // its options, its end
   whole,    // sync() of all of it
   options,  // create()
+  new_name,  // bind()
+  name_space,
   name,
 };
 

@@ -312,6 +312,38 @@ static void destroyed_while_in_use(void) {
   fill(create(of_size(8)), 1, 1);
 }
 
+/* --- name spaces --- */
+
+static void name_spaces(const char* rank) {
+  char name[64];
+  snprintf(name, sizeof name, "calls.space.%s", rank);
+  krg_kddm_name_space made = 0, found = 0;
+  must(krg_kddm_create_name_space(space, name, &made), "a name space");
+  must(krg_kddm_find_name_space(space, name, &found), "a name space");
+  expect(made != 0 && found == made, "it is found by its name");
+  expect_error(krg_kddm_create_name_space(space, name, &found), EEXIST, name, "has this name");
+  krg_kddm_options options = of_size(8), seen;
+  krg_kddm_set set = 0, other = 0;
+  must(krg_kddm_open(space, name, &options, &other), "a set of the default one");
+  options.name_space = made;
+  must(krg_kddm_open(space, name, &options, &set), "a set of the same name");
+  expect(set != other, "a name means a set in each");
+  must(krg_kddm_open(space, name, &options, &other), "the set again");
+  expect(set == other, "it is the same one");
+  krg_kddm_options_init(&seen);
+  must(krg_kddm_describe(space, set, &seen), "what it is");
+  expect(seen.name_space == made, "it is in its name space");
+  fill(set, 1, 1);
+  must(krg_kddm_destroy_name_space(space, made), "the end of the name space");
+  krg_kddm_lease* lease = NULL;
+  expect_error(krg_kddm_get(space, set, 1, 0, &lease, NULL, NULL), ENOENT, "object 1 of set ",
+               "no such set");
+  expect_error(krg_kddm_create(space, &options, &set), ENOENT, "a new set", "no such name space");
+  expect_error(krg_kddm_destroy_name_space(space, made), ENOENT, "name space ", "no such");
+  expect_error(krg_kddm_destroy_name_space(space, 0), EACCES, "name space 0", "the default");
+  must(krg_kddm_look_up(space, name, &other), "what is in the default one stays");
+}
+
 /* --- sets of all kinds --- */
 
 static void sets(const char* rank) {
@@ -386,6 +418,7 @@ int main(int argc, char** argv) {
     destroyed_while_in_use();
   } else if (strcmp(argv[1], "sets") == 0) {
     sets(rank);
+    name_spaces(rank);
   } else {
     return 2;
   }

@@ -1,4 +1,4 @@
-// calls_task sync PATH | touch PATH | snapshots | bad: what a task may ask about sets and objects
+// calls_task sync PATH | touch PATH | names | snapshots | bad: what a task may ask about sets and objects
 // beside leases, and what it is told when it asks wrongly. Each rank has sets of its own, but for
 // snapshots.
 #include <krg/task/space.h>
@@ -141,6 +141,34 @@ void touch(Space& space, const std::string& path) {
   for (const ObjectId object : {kOne, ObjectId{2}}) {
     expect(all(must(space.grab(variable, object, of_40), "40 bytes").bytes(), 40, 0), "40 zeros");
   }
+}
+
+// --- name spaces --------------------------------------------------------------------------------
+
+// The Space is of the name space "calls"; all ranks share it.
+void names(Space& space, unsigned rank) {
+  expect(space.name_space() == must(space.find_name_space("calls"), "the name space"),
+         "a Space is of the name space that it was made with");
+  const SetId shared = must(space.open("shared", of_size(8)), "a set of all ranks");
+  expect(must(space.options_of(shared), "what it is").name_space == space.name_space(),
+         "a set is in the Space's name space");
+  const std::string own = "own" + std::to_string(rank);
+  const auto other = must(space.create_name_space("calls." + own), "a name space");
+  SetOptions options = of_size(8);
+  options.name_space = other;
+  const SetId there = must(space.open("shared", options), "a set of the same name");
+  expect(there != shared && must(space.look_up("shared"), "a name") == shared,
+         "a name means a set in each");
+  fill(space, there, kOne, 1);
+  must(space.destroy_name_space(other), "the end of a name space");
+  expect_error(status_of(space.get(there, kOne)), Errc::not_found, "no such set",
+               "a set of a name space that has ended");
+  expect_error(status_of(space.create(options)), Errc::not_found, "no such name space",
+               "a set in a name space that has ended");
+  expect_error(space.destroy_name_space(krg::kddm::kDefaultNameSpace), Errc::denied,
+               "the default name space", "the end of the default one");
+  must(space.bind(own, shared), "a name");
+  expect(must(space.look_up(own), "the name") == shared, "what is in the Space's own stays");
 }
 
 // --- snapshots ----------------------------------------------------------------------------------
@@ -303,11 +331,14 @@ int main(int argc, char** argv) {
   const char* const rank = std::getenv("KRG_RANK");
   if (argc < 2 || rank == nullptr) return 2;
   const std::string verb = argv[1];
-  const auto space = must(Space::connect(), "connecting");
+  const auto space =
+      must(Space::connect("", verb == "names" ? "calls" : "default"), "connecting");
   if (verb == "sync" && argc == 3) {
     sync(*space, argv[2] + std::string(".") + rank);
   } else if (verb == "touch" && argc == 3) {
     touch(*space, argv[2] + std::string(".") + rank);
+  } else if (verb == "names") {
+    names(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "bad") {

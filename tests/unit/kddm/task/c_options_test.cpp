@@ -93,12 +93,17 @@ TEST(COptions, ThatMakeNoSenseAreRefused) {
   options.nodes = "2-";
   EXPECT_EQ(options_of(&options).error(), Errc::invalid_argument);
   options = begin();
-  options.reserved = 1;
-  EXPECT_EQ(options_of(&options).error(), Errc::invalid_argument);
-  options = begin();
   options.copies = 1000;
   ASSERT_TRUE(options_of(&options));
   EXPECT_FALSE(check(*options_of(&options)));
+}
+
+TEST(COptions, TheNameSpaceIsWhereAReservedZeroWas) {
+  krg_kddm_options options = begin();
+  EXPECT_EQ(options_of(&options)->name_space, kDefaultNameSpace);
+  options.name_space = 7;
+  EXPECT_EQ(options_of(&options)->name_space, NameSpaceId{7});
+  static_assert(offsetof(krg_kddm_options, name_space) == offsetof(krg_kddm_options, home) + 4);
 }
 
 TEST(CLeases, AHandleThatWasPutIsNotUsedAgainSoon) {

@@ -148,11 +148,29 @@ struct Name {
     NameVerb verb = NameVerb::look_up;
     std::string name;
     SetId set = kNoSet;  // bind
-    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.set); }
+    NameSpaceId in = kDefaultNameSpace;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.set, m.in); }
   };
   struct Reply {
     SetId set = kNoSet;  // look_up
     static void wire_fields(auto& m, auto&& visit) { visit(m.set); }
+  };
+};
+
+enum class NameSpaceVerb : std::uint8_t { create, find, destroy };
+
+struct NameSpace {
+  static constexpr ServiceId kId{0x59};
+  static constexpr const char* kName = "kddm.name_space";
+  struct Request {
+    NameSpaceVerb verb = NameSpaceVerb::find;
+    std::string name;                    // create, find
+    NameSpaceId id = kDefaultNameSpace;  // destroy
+    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.id); }
+  };
+  struct Reply {
+    NameSpaceId id;  // create, find
+    static void wire_fields(auto& m, auto&& visit) { visit(m.id); }
   };
 };
 

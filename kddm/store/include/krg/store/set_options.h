@@ -41,6 +41,7 @@ struct SetOptions {
   std::uint32_t flags = 0;  // Of SetFlag.
   HomePolicy policy = HomePolicy::hash;
   NodeId home = kNoNode;   // HomePolicy::fixed
+  NameSpaceId name_space = kDefaultNameSpace;  // It ends with that.
   cluster::NodeSet nodes;  // HomePolicy::round_robin
   std::string linker = "memory";
   std::string linker_data;  // What it needs to know of the set: for "file", the path.
@@ -49,7 +50,7 @@ struct SetOptions {
   bool operator==(const SetOptions&) const = default;
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.object_bytes, m.object_count, m.variable_size, m.copies, m.flags, m.policy, m.home,
-          m.nodes, m.linker, m.linker_data);
+          m.nodes, m.linker, m.linker_data, m.name_space);
   }
 };
 

@@ -22,6 +22,7 @@ typedef struct krg_kddm_range krg_kddm_range;
 typedef struct krg_kddm_snapshot krg_kddm_snapshot;
 typedef struct krg_kddm_prefetched krg_kddm_prefetched;
 typedef uint64_t krg_kddm_set;
+typedef uint32_t krg_kddm_name_space;
 
 #define KRG_KDDM_NO_NODE 0xffffffffu
 
@@ -52,7 +53,7 @@ typedef struct krg_kddm_options {
   unsigned flags;           // KRG_KDDM_TOUCH_AT_HOME ...
   int policy;               // KRG_KDDM_HASH ...
   uint32_t home;            // KRG_KDDM_FIXED; KRG_KDDM_NO_NODE: none.
-  uint32_t reserved;        // 0
+  krg_kddm_name_space name_space;  // In which it is, and its name; 0: the one of the krg_kddm_space.
   const char* nodes;        // KRG_KDDM_ROUND_ROBIN: "2,3,6-10". NULL: none.
   const char* linker;       // "memory", "file" ...; NULL: memory.
   const char* linker_data;  // What it needs to know; for "file" the absolute path. NULL: nothing.
@@ -76,6 +77,8 @@ enum {
 
 // Connects this process to the krgd of its node. `gate`: its socket; NULL: KRG_GATE.
 int krg_kddm_connect(const char* gate, krg_kddm_space** space);
+// The same for the sets and names of a name space, which is made by who asks first.
+int krg_kddm_connect_in(const char* gate, const char* name_space, krg_kddm_space** space);
 // Ends leases that are left. Requires  no other call of it is under way, and no range is left.
 void krg_kddm_disconnect(krg_kddm_space* space);
 // How long each call about objects may take from now on, of a range all of it; at first 60 s.
@@ -95,6 +98,12 @@ int krg_kddm_look_up(krg_kddm_space* space, const char* name, krg_kddm_set* set)
 int krg_kddm_unbind(krg_kddm_space* space, const char* name);
 // Writes back all objects of the set that were written, on all nodes, if its linker does that.
 int krg_kddm_sync_set(krg_kddm_space* space, krg_kddm_set set, uint64_t timeout_milliseconds);
+
+// Name spaces: each has sets and names of its own; 0, "default", is always there. One is destroyed
+// with all that is in it; after ETIMEDOUT a part has gone, and it may be called again.
+int krg_kddm_create_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* made);
+int krg_kddm_find_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* found);
+int krg_kddm_destroy_name_space(krg_kddm_space* space, krg_kddm_name_space name_space);
 
 // Leases an object for reading, or alone for writing. `*bytes` is valid until krg_kddm_put().
 int krg_kddm_get(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,

@@ -39,16 +39,19 @@ struct Use {
 class Space {
  public:
   // `gate`: the socket of this node's krgd; "" for the one that started this process (KRG_GATE).
+  // `name_space`: whose sets and names this Space is for; the first one to ask makes it.
   // Errors  not_found  not started by krg; those of gate::Client::connect(); denied
   //         already_exists  this process has a Space
-  static Result<std::unique_ptr<Space>> connect(const std::string& gate = "");
+  static Result<std::unique_ptr<Space>> connect(const std::string& gate = "",
+                                                const std::string& name_space = "default");
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
   // Requires  no lease of it lives.
   ~Space();
 
   // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone. All texts name the thing; ids
-  // are the caller's to add.
+  // are the caller's to add. Sets are made in the Space's own name space, unless the options name
+  // one that is not the default; an id that is known can be used from any.
   Result<SetId> create(const SetOptions& options, SetId wanted = kNoSet);
   Result<SetOptions> options_of(SetId set);
   Status destroy(SetId set);
@@ -60,9 +63,20 @@ class Space {
   Status bind(const std::string& name, SetId set);
   Result<SetId> look_up(const std::string& name);
   Status unbind(const std::string& name);
-  // The set of that name; the first one to ask makes it.
+  // The set of that name, in the name space in which create() would make it; the first one to ask
+  // makes it.
   // Errors  already_exists  it is of other options
   Result<SetId> open(const std::string& name, const SetOptions& options);
+
+  // --- Name spaces
+  NameSpaceId name_space() const noexcept;
+  // Errors  already_exists; limit_reached
+  Result<NameSpaceId> create_name_space(const std::string& name);
+  // Errors  not_found
+  Result<NameSpaceId> find_name_space(const std::string& name);
+  // Ends it with all its sets and names.
+  // Errors  not_found; denied  the default one; timed_out  a part has gone: to be called again
+  Status destroy_name_space(NameSpaceId id, const Use& use = {});
 
   // --- Objects. Errors as of kddm::Kddm, and peer_down.
   // Cost  a hit: a hash, three cache lines and three or four atomic operations.
