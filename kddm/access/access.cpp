@@ -80,6 +80,7 @@ class TaskAccess::Impl {
   Result<TaskIndex> task_of(const gate::Call& call) const;
   Co<Result<calls::Use::Reply>> use(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Use::Reply>> lease(gate::Call& call, calls::Use::Request request);
+  void take_back(TaskIndex task, const Grant& grant);
   Co<Result<calls::Name::Reply>> name(gate::Call& call, calls::Name::Request request);
   Co<Result<calls::NameSpace::Reply>> name_space(gate::Call& call,
                                                  calls::NameSpace::Request request);
@@ -162,7 +163,14 @@ Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
   const Result<Grant> grant =
       co_await kddm_.lease_for(task, kind, request.set, request.object, options);
   if (!grant) co_return grant.error();
+  call.if_unwanted([this, task, given = *grant] { take_back(task, given); });
   co_return calls::Use::Reply{*grant};
+}
+
+// The task has given up waiting, and will never know of it.
+void TaskAccess::Impl::take_back(TaskIndex task, const Grant& grant) {
+  store_->withdraw(task, grant);
+  kddm_.on_ring();
 }
 
 Result<calls::Resize::Reply> TaskAccess::Impl::resize(gate::Call& call,

@@ -58,10 +58,6 @@ void LeasePool::give(krg_kddm_lease& lease) noexcept {
   free_.push_back(&lease);
 }
 
-}  // namespace krg::kddm::c
-
-namespace {
-
 Use use_of(const krg_kddm_space* space, unsigned flags) {
   Use use;
   use.timeout = std::chrono::milliseconds(space->timeout_ms.load(std::memory_order_relaxed));
@@ -70,6 +66,10 @@ Use use_of(const krg_kddm_space* space, unsigned flags) {
   use.manual_touch = (flags & KRG_KDDM_MANUAL_TOUCH) != 0;
   return use;
 }
+
+}  // namespace krg::kddm::c
+
+namespace {
 
 int fail_lease(const krg_kddm_lease* lease, const char* why) {
   const Error error(Errc::invalid_argument, why);
@@ -84,22 +84,6 @@ bool take_over(krg_kddm_lease* lease) { return lease != nullptr && lease->held.e
 void give_back(krg_kddm_lease& lease) {
   lease.lease.emplace<ReadLease>();
   lease.space->leases.give(lease);
-}
-
-template <class Lease, class Byte>
-int hand_out(krg_kddm_space* space, SetId set, ObjectId object, Result<Lease> leased,
-             krg_kddm_lease** lease, Byte** bytes, std::size_t* size) {
-  if (!leased) return fail_object(set, object, leased.error());
-  krg_kddm_lease& made = *space->leases.take();
-  made.space = space;
-  made.set = set;
-  made.object = object;
-  const auto content = made.lease.emplace<Lease>(std::move(*leased)).bytes();
-  made.held = true;
-  *lease = &made;
-  if (bytes != nullptr) *bytes = content.data();
-  if (size != nullptr) *size = content.size();
-  return 0;
 }
 
 template <class Range>

@@ -114,9 +114,9 @@ int krg_kddm_connect_in(const char* gate, const char* name_space, krg_kddm_space
 void krg_kddm_disconnect(krg_kddm_space* space) { delete space; }
 
 void krg_kddm_set_timeout(krg_kddm_space* space, uint64_t milliseconds) {
-  // No more than what a Duration holds.
-  constexpr std::uint64_t kYear = std::uint64_t{365} * 24 * 3600 * 1000;
-  space->timeout_ms = static_cast<std::int64_t>(std::min(milliseconds, kYear));
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(
+      milliseconds_of(milliseconds));
+  space->timeout_ms = limit.count();
 }
 
 // --- Sets ---------------------------------------------------------------------------------------
@@ -217,9 +217,8 @@ int krg_kddm_destroy_name_space(krg_kddm_space* space, krg_kddm_name_space name_
 }
 
 int krg_kddm_sync_set(krg_kddm_space* space, krg_kddm_set set, uint64_t timeout_milliseconds) {
-  constexpr std::uint64_t kYear = std::uint64_t{365} * 24 * 3600 * 1000;
   Use use;
-  use.timeout = std::chrono::milliseconds(std::min(timeout_milliseconds, kYear));
+  use.timeout = milliseconds_of(timeout_milliseconds);
   const Status how = space->space->sync(SetId{set}, use);
   return how ? 0 : fail_set(SetId{set}, how.error());
 }

@@ -169,9 +169,7 @@ Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
   KRG_TRY(check_read(use));
   if (ReadLease hit = impl_->store_->try_read(set, object)) return hit;
   KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::get, set, object, use));
-  ReadLease lease = impl_->store_->adopt_read(reply.grant);
-  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
-  return lease;
+  return impl_->adopt<ReadLease>(reply.grant);
 }
 
 Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
@@ -181,9 +179,7 @@ Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
     return hit;
   }
   KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
-  WriteLease lease = impl_->store_->adopt_write(reply.grant);
-  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
-  return lease;
+  return impl_->adopt<WriteLease>(reply.grant);
 }
 
 // Of what exists without bytes; krgd does so for what is not here.

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <memory>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "krg/calls/calls.h"
@@ -48,8 +50,8 @@ class Space::Impl {
     if (verb == calls::Verb::sync) return Subject::sync;
     return verb == calls::Verb::remove ? Subject::existing : kddm::subject_of(use);
   }
-  Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
-                                NodeId to = kNoNode) {
+  static calls::Use::Request request(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                                     NodeId to) {
     calls::Use::Request request;
     request.verb = verb;
     request.set = set;
@@ -59,9 +61,25 @@ class Space::Impl {
     request.manual_touch = use.manual_touch;
     request.touch_bytes = use.touch_bytes;
     request.to = to;
-    auto reply = call<calls::Use>(request, use.timeout);
+    return request;
+  }
+  Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                                NodeId to = kNoNode) {
+    auto reply = call<calls::Use>(request(verb, set, object, use, to), use.timeout);
     if (!reply) return about(subject_of(verb, use), reply.error());
     return reply;
+  }
+  // The lease that krgd has granted.
+  template <class Lease>
+  Result<Lease> adopt(const Grant& grant) noexcept {
+    Lease lease;
+    if constexpr (std::is_same_v<Lease, WriteLease>) {
+      lease = store_->adopt_write(grant);
+    } else {
+      lease = store_->adopt_read(grant);
+    }
+    if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
+    return lease;
   }
   static calls::Bring::Request bring(bool for_write, SetId set, ObjectId first, std::uint64_t count,
                                      const Use& use) {

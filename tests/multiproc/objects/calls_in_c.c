@@ -312,6 +312,41 @@ static void destroyed_while_in_use(void) {
   fill(create(of_size(8)), 1, 1);
 }
 
+/* --- without waiting --- */
+
+static void async(void) {
+  const krg_kddm_set set = create(of_size(8));
+  krg_kddm_started* started = NULL;
+  krg_kddm_lease* lease = NULL;
+  void* bytes = NULL;
+  size_t size = 0;
+  fill(set, 1, 1);
+  must(krg_kddm_start_get(space, set, 1, 0, &started), "a get");
+  expect(krg_kddm_is_ready(started) == 1, "a hit is there at once");
+  must(krg_kddm_finish(started, 0, &lease, &bytes, &size), "the get");
+  expect(size == 8 && all(bytes, size, 1), "it is the object");
+  must(krg_kddm_start_grab(space, set, 1, 0, &started), "a grab of what is read");
+  krg_kddm_lease* second = NULL;
+  expect_error(krg_kddm_finish(started, 20, &second, NULL, NULL), EINPROGRESS, "object 1 of set ",
+               "still goes on");
+  must(krg_kddm_put(lease), "a put");
+  must(krg_kddm_finish(started, 20000, &second, &bytes, &size), "the grab");
+  memset(bytes, 2, size);
+  must(krg_kddm_start_grab(space, set, 1, 0, &started), "a grab of what is written");
+  krg_kddm_drop(started);
+  must(krg_kddm_put(second), "a put");
+  expect(object_is(set, 1, 2), "a dropped grab does not stay");
+  must(krg_kddm_start_sync(space, set, 1, 0, &started), "a sync");
+  must(krg_kddm_finish(started, 20000, NULL, NULL, NULL), "the sync");
+  must(krg_kddm_start_flush(space, set, 1, KRG_KDDM_NO_NODE, 0, &started), "a flush");
+  krg_kddm_drop(started);
+  must(krg_kddm_start_remove(space, set, 1, 0, &started), "a removal");
+  must(krg_kddm_finish(started, 20000, NULL, NULL, NULL), "the removal");
+  must(krg_kddm_start_remove(space, set, 1, 0, &started), "another one");
+  expect_error(krg_kddm_finish(started, 20000, NULL, NULL, NULL), ENOENT, "object 1 of set ",
+               "no such object");
+}
+
 /* --- name spaces --- */
 
 static void name_spaces(const char* rank) {
@@ -419,6 +454,7 @@ int main(int argc, char** argv) {
   } else if (strcmp(argv[1], "sets") == 0) {
     sets(rank);
     name_spaces(rank);
+    async();
   } else {
     return 2;
   }

@@ -1,4 +1,4 @@
-// calls_task sync PATH | touch PATH | names | snapshots | bad: what a task may ask about sets and objects
+// calls_task sync PATH | touch PATH | names | async | snapshots | bad: what a task may ask about sets and objects
 // beside leases, and what it is told when it asks wrongly. Each rank has sets of its own, but for
 // snapshots.
 #include <krg/task/space.h>
@@ -10,6 +10,7 @@
 #include <future>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -169,6 +170,69 @@ void names(Space& space, unsigned rank) {
                "the default name space", "the end of the default one");
   must(space.bind(own, shared), "a name");
   expect(must(space.look_up(own), "the name") == shared, "what is in the Space's own stays");
+}
+
+// --- leases without waiting ---------------------------------------------------------------------
+
+void tickets(Space& space) {
+  const SetId set = must(space.create(of_size(8)), "a set");
+  fill(space, set, kOne, 1);
+  auto hit = must(space.start_get(set, kOne), "a get of what is here");
+  expect(hit.ready(), "a hit is there at once");
+  expect(must(hit.wait(), "the hit").bytes()[0] == std::byte{1}, "it is the object");
+  expect_error(status_of(hit.wait()), Errc::invalid_argument, "was taken", "a second wait");
+  auto first = must(space.grab(set, kOne), "an object");
+  auto waits = must(space.start_grab(set, kOne), "a grab of what is held");
+  expect(!waits.ready(), "it waits");
+  expect_error(status_of(waits.wait(20ms)), Errc::timed_out, "still goes on", "a short wait");
+  first.end();
+  auto lease = must(waits.wait(20s), "the grab");
+  lease.bytes()[0] = std::byte{2};
+  lease.end();
+  auto removal = must(space.start_remove(set, kOne), "a removal");
+  must(removal.wait(), "the removal");
+  auto again = must(space.start_remove(set, kOne), "another one");
+  expect_error(again.wait(), Errc::not_found, "no such object", "a removal of what is not there");
+  fill(space, set, kOne, 3);
+  auto synced = must(space.start_sync(set, kOne), "a sync");
+  must(synced.wait(), "the sync");
+  auto flushed = must(space.start_flush(set, kOne), "a flush");
+  static_cast<void>(flushed.wait());  // A node alone can give it to nobody.
+  auto outside = must(space.start_get(kNobodys, kOne), "a get");
+  expect_error(status_of(outside.wait()), Errc::not_found, "no such set", "an unknown set");
+  expect_error(status_of(space.start_get(set, kOne, Use{.manual_touch = true})),
+               Errc::invalid_argument, "a manual first touch", "a get that makes what it reads");
+}
+
+// Goal    a dropped ticket leaves nothing behind, whenever it is dropped.
+// Method  grabs of new objects, dropped at once, after a while, or when they are there, and of one
+//         that is held; then everybody can have each object.
+void dropped_tickets(Space& space) {
+  constexpr std::uint64_t kObjects = 600;
+  const SetId set = must(space.create(of_size(8)), "a set");
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    auto ticket = must(space.start_grab(set, ObjectId{i}), "a grab");
+    if (i % 3 == 0) static_cast<void>(ticket.ready(std::chrono::microseconds(i % 40)));
+    if (i % 3 == 1) expect(ticket.ready(20s), "a new object comes");
+  }
+  {
+    const auto held = must(space.grab(set, ObjectId{0}), "an object");
+    for (int i = 0; i < 100; ++i) {
+      static_cast<void>(must(space.start_grab(set, ObjectId{0}), "a grab of what is held"));
+    }
+  }
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    must(status_of(space.grab(set, ObjectId{i}, Use{.timeout = 10s})), "an object once dropped");
+  }
+  const auto held = must(space.grab(set, kOne), "an object");
+  std::vector<krg::kddm::Ticket<krg::kddm::WriteLease>> many;
+  krg::Status full;
+  while (full && many.size() < 100) {
+    auto ticket = space.start_grab(set, kOne);
+    full = status_of(ticket);
+    if (ticket) many.push_back(std::move(*ticket));
+  }
+  expect(full.error().code() == Errc::would_block && many.size() == 64, "64 calls at a time");
 }
 
 // --- snapshots ----------------------------------------------------------------------------------
@@ -339,6 +403,9 @@ int main(int argc, char** argv) {
     touch(*space, argv[2] + std::string(".") + rank);
   } else if (verb == "names") {
     names(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
+  } else if (verb == "async") {
+    tickets(*space);
+    dropped_tickets(*space);
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "bad") {

@@ -26,6 +26,7 @@ for nodes in 1 2; do
   check "a first touch by hand on $nodes nodes" both_right $nodes "$in_cpp" touch "$(folder)/objects"
   check "a first touch by hand on $nodes nodes, in C" both_right $nodes "$in_c" touch "$(folder)/objects"
   check "name spaces on $nodes nodes" both_right $nodes "$in_cpp" names
+  check "leases without waiting on $nodes nodes" both_right $nodes "$in_cpp" async
   check "snapshots on $nodes nodes" both_right $nodes "$in_cpp" snapshots
   check "snapshots on $nodes nodes, in C" both_right $nodes "$in_c" snapshots
   check "bad cases on $nodes nodes" both_right $nodes "$in_cpp" bad

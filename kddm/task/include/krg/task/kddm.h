@@ -21,6 +21,7 @@ typedef struct krg_kddm_lease krg_kddm_lease;
 typedef struct krg_kddm_range krg_kddm_range;
 typedef struct krg_kddm_snapshot krg_kddm_snapshot;
 typedef struct krg_kddm_prefetched krg_kddm_prefetched;
+typedef struct krg_kddm_started krg_kddm_started;
 typedef uint64_t krg_kddm_set;
 typedef uint32_t krg_kddm_name_space;
 
@@ -148,6 +149,27 @@ int krg_kddm_start_prefetch(krg_kddm_space* space, krg_kddm_set set, uint64_t fi
 int krg_kddm_is_prefetched(const krg_kddm_prefetched* prefetched);
 // Waits for it, and tells how it went. To be called once for each.
 int krg_kddm_end_prefetch(krg_kddm_prefetched* prefetched);
+// The calls above without waiting. EAGAIN: 64 calls of the process are under way. A lease begins
+// when it is granted, and keeps others out from then on, finished or not.
+int krg_kddm_start_get(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                       krg_kddm_started** started);
+int krg_kddm_start_grab(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                        krg_kddm_started** started);
+int krg_kddm_start_flush(krg_kddm_space* space, krg_kddm_set set, uint64_t object, uint32_t to,
+                         unsigned flags, krg_kddm_started** started);
+int krg_kddm_start_sync(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                        krg_kddm_started** started);
+int krg_kddm_start_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                          krg_kddm_started** started);
+// 1: krg_kddm_finish() would not wait; else 0.
+int krg_kddm_is_ready(const krg_kddm_started* started);
+// Waits so long at most, and tells how it went. EINPROGRESS: it still goes on, and is to be finished
+// later; else `started` is gone. A get or a grab gives its lease; what it was for reading is not to
+// be written. Of the others `lease`, `bytes` and `size` may be NULL.
+int krg_kddm_finish(krg_kddm_started* started, uint64_t timeout_milliseconds,
+                    krg_kddm_lease** lease, void** bytes, size_t* size);
+// Gives it up, and its lease back. Requires  its space is still there.
+void krg_kddm_drop(krg_kddm_started* started);
 // 1: this node has a copy that may be read; else 0.
 int krg_kddm_find(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 

@@ -22,6 +22,7 @@
 #include "krg/task/prefetch.h"
 #include "krg/task/range.h"
 #include "krg/task/snapshot.h"
+#include "krg/task/ticket.h"
 
 namespace krg::kddm {
 
@@ -103,14 +104,26 @@ class Space {
   // Errors  invalid_argument  more than 4,096; would_block  64 calls of the task are under way
   Result<Prefetch> start_prefetch(SetId set, ObjectId first, std::uint64_t count,
                                   const Use& use = {}, LeaseKind kind = LeaseKind::read);
+  // The same as above, without waiting; see Ticket. Requires  this outlives it.
+  // Errors  would_block  64 calls of the task are under way
+  Result<Ticket<ReadLease>> start_get(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<WriteLease>> start_grab(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<void>> start_flush(SetId set, ObjectId object, NodeId to = kNoNode,
+                                   const Use& use = {});
+  Result<Ticket<void>> start_sync(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<void>> start_remove(SetId set, ObjectId object, const Use& use = {});
   // Whether this node has a copy that may be read. Cost: as a hit.
   bool find(SetId set, ObjectId object) noexcept;
 
  private:
   template <class Lease>
   friend class TaskRange;
+  template <class T>
+  friend class Ticket;
   class Impl;
   explicit Space(std::unique_ptr<Impl> impl);
+  template <class T>
+  Result<Ticket<T>> start(int verb, SetId set, ObjectId object, const Use& use, NodeId to);
   Status give_size(WriteLease& lease, const Use& use);
   std::unique_ptr<Impl> impl_;
 };
