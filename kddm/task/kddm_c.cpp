@@ -1,4 +1,6 @@
 // The functions of krg/task/kddm.h about leases and objects.
+#include <algorithm>
+#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -246,6 +248,19 @@ int krg_kddm_end_prefetch(krg_kddm_prefetched* prefetched) {
 
 int krg_kddm_find(krg_kddm_space* space, krg_kddm_set set, uint64_t object) {
   return space->space->find(SetId{set}, ObjectId{object}) ? 1 : 0;
+}
+
+int krg_kddm_statistics(krg_kddm_space* space, krg_kddm_counts* counts) {
+  const std::size_t size = counts->size;
+  if (size < sizeof size || size > 4096) {
+    return fail("statistics", Error(Errc::invalid_argument, "counts without their size"));
+  }
+  const SpaceStatistics now = space->space->statistics();
+  const krg_kddm_counts all{size,       now.gets,  now.grabs,
+                            now.misses, now.waits, static_cast<std::uint64_t>(now.waited.count())};
+  std::memset(counts, 0, size);
+  std::memcpy(counts, &all, std::min(size, sizeof all));
+  return 0;
 }
 
 const char* krg_kddm_message(void) { return last_message.c_str(); }

@@ -114,8 +114,8 @@ int krg_kddm_connect_in(const char* gate, const char* name_space, krg_kddm_space
 void krg_kddm_disconnect(krg_kddm_space* space) { delete space; }
 
 void krg_kddm_set_timeout(krg_kddm_space* space, uint64_t milliseconds) {
-  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(
-      milliseconds_of(milliseconds));
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(milliseconds_of(milliseconds));
   space->timeout_ms = limit.count();
 }
 

@@ -167,19 +167,19 @@ Status Space::destroy_name_space(NameSpaceId id, const Use& use) {
 
 Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
   KRG_TRY(check_read(use));
-  if (ReadLease hit = impl_->store_->try_read(set, object)) return hit;
-  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::get, set, object, use));
-  return impl_->adopt<ReadLease>(reply.grant);
+  ReadLease hit = impl_->store_->try_read(set, object);
+  if (hit) return hit;
+  return impl_->lease<ReadLease>(calls::Verb::get, set, object, use, hit.miss());
 }
 
 Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
-  if (WriteLease hit = impl_->store_->try_write(set, object)) {
+  WriteLease hit = impl_->store_->try_write(set, object);
+  if (hit) {
     if (use.touch_bytes > 0) [[unlikely]]
       KRG_TRY(give_size(hit, use));
     return hit;
   }
-  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
-  return impl_->adopt<WriteLease>(reply.grant);
+  return impl_->lease<WriteLease>(calls::Verb::grab, set, object, use, hit.miss());
 }
 
 // Of what exists without bytes; krgd does so for what is not here.
@@ -228,6 +228,17 @@ Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, con
     at += piece;
   }
   return how;
+}
+SpaceStatistics Space::statistics() const noexcept {
+  const LocalStore::Hits hits = impl_->store_->hits();
+  const Impl::Misses& misses = impl_->misses_;
+  const std::uint64_t gets = misses.gets.load(std::memory_order_relaxed);
+  const std::uint64_t grabs = misses.grabs.load(std::memory_order_relaxed);
+  return {.gets = hits.reads + gets,
+          .grabs = hits.writes + grabs,
+          .misses = gets + grabs,
+          .waits = misses.waits.load(std::memory_order_relaxed),
+          .waited = Duration(misses.waited_ns.load(std::memory_order_relaxed))};
 }
 bool Space::find(SetId set, ObjectId object) noexcept { return impl_->store_->has(set, object); }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -81,6 +82,30 @@ class Space::Impl {
     if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
     return lease;
   }
+  // What was not here, or others used.
+  struct Misses {
+    std::atomic<std::uint64_t> gets{0};
+    std::atomic<std::uint64_t> grabs{0};
+    std::atomic<std::uint64_t> waits{0};
+    std::atomic<Duration::rep> waited_ns{0};
+  };
+  void count_miss(std::atomic<std::uint64_t>& kind, Miss why) noexcept {
+    kind.fetch_add(1, std::memory_order_relaxed);
+    if (why == Miss::contended || why == Miss::writer || why == Miss::readers) {
+      misses_.waits.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+  // Asks krgd for what the store has refused.
+  template <class Lease>
+  Result<Lease> lease(calls::Verb verb, SetId set, ObjectId object, const Use& how, Miss why) {
+    count_miss(verb == calls::Verb::grab ? misses_.grabs : misses_.gets, why);
+    const auto begin = std::chrono::steady_clock::now();
+    const auto reply = use(verb, set, object, how);
+    const Duration took = std::chrono::steady_clock::now() - begin;
+    misses_.waited_ns.fetch_add(took.count(), std::memory_order_relaxed);
+    if (!reply) return reply.error();
+    return adopt<Lease>(reply->grant);
+  }
   static calls::Bring::Request bring(bool for_write, SetId set, ObjectId first, std::uint64_t count,
                                      const Use& use) {
     calls::Bring::Request request;
@@ -118,6 +143,7 @@ class Space::Impl {
   std::unique_ptr<gate::Client> client_;
   UniqueFd bell_;
   std::unique_ptr<LocalStore> store_;
+  Misses misses_;
   NameSpaceId home_ = kDefaultNameSpace;  // Where sets and names are, if nothing else is said.
 };
 

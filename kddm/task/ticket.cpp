@@ -112,17 +112,21 @@ Result<Ticket<T>> Space::start(int verb, SetId set, ObjectId object, const Use& 
 
 Result<Ticket<ReadLease>> Space::start_get(SetId set, ObjectId object, const Use& use) {
   KRG_TRY(check_read(use));
-  if (ReadLease hit = impl_->store_->try_read(set, object)) {
+  ReadLease hit = impl_->store_->try_read(set, object);
+  if (hit) {
     return Ticket<ReadLease>(std::make_unique<Ticket<ReadLease>::Impl>(*impl_, std::move(hit)));
   }
+  impl_->count_miss(impl_->misses_.gets, hit.miss());
   return start<ReadLease>(static_cast<int>(calls::Verb::get), set, object, use, kNoNode);
 }
 
 Result<Ticket<WriteLease>> Space::start_grab(SetId set, ObjectId object, const Use& use) {
-  if (WriteLease hit = impl_->store_->try_write(set, object)) {
+  WriteLease hit = impl_->store_->try_write(set, object);
+  if (hit) {
     if (use.touch_bytes > 0) KRG_TRY(give_size(hit, use));
     return Ticket<WriteLease>(std::make_unique<Ticket<WriteLease>::Impl>(*impl_, std::move(hit)));
   }
+  impl_->count_miss(impl_->misses_.grabs, hit.miss());
   return start<WriteLease>(static_cast<int>(calls::Verb::grab), set, object, use, kNoNode);
 }
 

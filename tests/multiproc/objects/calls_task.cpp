@@ -1,6 +1,6 @@
-// calls_task sync PATH | touch PATH | names | async | snapshots | bad: what a task may ask about sets and objects
-// beside leases, and what it is told when it asks wrongly. Each rank has sets of its own, but for
-// snapshots.
+// calls_task sync PATH | touch PATH | names | async | snapshots | bad: what a task may ask about
+// sets and objects beside leases, and what it is told when it asks wrongly. Each rank has sets of
+// its own, but for snapshots.
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -174,10 +174,29 @@ void names(Space& space, unsigned rank) {
 
 // --- leases without waiting ---------------------------------------------------------------------
 
+// What krgd has just given is frozen for an instant: then it is no hit yet.
+krg::kddm::Ticket<krg::kddm::ReadLease> start_hit(Space& space, SetId set) {
+  for (int i = 0;; ++i) {
+    auto ticket = must(space.start_get(set, kOne), "a get of what is here");
+    if (ticket.ready() || i == 2000) return ticket;
+    static_cast<void>(must(ticket.wait(), "an object"));
+    std::this_thread::sleep_for(1ms);
+  }
+}
+// Calls that were given up are under way until krgd has noticed.
+krg::Result<krg::kddm::Ticket<krg::kddm::WriteLease>> start_grab(Space& space, SetId set,
+                                                                 ObjectId object) {
+  for (int i = 0;; ++i) {
+    auto ticket = space.start_grab(set, object);
+    if (ticket || ticket.error().code() != Errc::would_block || i == 2000) return ticket;
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
 void tickets(Space& space) {
   const SetId set = must(space.create(of_size(8)), "a set");
   fill(space, set, kOne, 1);
-  auto hit = must(space.start_get(set, kOne), "a get of what is here");
+  auto hit = start_hit(space, set);
   expect(hit.ready(), "a hit is there at once");
   expect(must(hit.wait(), "the hit").bytes()[0] == std::byte{1}, "it is the object");
   expect_error(status_of(hit.wait()), Errc::invalid_argument, "was taken", "a second wait");
@@ -204,6 +223,36 @@ void tickets(Space& space) {
                Errc::invalid_argument, "a manual first touch", "a get that makes what it reads");
 }
 
+// Whether there were hits, and a wait was told apart from other misses.
+bool counts_are_right(Space& space) {
+  const SetId set = must(space.create(of_size(8)), "a set");
+  const auto before = space.statistics();
+  fill(space, set, kOne, 1);
+  for (int i = 0; i < 100; ++i) static_cast<void>(must(space.get(set, kOne), "an object"));
+  static_cast<void>(must(must(space.start_get(set, kOne), "a ticket").wait(), "an object"));
+  {
+    const auto held = must(space.grab(set, kOne), "an object");
+    static_cast<void>(space.get(set, kOne, Use{.timeout = 30ms}));
+  }
+  const auto now = space.statistics();
+  const auto gets = now.gets - before.gets, grabs = now.grabs - before.grabs,
+             misses = now.misses - before.misses, waits = now.waits - before.waits;
+  expect(gets == 102 && grabs == 2, "gets and grabs are counted");
+  expect(misses >= 2 && waits < misses, "and what was no hit");
+  expect(now.waited - before.waited >= 30ms, "and how long that took");
+  return misses < 20 && waits >= 1;
+}
+
+// A node that is busy with its view lets nobody hit for a while.
+void statistics(Space& space) {
+  bool right = counts_are_right(space);
+  for (int i = 0; i < 100 && !right; ++i) {
+    std::this_thread::sleep_for(50ms);
+    right = counts_are_right(space);
+  }
+  expect(right, "hits and waits are told apart from other misses");
+}
+
 // Goal    a dropped ticket leaves nothing behind, whenever it is dropped.
 // Method  grabs of new objects, dropped at once, after a while, or when they are there, and of one
 //         that is held; then everybody can have each object.
@@ -211,14 +260,14 @@ void dropped_tickets(Space& space) {
   constexpr std::uint64_t kObjects = 600;
   const SetId set = must(space.create(of_size(8)), "a set");
   for (std::uint64_t i = 0; i < kObjects; ++i) {
-    auto ticket = must(space.start_grab(set, ObjectId{i}), "a grab");
+    auto ticket = must(start_grab(space, set, ObjectId{i}), "a grab");
     if (i % 3 == 0) static_cast<void>(ticket.ready(std::chrono::microseconds(i % 40)));
     if (i % 3 == 1) expect(ticket.ready(20s), "a new object comes");
   }
   {
     const auto held = must(space.grab(set, ObjectId{0}), "an object");
     for (int i = 0; i < 100; ++i) {
-      static_cast<void>(must(space.start_grab(set, ObjectId{0}), "a grab of what is held"));
+      static_cast<void>(must(start_grab(space, set, ObjectId{0}), "a grab of what is held"));
     }
   }
   for (std::uint64_t i = 0; i < kObjects; ++i) {
@@ -395,8 +444,7 @@ int main(int argc, char** argv) {
   const char* const rank = std::getenv("KRG_RANK");
   if (argc < 2 || rank == nullptr) return 2;
   const std::string verb = argv[1];
-  const auto space =
-      must(Space::connect("", verb == "names" ? "calls" : "default"), "connecting");
+  const auto space = must(Space::connect("", verb == "names" ? "calls" : "default"), "connecting");
   if (verb == "sync" && argc == 3) {
     sync(*space, argv[2] + std::string(".") + rank);
   } else if (verb == "touch" && argc == 3) {
@@ -405,6 +453,7 @@ int main(int argc, char** argv) {
     names(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "async") {
     tickets(*space);
+    statistics(*space);
     dropped_tickets(*space);
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));

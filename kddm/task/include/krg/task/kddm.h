@@ -46,19 +46,30 @@ enum {
 // taken as krg_kddm_options_init() leaves them; and a library that is older than the program
 // refuses fields that it does not know, unless they are zero.
 typedef struct krg_kddm_options {
-  size_t size;              // sizeof(krg_kddm_options)
-  uint64_t object_bytes;    // Of each object; the most for variable sizes. 0: a lock.
-  uint64_t object_count;    // Object ids are below this; 0: no bound.
-  int variable_size;        // Objects begin empty, see krg_kddm_resize().
-  unsigned copies;          // Nodes that an acknowledged write is on; 0 means 1.
-  unsigned flags;           // KRG_KDDM_TOUCH_AT_HOME ...
-  int policy;               // KRG_KDDM_HASH ...
-  uint32_t home;            // KRG_KDDM_FIXED; KRG_KDDM_NO_NODE: none.
-  krg_kddm_name_space name_space;  // In which it is, and its name; 0: the one of the krg_kddm_space.
+  size_t size;            // sizeof(krg_kddm_options)
+  uint64_t object_bytes;  // Of each object; the most for variable sizes. 0: a lock.
+  uint64_t object_count;  // Object ids are below this; 0: no bound.
+  int variable_size;      // Objects begin empty, see krg_kddm_resize().
+  unsigned copies;        // Nodes that an acknowledged write is on; 0 means 1.
+  unsigned flags;         // KRG_KDDM_TOUCH_AT_HOME ...
+  int policy;             // KRG_KDDM_HASH ...
+  uint32_t home;          // KRG_KDDM_FIXED; KRG_KDDM_NO_NODE: none.
+  krg_kddm_name_space
+      name_space;           // In which it is, and its name; 0: the one of the krg_kddm_space.
   const char* nodes;        // KRG_KDDM_ROUND_ROBIN: "2,3,6-10". NULL: none.
   const char* linker;       // "memory", "file" ...; NULL: memory.
   const char* linker_data;  // What it needs to know; for "file" the absolute path. NULL: nothing.
 } krg_kddm_options;
+
+// What this process has asked for leases. Sizes as of krg_kddm_options: set it before the call.
+typedef struct krg_kddm_counts {
+  size_t size;         // sizeof(krg_kddm_counts)
+  uint64_t gets;       // Hits and misses.
+  uint64_t grabs;      // The same.
+  uint64_t misses;     // Of both: krgd was asked.
+  uint64_t waits;      // Of the misses: the object was here, and others used it.
+  uint64_t waited_ns;  // For krgd's answers to krg_kddm_get() and krg_kddm_grab().
+} krg_kddm_counts;
 
 static inline void krg_kddm_options_init(krg_kddm_options* options) {
   memset(options, 0, sizeof *options);
@@ -163,13 +174,15 @@ int krg_kddm_start_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t obje
                           krg_kddm_started** started);
 // 1: krg_kddm_finish() would not wait; else 0.
 int krg_kddm_is_ready(const krg_kddm_started* started);
-// Waits so long at most, and tells how it went. EINPROGRESS: it still goes on, and is to be finished
-// later; else `started` is gone. A get or a grab gives its lease; what it was for reading is not to
-// be written. Of the others `lease`, `bytes` and `size` may be NULL.
+// Waits so long at most, and tells how it went. EINPROGRESS: it still goes on, and is to be
+// finished later; else `started` is gone. A get or a grab gives its lease; what it was for reading
+// is not to be written. Of the others `lease`, `bytes` and `size` may be NULL.
 int krg_kddm_finish(krg_kddm_started* started, uint64_t timeout_milliseconds,
                     krg_kddm_lease** lease, void** bytes, size_t* size);
 // Gives it up, and its lease back. Requires  its space is still there.
 void krg_kddm_drop(krg_kddm_started* started);
+// Since it was connected.
+int krg_kddm_statistics(krg_kddm_space* space, krg_kddm_counts* counts);
 // 1: this node has a copy that may be read; else 0.
 int krg_kddm_find(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 

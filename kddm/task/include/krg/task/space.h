@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -35,6 +36,15 @@ struct Use {
   bool manual_touch = false;
   // With manual_touch, of a set of variable size: what is grabbed without bytes gets so many.
   std::uint64_t touch_bytes = 0;
+};
+
+// What a process has asked of its Space: leases by get(), grab(), ranges and tickets.
+struct SpaceStatistics {
+  std::uint64_t gets = 0;    // Hits and misses.
+  std::uint64_t grabs = 0;   // The same.
+  std::uint64_t misses = 0;  // Of both: krgd was asked.
+  std::uint64_t waits = 0;   // Of the misses: the object was here, and others used it.
+  Duration waited{};         // For krgd's answers to get() and grab(), without those of tickets.
 };
 
 class Space {
@@ -112,6 +122,8 @@ class Space {
                                    const Use& use = {});
   Result<Ticket<void>> start_sync(SetId set, ObjectId object, const Use& use = {});
   Result<Ticket<void>> start_remove(SetId set, ObjectId object, const Use& use = {});
+  // Since it was connected. Cost: a look at 240 counters.
+  SpaceStatistics statistics() const noexcept;
   // Whether this node has a copy that may be read. Cost: as a hit.
   bool find(SetId set, ObjectId object) noexcept;
 
