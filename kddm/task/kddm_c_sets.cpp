@@ -33,7 +33,6 @@ constexpr std::array kPolicies = {std::pair(KRG_KDDM_HASH, HomePolicy::hash),
                                   std::pair(KRG_KDDM_FIXED, HomePolicy::fixed),
                                   std::pair(KRG_KDDM_ROUND_ROBIN, HomePolicy::round_robin),
                                   std::pair(KRG_KDDM_LINKER, HomePolicy::linker)};
-static_assert(KRG_KDDM_LOCAL_EXCLUSIVE == static_cast<int>(SetFlag::local_exclusive));
 static_assert(KRG_KDDM_TOUCH_AT_HOME == static_cast<int>(SetFlag::touch_at_home));
 
 std::string set_named(const char* name) { return "the set \"" + std::string(name) + '"'; }

@@ -31,7 +31,7 @@ TEST(COptions, SayAllThatCppSays) {
   options.object_count = 100;
   options.variable_size = 1;
   options.copies = 3;
-  options.flags = KRG_KDDM_LOCAL_EXCLUSIVE | KRG_KDDM_TOUCH_AT_HOME;
+  options.flags = KRG_KDDM_TOUCH_AT_HOME;
   options.policy = KRG_KDDM_ROUND_ROBIN;
   options.home = 7;
   options.nodes = "2,3,6-10";
@@ -42,7 +42,7 @@ TEST(COptions, SayAllThatCppSays) {
   right.object_count = 100;
   right.variable_size = true;
   right.copies = 3;
-  right.flags = 3;
+  right.flags = 2;
   right.policy = HomePolicy::round_robin;
   right.home = NodeId{7};
   right.nodes = *cluster::NodeSet::parse("2-3,6-10");

@@ -36,8 +36,7 @@ enum {
 };
 // Of a set.
 enum {
-  KRG_KDDM_LOCAL_EXCLUSIVE = 1,  // As krg::kddm::SetFlag.
-  KRG_KDDM_TOUCH_AT_HOME = 2     // The first touch runs at the home: for what lies in a file.
+  KRG_KDDM_TOUCH_AT_HOME = 2  // The first touch runs at the home: for what lies in a file.
 };
 
 // What a set is. krg_kddm_options_init(), then what differs.
