@@ -243,7 +243,7 @@ bool counts_are_right(Space& space) {
   return misses < 20 && waits >= 1;
 }
 
-// A node that is busy with its view lets nobody hit for a while.
+// While krgd is late to say that the node may serve on, nothing hits (Miss::expired).
 void statistics(Space& space) {
   bool right = counts_are_right(space);
   for (int i = 0; i < 100 && !right; ++i) {
