@@ -18,7 +18,7 @@ Block Block::make(std::size_t size) noexcept {
 }
 
 void Block::Head::unused() noexcept {
-  this->~Head();
+  this->Head::~Head();
   std::free(this);
 }
 
