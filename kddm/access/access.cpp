@@ -15,7 +15,8 @@ namespace krg::kddm {
 namespace {
 
 OpOptions options_of(const gate::Call& call, const calls::Use::Request& request) noexcept {
-  return {call.deadline(), request.try_only, request.no_touch};
+  return {call.deadline(), request.try_only, request.no_touch, request.manual_touch,
+          request.touch_bytes};
 }
 
 Result<UniqueFd> copy_of(int fd) {
@@ -79,7 +80,10 @@ class TaskAccess::Impl {
   Result<TaskIndex> task_of(const gate::Call& call) const;
   Co<Result<calls::Use::Reply>> use(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Use::Reply>> lease(gate::Call& call, calls::Use::Request request);
+  void take_back(TaskIndex task, const Grant& grant);
   Co<Result<calls::Name::Reply>> name(gate::Call& call, calls::Name::Request request);
+  Co<Result<calls::NameSpace::Reply>> name_space(gate::Call& call,
+                                                 calls::NameSpace::Request request);
   Result<calls::Resize::Reply> resize(gate::Call& call, const calls::Resize::Request& request);
 
   reactor::Reactor& reactor_;
@@ -159,7 +163,14 @@ Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
   const Result<Grant> grant =
       co_await kddm_.lease_for(task, kind, request.set, request.object, options);
   if (!grant) co_return grant.error();
+  call.if_unwanted([this, task, given = *grant] { take_back(task, given); });
   co_return calls::Use::Reply{*grant};
+}
+
+// The task has given up waiting, and will never know of it.
+void TaskAccess::Impl::take_back(TaskIndex task, const Grant& grant) {
+  store_->withdraw(task, grant);
+  kddm_.on_ring();
 }
 
 Result<calls::Resize::Reply> TaskAccess::Impl::resize(gate::Call& call,
@@ -200,21 +211,46 @@ Co<Result<calls::Use::Reply>> TaskAccess::Impl::use(gate::Call& call, calls::Use
 Co<Result<calls::Name::Reply>> TaskAccess::Impl::name(gate::Call& call,
                                                       calls::Name::Request request) {
   calls::Name::Reply reply;
+  const Deadline deadline = call.deadline();
   switch (request.verb) {
     case calls::NameVerb::bind:
-      KRG_CO_TRY(co_await kddm_.bind(std::move(request.name), request.set, call.deadline()));
+      KRG_CO_TRY(co_await kddm_.bind(std::move(request.name), request.set, deadline, request.in));
       break;
     case calls::NameVerb::look_up: {
-      const auto set = co_await kddm_.look_up(std::move(request.name), call.deadline());
+      const auto set = co_await kddm_.look_up(std::move(request.name), deadline, request.in);
       if (!set) co_return set.error();
       reply.set = *set;
       break;
     }
     case calls::NameVerb::unbind:
-      KRG_CO_TRY(co_await kddm_.unbind(std::move(request.name), call.deadline()));
+      KRG_CO_TRY(co_await kddm_.unbind(std::move(request.name), deadline, request.in));
       break;
     default:
       co_return Error(Errc::invalid_argument, "no such use of a name");
+  }
+  co_return reply;
+}
+
+Co<Result<calls::NameSpace::Reply>> TaskAccess::Impl::name_space(
+    gate::Call& call, calls::NameSpace::Request request) {
+  calls::NameSpace::Reply reply;
+  const Deadline deadline = call.deadline();
+  switch (request.verb) {
+    case calls::NameSpaceVerb::create: {
+      KRG_CO_TRY_ASSIGN(reply.id,
+                        co_await kddm_.create_name_space(std::move(request.name), deadline));
+      break;
+    }
+    case calls::NameSpaceVerb::find: {
+      KRG_CO_TRY_ASSIGN(reply.id,
+                        co_await kddm_.find_name_space(std::move(request.name), deadline));
+      break;
+    }
+    case calls::NameSpaceVerb::destroy:
+      KRG_CO_TRY(co_await kddm_.destroy_name_space(request.id, deadline));
+      break;
+    default:
+      co_return Error(Errc::invalid_argument, "no such use of a name space");
   }
   co_return reply;
 }
@@ -230,7 +266,8 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
           co_return Error(Errc::invalid_argument, "more objects than one call may bring");
         }
         const auto kind = request.for_write ? LeaseKind::write : LeaseKind::read;
-        const OpOptions options{call.deadline(), request.try_only, request.no_touch};
+        const OpOptions options{call.deadline(), request.try_only, request.no_touch,
+                                request.manual_touch};
         KRG_CO_TRY(co_await kddm_.prefetch_range(request.set, request.first, request.count, options,
                                                  kind));
         co_return wire::Empty{};
@@ -240,6 +277,9 @@ void TaskAccess::Impl::serve(gate::Server& gate) {
   });
   gate.serve<calls::Name>([this](gate::Call& call, calls::Name::Request request) {
     return name(call, std::move(request));
+  });
+  gate.serve<calls::NameSpace>([this](gate::Call& call, calls::NameSpace::Request request) {
+    return name_space(call, std::move(request));
   });
   gate.serve<calls::Create>(
       [this](gate::Call& call, calls::Create::Request request) -> Co<Result<calls::Create::Reply>> {

@@ -254,7 +254,7 @@ Step HolderRules<Hooks>::start_fill() {
   if (h_.copy != Copy::none) return t_.impossible("first touch of what is here");
   h_.copy = Copy::filling;
   h_.granted = !in_.has(kPushed);  // Else for another node; our own request is still under way.
-  t_.act(Action::Do::fill);
+  t_.act(Action::Do::fill, 0, in_.flags & kManual);
   return Step::done;
 }
 
@@ -273,7 +273,7 @@ Step HolderRules<Hooks>::ask() {
   h_.op = in_.op;
   t_.send(t_.place.home,
           {.kind = kWire[number],
-           .flags = static_cast<std::uint16_t>(in_.flags & (kTry | kNoTouch | kAgain)),
+           .flags = static_cast<std::uint16_t>(in_.flags & (kTry | kNoTouch | kAgain | kManual)),
            .node = in_.node});
   return Step::wait;
 }
@@ -337,7 +337,8 @@ Step HolderRules<Hooks>::end_write() {
 template <class Hooks>
 Step HolderRules<Hooks>::filled() {
   h_.copy = Copy::write;
-  h_.version = 1;
+  // What the linker did not make is as good as written: it is not what it would make again.
+  h_.version = in_.has(kManual) ? 2 : 1;
   if (t_.place.heir == kNoNode) {
     t_.report_done(Copy::write);
   } else {

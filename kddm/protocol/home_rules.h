@@ -210,7 +210,8 @@ template <class Hooks>
 void HomeRules<Hooks>::start_create() {
   e_.pending = 1;
   const bool here = t_.place.touch_at_home && e_.request.node != t_.place.home;
-  const std::uint16_t flags = kCreate | (here ? kPushed : 0);
+  const auto flags =
+      static_cast<std::uint16_t>(kCreate | (here ? kPushed : 0) | (e_.request.flags & kManual));
   t_.send(here ? t_.place.home : e_.request.node, {.kind = Kind::grant, .flags = flags});
 }
 

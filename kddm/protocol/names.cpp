@@ -17,7 +17,7 @@ bool is_sound(const Message& message) noexcept {
   const bool named = message.node.value < cluster::kNodesMax;
   const bool must_name = message.kind == Kind::done || message.kind == Kind::fetch;
   return message.kind < kFirstOp && message.copy <= Copy::write &&
-         message.status <= Answer::failed && message.flags < kTold * 2 &&
+         message.status <= Answer::failed && message.flags < kManual * 2 &&
          message.count < cluster::kNodesMax && (named || (message.node == kNoNode && !must_name));
 }
 

@@ -4,6 +4,7 @@
 // set, until the caller's op ends; from the home to another node it goes in the answer's count,
 // which the protocol does not use.
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "krg/log/log.h"
@@ -30,20 +31,21 @@ bool Service::refuses_to_give_up(const Set::Halves& at, const Message& in, const
   return is_needed(at.home->home, in.from, static_cast<unsigned>(wanted));
 }
 
-void Service::begin_fill(Set& set, HolderEntry* entry) noexcept {
+void Service::begin_fill(Set& set, HolderEntry* entry, bool manual) noexcept {
   if (entry == nullptr) return;
   counters_.first_touches->add();
   // An op of this node has been promised them already.
   const std::uint64_t bytes = entry->holder.granted ? 0 : missing_bytes(set, entry->id);
   // What sets there are must be known in a full node too.
   if (is_directory(set.id) || room_.fits(bytes, Room::For::creation)) {
-    fill_now(set, *entry);
+    fill_now(set, *entry, manual);
   } else {
-    reactor().spawn(fill_later(set, entry->id, bytes, epoch_));
+    reactor().spawn(fill_later(set, entry->id, bytes, manual, epoch_));
   }
 }
 
-Co<void> Service::fill_later(Set& set, ObjectId object, std::uint64_t bytes, Epoch epoch) {
+Co<void> Service::fill_later(Set& set, ObjectId object, std::uint64_t bytes, bool manual,
+                             Epoch epoch) {
   const Status room =
       co_await room_.make(bytes, Room::For::creation, reactor().after(kRoomPatience));
   HolderEntry* const entry = epoch != epoch_ || set.gone ? nullptr : set.holders.find(object);
@@ -52,12 +54,12 @@ Co<void> Service::fill_later(Set& set, ObjectId object, std::uint64_t bytes, Epo
     fill_failed(set, object, room.error());
     drain();
   } else {
-    fill_now(set, *entry);
+    fill_now(set, *entry, manual);
     drain();
   }
 }
 
-void Service::fill_now(Set& set, HolderEntry& entry) noexcept {
+void Service::fill_now(Set& set, HolderEntry& entry, bool manual) noexcept {
   const std::size_t size = set.options.variable_size ? 0 : set.options.object_bytes;
   const ObjectId object = entry.id;
   if (set.linker == nullptr) {
@@ -68,17 +70,24 @@ void Service::fill_now(Set& set, HolderEntry& entry) noexcept {
   }
   room_.look();
   set.written.erase(object);
-  reactor().spawn(fill(set, object, copies_.pin(entry), epoch_));
+  reactor().spawn(fill(set, object, copies_.pin(entry), manual, epoch_));
 }
 
-Co<void> Service::fill(Set& set, ObjectId object, Block block, Epoch epoch) {
-  const Status how = co_await set.linker->first_touch(set.id, object, block.bytes());
+Co<void> Service::fill(Set& set, ObjectId object, Block block, bool manual, Epoch epoch) {
+  Status how;
+  if (!manual) {
+    how = co_await set.linker->first_touch(set.id, object, block.bytes());
+  } else if (!block.bytes().empty()) {
+    std::memset(block.bytes().data(), 0, block.bytes().size());
+  }
   if (epoch != epoch_ || set.gone) co_return;
   if (!how) {
     fill_failed(set, object, how.error());
     drain();
   } else {
-    feed(set, object, {.kind = Kind::op_filled, .from = options_.self, .epoch = epoch});
+    const std::uint16_t flags = manual ? kManual : 0;
+    feed(set, object,
+         {.kind = Kind::op_filled, .flags = flags, .from = options_.self, .epoch = epoch});
   }
 }
 

@@ -7,6 +7,22 @@
 #include "sets.h"
 
 namespace krg::kddm {
+namespace {
+
+// A new object of variable size is as large as its maker says.
+Result<Lease> sized(Lease lease, const OpOptions& options) {
+  if (options.manual_touch && options.touch_bytes > 0 && lease.bytes().empty()) {
+    KRG_TRY(lease.resize(options.touch_bytes));
+  }
+  return lease;
+}
+
+}  // namespace
+
+Status check(Kind kind, const OpOptions& options) noexcept {
+  if (kind != Kind::op_get || !options.manual_touch) return {};
+  return Error(Errc::invalid_argument, "a manual first touch is for who grabs");
+}
 
 Kddm::Kddm(rpc::Rpc& rpc, KddmOptions options)
     : service_(std::make_unique<Service>(rpc, std::move(options))) {
@@ -26,11 +42,12 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
   if (!known) co_return known.error();
   Set* const set = *known;
+  KRG_CO_TRY(check(kind, options));
   Counters& counters = service_->counters();
   (kind == Kind::op_get ? counters.gets : counters.grabs)->add();
   if (Lease hit = service_->hit(*set, object, kind == Kind::op_grab)) {
     counters.hits->add();
-    co_return hit;
+    co_return sized(std::move(hit), options);
   }
   const std::uint64_t bytes = service_->missing_bytes(*set, object);
   if (!is_directory(id) && !service_->room().fits(bytes, Room::For::copy)) {
@@ -38,9 +55,7 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
   }
   const Room::Promise promise(service_->room(), bytes);
   const std::uint64_t sent = counters.sent->value();
-  const auto flags =
-      static_cast<std::uint16_t>((options.try_only ? kTry : 0) | (options.no_touch ? kNoTouch : 0));
-  const Message message{.kind = kind, .flags = flags};
+  const Message message{.kind = kind, .flags = flags_of(options)};
   Op op(*service_, *set, object, message, options.deadline);
   KRG_CO_TRY(co_await op);
   // It may have come after this node was excluded, from one that has not heard of that yet.
@@ -50,7 +65,8 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     co_return serves.error();
   }
   if (counters.sent->value() == sent) counters.hits->add();
-  co_return Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab);
+  co_return sized(Service::lease(*service_, *set, object, op.take_block(), kind == Kind::op_grab),
+                  options);
 }
 
 Co<Status> Kddm::simple(Kind kind, SetId id, ObjectId object, OpOptions options, NodeId to,
@@ -59,8 +75,8 @@ Co<Status> Kddm::simple(Kind kind, SetId id, ObjectId object, OpOptions options,
   if (known && *known == nullptr) known = co_await learn(id, object, options.deadline);
   if (!known) co_return known.error();
   Set* const set = *known;
-  const auto all = static_cast<std::uint16_t>(flags | (options.try_only ? kTry : 0) |
-                                              (options.no_touch ? kNoTouch : 0));
+  KRG_CO_TRY(check(kind, options));
+  const auto all = static_cast<std::uint16_t>(flags | flags_of(options));
   const Message message{.kind = kind, .flags = all, .node = to};
   co_return co_await Op(*service_, *set, object, message, options.deadline);
 }

@@ -125,8 +125,7 @@ void Range::Impl::look_ahead(Set& set) {
   const std::uint64_t objects = set.options.object_count;
   const std::uint64_t in_set = objects > first_ ? objects - first_ : 0;
   const std::uint64_t end = std::min({count_, in_set, taken_ + slots_.size()});
-  const auto flags = static_cast<std::uint16_t>(kNoFreeze | (options_.try_only ? kTry : 0) |
-                                                (options_.no_touch ? kNoTouch : 0));
+  const auto flags = static_cast<std::uint16_t>(kNoFreeze | flags_of(options_));
   const Message message{.kind = kind_, .flags = flags};
   for (; begun_ < end && !late_ && !set.gone; ++begun_) {
     Ahead& ahead = slot_of(begun_);
@@ -156,6 +155,7 @@ Co<Status> Range::Impl::come() {
   const ObjectId now = object();
   Result<Set*> known = kddm_.know(id_, now);
   if (known && *known == nullptr) known = co_await kddm_.learn(id_, now, options_.deadline);
+  if (const Status right = check(kind_, options_); known && !right) known = right.error();
   if (known) look_ahead(**known);
   Front front(*this);
   if (known) co_await front;

@@ -361,7 +361,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
         drop(set, entry);
         break;
       case Action::Do::fill:
-        begin_fill(set, entry);
+        begin_fill(set, entry, action.message.has(kManual));
         break;
       case Action::Do::lease:
         if (PendingOp* const op = ops_.find(action.message.op)) {

@@ -37,6 +37,14 @@ namespace krg::kddm {
 
 class Backing;
 
+constexpr std::uint16_t flags_of(const OpOptions& options) noexcept {
+  return static_cast<std::uint16_t>((options.try_only ? kTry : 0) |
+                                    (options.no_touch ? kNoTouch : 0) |
+                                    (options.manual_touch ? kManual : 0));
+}
+// Errors  invalid_argument  who only reads makes no content
+Status check(Kind kind, const OpOptions& options) noexcept;
+
 class Service final : public ChannelSink, private reactor::Timer {
  public:
   Service(rpc::Rpc& rpc, KddmOptions options);
@@ -193,15 +201,16 @@ class Service final : public ChannelSink, private reactor::Timer {
             const Message& message) noexcept;
   void install(Set& set, HolderEntry* entry, Arrived* data) noexcept;
   void drop(Set& set, HolderEntry*& entry) noexcept;
-  void begin_fill(Set& set, HolderEntry* entry) noexcept;
-  void fill_now(Set& set, HolderEntry& entry) noexcept;
-  Co<void> fill_later(Set& set, ObjectId object, std::uint64_t bytes, Epoch epoch);
+  // `manual`: by the caller, so zeros here; else by the linker.
+  void begin_fill(Set& set, HolderEntry* entry, bool manual) noexcept;
+  void fill_now(Set& set, HolderEntry& entry, bool manual) noexcept;
+  Co<void> fill_later(Set& set, ObjectId object, std::uint64_t bytes, bool manual, Epoch epoch);
   void fill_failed(Set& set, ObjectId object, Error why) noexcept;
   // Why the first touch failed of which the protocol says so now.
   Error take_failure(Set& set, ObjectId object) noexcept;
   // The home says in an answer why it did there.
   static void take_note_of_failure(Set& set, ObjectId object, Message& answer);
-  Co<void> fill(Set& set, ObjectId object, Block block, Epoch epoch);
+  Co<void> fill(Set& set, ObjectId object, Block block, bool manual, Epoch epoch);
   void finish(Set& set, ObjectId object, std::uint32_t op, Answer how) noexcept;
   void report_impossible(const Set& set, ObjectId object, const Message& in,
                          const char* why) noexcept;

@@ -1,7 +1,6 @@
 #include "sets.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "krg/kddm/kddm.h"
 #include "krg/reactor/event.h"
@@ -16,11 +15,7 @@ constexpr std::size_t kNameMax = 255;
 // How often a node looks whether it has become a member.
 constexpr Duration kFirstLease = std::chrono::milliseconds(5);
 
-Status write(Lease& lease, const std::vector<std::byte>& bytes) {
-  KRG_TRY(lease.resize(bytes.size()));
-  if (!bytes.empty()) std::memcpy(lease.writable().data(), bytes.data(), bytes.size());
-  return {};
-}
+}  // namespace
 
 Status check_name(const std::string& name) {
   if (!name.empty() && name.size() <= kNameMax) return {};
@@ -32,8 +27,6 @@ Result<Names> names_in(const Lease& lease) {
   return wire::decode<Names>(lease.bytes());
 }
 
-}  // namespace
-
 SetOptions directory_options() {
   SetOptions options;
   options.object_bytes = kDirectoryEntryMax;
@@ -43,23 +36,23 @@ SetOptions directory_options() {
 }
 
 // FNV-1a: two names of one hash share an object.
-ObjectId object_of(std::string_view name) noexcept {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
+ObjectId object_of(NameSpaceId name_space, std::string_view name) noexcept {
+  constexpr std::uint64_t kPrime = 0x100000001b3u;
+  std::uint64_t hash = (0xcbf29ce484222325u ^ name_space.value) * kPrime;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * kPrime;
   return ObjectId{hash >> 1};
 }
 
-SetId Names::find(std::string_view name) const noexcept {
-  for (const auto& [entry, set] : entries) {
-    if (entry == name) return set;
+SetId Names::find(NameSpaceId name_space, std::string_view name) const noexcept {
+  for (const Entry& entry : entries) {
+    if (entry.is(name_space, name)) return entry.set;
   }
   return kNoSet;
 }
 
 void Kddm::serve() {
   serve_leaves();
+  serve_name_spaces();
   service_->rpc().serve<AskRoom>(
       [this](rpc::Incoming&, AskRoom::Request& asks) -> Result<AskRoom::Reply> {
         return AskRoom::Reply{service_->room().spare_bytes(asks.used)};
@@ -134,9 +127,10 @@ Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId want
   const Linker* const linker = service_->linker(options.linker);
   if (linker == nullptr) co_return Error(Errc::invalid_argument, "no linker of this name");
   KRG_CO_TRY(linker->accepts(options));
-  if (wanted != kNoSet && (!is_reserved(wanted) || wanted == kSets || wanted == kNames)) {
+  if (wanted != kNoSet && (!is_reserved(wanted) || is_directory(wanted))) {
     co_return Error(Errc::invalid_argument, "a set id that may not be chosen");
   }
+  KRG_CO_TRY_ASSIGN(const Lease held, co_await hold_name_space(options.name_space, deadline));
   for (;;) {
     // Two lives of a node make different ids; should they not, the next one is tried.
     const std::uint64_t life = service_->rpc().self().incarnation.value & 0xffff;
@@ -149,7 +143,7 @@ Co<Result<SetId>> Kddm::create(SetOptions options, Deadline deadline, SetId want
       if (wanted != kNoSet) co_return Error(Errc::already_exists, "the set");
       continue;
     }
-    KRG_CO_TRY(write(lease, wire::encode(options)));
+    KRG_CO_TRY(write_encoded(lease, options));
     lease.put();
     KRG_CO_TRY(co_await sync(kSets, entry, {deadline}));
     service_->add_set(id, std::move(options));
@@ -174,36 +168,38 @@ Co<Status> Kddm::destroy(SetId id, Deadline deadline) {
   co_return removed;
 }
 
-Co<Status> Kddm::bind(std::string name, SetId set, Deadline deadline) {
+Co<Status> Kddm::bind(std::string name, SetId set, Deadline deadline, NameSpaceId in) {
   KRG_CO_TRY(check_name(name));
-  const ObjectId entry = object_of(name);
+  KRG_CO_TRY_ASSIGN(const Lease held, co_await hold_name_space(in, deadline));
+  const ObjectId entry = object_of(in, name);
   KRG_CO_TRY_ASSIGN(Lease lease, co_await grab(kNames, entry, {deadline}));
   KRG_CO_TRY_ASSIGN(Names names, names_in(lease));
-  if (names.find(name) != kNoSet) co_return Error(Errc::already_exists, "the name");
-  names.entries.push_back({std::move(name), set});
-  KRG_CO_TRY(write(lease, wire::encode(names)));
+  if (names.find(in, name) != kNoSet) co_return Error(Errc::already_exists, "the name");
+  names.entries.push_back({in, std::move(name), set});
+  KRG_CO_TRY(write_encoded(lease, names));
   lease.put();
   co_return co_await sync(kNames, entry, {deadline});
 }
 
-Co<Result<SetId>> Kddm::look_up(std::string name, Deadline deadline) {
+Co<Result<SetId>> Kddm::look_up(std::string name, Deadline deadline, NameSpaceId in) {
   KRG_CO_TRY(check_name(name));
-  const Result<Lease> lease = co_await get(kNames, object_of(name), {deadline, false, true});
+  const Result<Lease> lease = co_await get(kNames, object_of(in, name), {deadline, false, true});
   if (!lease) co_return lease.error();
   KRG_CO_TRY_ASSIGN(const Names names, names_in(*lease));
-  const SetId set = names.find(name);
+  const SetId set = names.find(in, name);
   if (set == kNoSet) co_return Error(Errc::not_found, "no such name");
   co_return set;
 }
 
-Co<Status> Kddm::unbind(std::string name, Deadline deadline) {
+Co<Status> Kddm::unbind(std::string name, Deadline deadline, NameSpaceId in) {
   KRG_CO_TRY(check_name(name));
-  const ObjectId entry = object_of(name);
+  const ObjectId entry = object_of(in, name);
   KRG_CO_TRY_ASSIGN(Lease lease, co_await grab(kNames, entry, {deadline}));
   KRG_CO_TRY_ASSIGN(Names names, names_in(lease));
-  const auto gone = std::erase_if(names.entries, [&](const auto& e) { return e.first == name; });
+  const auto gone =
+      std::erase_if(names.entries, [&](const Names::Entry& e) { return e.is(in, name); });
   if (gone == 0) co_return Error(Errc::not_found, "no such name");
-  KRG_CO_TRY(write(lease, wire::encode(names)));
+  KRG_CO_TRY(write_encoded(lease, names));
   lease.put();
   co_return co_await sync(kNames, entry, {deadline});
 }

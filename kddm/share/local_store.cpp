@@ -32,6 +32,13 @@ struct LocalStore::Seat {
   std::uint32_t line = 0;  // Read by that thread alone.
 };
 
+// By the line of the table that the lease is in, which is mostly one thread's: so no two threads
+// write one cache line, and no instruction is locked.
+struct alignas(64) LocalStore::LineHits {
+  std::atomic<std::uint64_t> reads{0};
+  std::atomic<std::uint64_t> writes{0};
+};
+
 // The rules' memory, as a task's.
 class LocalStore::TaskMemory {
  public:
@@ -101,6 +108,7 @@ Status LocalStore::find_places(std::span<std::byte> directory, std::span<std::by
 
 Status LocalStore::make_own_pages() {
   seats_ = std::make_unique<Seat[]>(kSeats);
+  line_hits_ = std::make_unique<LineHits[]>(LeaseTable::kOwnLines);
   void* const page =
       ::mmap(nullptr, kStorePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return errno_error(Errc::no_memory, "a page of the store");
@@ -260,13 +268,31 @@ Miss LocalStore::why_not_begin(Handle handle) const noexcept {
   return serving() ? Miss::none : Miss::expired;
 }
 
+void LocalStore::count_hit(std::uint32_t entry, bool writes) noexcept {
+  LineHits& line = line_hits_[entry / LeaseTable::kLineEntries];
+  std::atomic<std::uint64_t>& count = writes ? line.writes : line.reads;
+  count.store(count.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+LocalStore::Hits LocalStore::hits() const noexcept {
+  Hits all;
+  for (std::uint32_t line = 0; line < LeaseTable::kOwnLines; ++line) {
+    all.reads += line_hits_[line].reads.load(std::memory_order_relaxed);
+    all.writes += line_hits_[line].writes.load(std::memory_order_relaxed);
+  }
+  return all;
+}
+
 ReadLease LocalStore::try_read(Handle handle) noexcept {
   ReadLease lease;
   lease.miss_ = why_not_begin(handle);
   if (lease.miss_ != Miss::none) return lease;
   TaskMemory m(*this, handle.slot);
   lease.miss_ = rules::begin_read(m, handle.generation);
-  if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
+  if (lease.miss_ == Miss::none) {
+    fill(lease, handle.slot, m.entry());
+    count_hit(m.entry(), false);
+  }
   return lease;
 }
 
@@ -276,7 +302,10 @@ WriteLease LocalStore::try_write(Handle handle) noexcept {
   if (lease.miss_ != Miss::none) return lease;
   TaskMemory m(*this, handle.slot);
   lease.miss_ = rules::begin_write(m, handle.generation);
-  if (lease.miss_ == Miss::none) fill(lease, handle.slot, m.entry());
+  if (lease.miss_ == Miss::none) {
+    fill(lease, handle.slot, m.entry());
+    count_hit(m.entry(), true);
+  }
   return lease;
 }
 

@@ -1,4 +1,6 @@
 // The functions of krg/task/kddm.h about leases and objects.
+#include <algorithm>
+#include <cstring>
 #include <new>
 #include <string>
 #include <utility>
@@ -58,17 +60,18 @@ void LeasePool::give(krg_kddm_lease& lease) noexcept {
   free_.push_back(&lease);
 }
 
-}  // namespace krg::kddm::c
-
-namespace {
-
 Use use_of(const krg_kddm_space* space, unsigned flags) {
   Use use;
   use.timeout = std::chrono::milliseconds(space->timeout_ms.load(std::memory_order_relaxed));
   use.try_only = (flags & KRG_KDDM_TRY) != 0;
   use.no_touch = (flags & KRG_KDDM_NO_TOUCH) != 0;
+  use.manual_touch = (flags & KRG_KDDM_MANUAL_TOUCH) != 0;
   return use;
 }
+
+}  // namespace krg::kddm::c
+
+namespace {
 
 int fail_lease(const krg_kddm_lease* lease, const char* why) {
   const Error error(Errc::invalid_argument, why);
@@ -83,22 +86,6 @@ bool take_over(krg_kddm_lease* lease) { return lease != nullptr && lease->held.e
 void give_back(krg_kddm_lease& lease) {
   lease.lease.emplace<ReadLease>();
   lease.space->leases.give(lease);
-}
-
-template <class Lease, class Byte>
-int hand_out(krg_kddm_space* space, SetId set, ObjectId object, Result<Lease> leased,
-             krg_kddm_lease** lease, Byte** bytes, std::size_t* size) {
-  if (!leased) return fail_object(set, object, leased.error());
-  krg_kddm_lease& made = *space->leases.take();
-  made.space = space;
-  made.set = set;
-  made.object = object;
-  const auto content = made.lease.emplace<Lease>(std::move(*leased)).bytes();
-  made.held = true;
-  *lease = &made;
-  if (bytes != nullptr) *bytes = content.data();
-  if (size != nullptr) *size = content.size();
-  return 0;
 }
 
 template <class Range>
@@ -261,6 +248,19 @@ int krg_kddm_end_prefetch(krg_kddm_prefetched* prefetched) {
 
 int krg_kddm_find(krg_kddm_space* space, krg_kddm_set set, uint64_t object) {
   return space->space->find(SetId{set}, ObjectId{object}) ? 1 : 0;
+}
+
+int krg_kddm_statistics(krg_kddm_space* space, krg_kddm_counts* counts) {
+  const std::size_t size = counts->size;
+  if (size < sizeof size || size > 4096) {
+    return fail("statistics", Error(Errc::invalid_argument, "counts without their size"));
+  }
+  const SpaceStatistics now = space->space->statistics();
+  const krg_kddm_counts all{size,       now.gets,  now.grabs,
+                            now.misses, now.waits, static_cast<std::uint64_t>(now.waited.count())};
+  std::memset(counts, 0, size);
+  std::memcpy(counts, &all, std::min(size, sizeof all));
+  return 0;
 }
 
 const char* krg_kddm_message(void) { return last_message.c_str(); }

@@ -1,7 +1,9 @@
 // kddm_c_impl.h: what is behind the handles of krg/task/kddm.h.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -46,6 +48,14 @@ inline int done(const Status& status, SetId set, ObjectId object) {
   return status ? 0 : fail_object(set, object, status.error());
 }
 
+// As flags and the space say.
+Use use_of(const krg_kddm_space* space, unsigned flags);
+// No more than what a Duration holds.
+inline Duration milliseconds_of(std::uint64_t milliseconds) {
+  constexpr std::uint64_t kYear = std::uint64_t{365} * 24 * 3600 * 1000;
+  return std::chrono::milliseconds(std::min(milliseconds, kYear));
+}
+
 // What a program of whatever version means.
 // Errors  invalid_argument  the text says which
 Result<SetOptions> options_of(const krg_kddm_options* from);
@@ -57,3 +67,24 @@ struct krg_kddm_space {
   std::atomic<std::int64_t> timeout_ms{60'000};
   krg::kddm::c::LeasePool leases;  // Ends before the Space does.
 };
+
+namespace krg::kddm::c {
+
+// A lease as a handle; *bytes and *size are its object's.
+template <class Lease, class Byte>
+int hand_out(krg_kddm_space* space, SetId set, ObjectId object, Result<Lease> leased,
+             krg_kddm_lease** lease, Byte** bytes, std::size_t* size) {
+  if (!leased) return fail_object(set, object, leased.error());
+  krg_kddm_lease& made = *space->leases.take();
+  made.space = space;
+  made.set = set;
+  made.object = object;
+  const auto content = made.lease.emplace<Lease>(std::move(*leased)).bytes();
+  made.held = true;
+  *lease = &made;
+  if (bytes != nullptr) *bytes = content.data();
+  if (size != nullptr) *size = content.size();
+  return 0;
+}
+
+}  // namespace krg::kddm::c

@@ -33,10 +33,11 @@ constexpr std::array kPolicies = {std::pair(KRG_KDDM_HASH, HomePolicy::hash),
                                   std::pair(KRG_KDDM_FIXED, HomePolicy::fixed),
                                   std::pair(KRG_KDDM_ROUND_ROBIN, HomePolicy::round_robin),
                                   std::pair(KRG_KDDM_LINKER, HomePolicy::linker)};
-static_assert(KRG_KDDM_LOCAL_EXCLUSIVE == static_cast<int>(SetFlag::local_exclusive));
 static_assert(KRG_KDDM_TOUCH_AT_HOME == static_cast<int>(SetFlag::touch_at_home));
 
 std::string set_named(const char* name) { return "the set \"" + std::string(name) + '"'; }
+
+std::string space_named(const char* name) { return "the name space \"" + std::string(name) + '"'; }
 
 // Valid until the thread's next call.
 struct Described {
@@ -55,6 +56,7 @@ void describe(const SetOptions& from, krg_kddm_options& into) {
   for (const auto& [number, policy] : kPolicies) {
     if (policy == from.policy) into.policy = number;
   }
+  into.name_space = from.name_space.value;
   into.home = from.home == kNoNode ? KRG_KDDM_NO_NODE : from.home.value;
   if (!from.nodes.empty()) into.nodes = described.nodes.c_str();
   into.linker = described.linker.c_str();
@@ -65,7 +67,6 @@ void describe(const SetOptions& from, krg_kddm_options& into) {
 
 Result<SetOptions> options_of(const krg_kddm_options* given) {
   KRG_TRY_ASSIGN(const krg_kddm_options from, known_part_of(given));
-  if (from.reserved != 0) return Error(Errc::invalid_argument, "a reserved field of options");
   SetOptions options;
   options.object_bytes = from.object_bytes;
   if (from.object_count != 0) options.object_count = from.object_count;
@@ -73,6 +74,7 @@ Result<SetOptions> options_of(const krg_kddm_options* given) {
   // More than fits is refused as too many, not taken as few.
   options.copies = static_cast<std::uint8_t>(std::clamp(from.copies, 1u, 255u));
   options.flags = from.flags;
+  options.name_space = NameSpaceId{from.name_space};
   const auto* const policy = std::ranges::find_if(
       kPolicies, [&](const auto& known) { return known.first == from.policy; });
   if (policy == kPolicies.end()) return Error(Errc::invalid_argument, "unknown home policy");
@@ -95,7 +97,11 @@ using namespace krg::kddm::c;
 // --- The space ----------------------------------------------------------------------------------
 
 int krg_kddm_connect(const char* gate, krg_kddm_space** space) {
-  auto made = Space::connect(gate == nullptr ? "" : gate);
+  return krg_kddm_connect_in(gate, "default", space);
+}
+
+int krg_kddm_connect_in(const char* gate, const char* name_space, krg_kddm_space** space) {
+  auto made = Space::connect(gate == nullptr ? "" : gate, name_space);
   if (!made) return fail("connecting", made.error());
   auto* const handle = new (std::nothrow) krg_kddm_space;
   if (handle == nullptr) return fail("connecting", Error(Errc::no_memory));
@@ -107,9 +113,9 @@ int krg_kddm_connect(const char* gate, krg_kddm_space** space) {
 void krg_kddm_disconnect(krg_kddm_space* space) { delete space; }
 
 void krg_kddm_set_timeout(krg_kddm_space* space, uint64_t milliseconds) {
-  // No more than what a Duration holds.
-  constexpr std::uint64_t kYear = std::uint64_t{365} * 24 * 3600 * 1000;
-  space->timeout_ms = static_cast<std::int64_t>(std::min(milliseconds, kYear));
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(milliseconds_of(milliseconds));
+  space->timeout_ms = limit.count();
 }
 
 // --- Sets ---------------------------------------------------------------------------------------
@@ -186,10 +192,32 @@ int krg_kddm_unbind(krg_kddm_space* space, const char* name) {
   return how ? 0 : fail(set_named(name), how.error());
 }
 
-int krg_kddm_sync_set(krg_kddm_space* space, krg_kddm_set set, uint64_t timeout_milliseconds) {
-  constexpr std::uint64_t kYear = std::uint64_t{365} * 24 * 3600 * 1000;
+// --- Name spaces --------------------------------------------------------------------------------
+
+int krg_kddm_create_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* made) {
+  const auto id = space->space->create_name_space(name);
+  if (!id) return fail(space_named(name), id.error());
+  *made = id->value;
+  return 0;
+}
+
+int krg_kddm_find_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* found) {
+  const auto id = space->space->find_name_space(name);
+  if (!id) return fail(space_named(name), id.error());
+  *found = id->value;
+  return 0;
+}
+
+int krg_kddm_destroy_name_space(krg_kddm_space* space, krg_kddm_name_space name_space) {
   Use use;
-  use.timeout = std::chrono::milliseconds(std::min(timeout_milliseconds, kYear));
+  use.timeout = std::chrono::milliseconds(space->timeout_ms.load(std::memory_order_relaxed));
+  const Status how = space->space->destroy_name_space(NameSpaceId{name_space}, use);
+  return how ? 0 : fail("name space " + std::to_string(name_space), how.error());
+}
+
+int krg_kddm_sync_set(krg_kddm_space* space, krg_kddm_set set, uint64_t timeout_milliseconds) {
+  Use use;
+  use.timeout = milliseconds_of(timeout_milliseconds);
   const Status how = space->space->sync(SetId{set}, use);
   return how ? 0 : fail_set(SetId{set}, how.error());
 }

@@ -41,6 +41,7 @@ Status Prefetch::wait() { return impl_->wait(); }
 
 Result<Prefetch> Space::start_prefetch(SetId set, ObjectId first, std::uint64_t count,
                                        const Use& use, LeaseKind kind) {
+  if (kind == LeaseKind::read) KRG_TRY(check_read(use));
   if (count > calls::Bring::kMax) {
     return Error(Errc::invalid_argument, "a prefetch of more than 4,096 objects");
   }

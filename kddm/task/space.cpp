@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kConnectLimit = 10s;
-constexpr Duration kSetLimit = 60s;
 
 struct Attached {
   LocalStore::Pass pass;
@@ -47,7 +46,8 @@ Co<Result<Attached>> attach(gate::Control& control, std::string path, Deadline d
 Space::Space(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Space::~Space() = default;
 
-Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
+Result<std::unique_ptr<Space>> Space::connect(const std::string& gate,
+                                              const std::string& name_space) {
   std::string path = gate;
   if (path.empty()) {
     const auto environment = config::Environment::of_process();
@@ -66,6 +66,7 @@ Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
   auto impl = std::make_unique<Impl>(std::move(client), std::move(attached.bell));
   KRG_TRY_ASSIGN(impl->store_,
                  LocalStore::open(std::move(attached.pass), {Impl::ring, impl.get()}));
+  if (name_space != "default") KRG_TRY(impl->enter(name_space));
   return std::unique_ptr<Space>(new Space(std::move(impl)));
 }
 
@@ -74,7 +75,9 @@ Result<std::unique_ptr<Space>> Space::connect(const std::string& gate) {
 Result<SetId> Space::create(const SetOptions& options, SetId wanted) {
   // krgd checks this too, but its texts do not come along.
   KRG_TRY(check(options));
-  const auto reply = impl_->call<calls::Create>({options, wanted}, kSetLimit);
+  calls::Create::Request request{options, wanted};
+  request.options.name_space = impl_->place_of(options);
+  const auto reply = impl_->call<calls::Create>(request, kSetLimit);
   if (!reply) return about(Subject::options, reply.error());
   return reply->set;
 }
@@ -96,54 +99,93 @@ Status Space::sync(SetId set, const Use& use) {
 }
 
 Status Space::bind(const std::string& name, SetId set) {
-  const auto reply = impl_->call<calls::Name>({calls::NameVerb::bind, name, set}, kSetLimit);
-  return reply ? Status() : Status(about(Subject::name, reply.error()));
+  const auto done = impl_->name(calls::NameVerb::bind, name, set, impl_->home_);
+  return done ? Status() : Status(done.error());
 }
 
 Result<SetId> Space::look_up(const std::string& name) {
-  const auto reply = impl_->call<calls::Name>({calls::NameVerb::look_up, name, kNoSet}, kSetLimit);
-  if (!reply) return about(Subject::name, reply.error());
-  return reply->set;
+  return impl_->name(calls::NameVerb::look_up, name, kNoSet, impl_->home_);
 }
 
 Status Space::unbind(const std::string& name) {
-  const auto reply = impl_->call<calls::Name>({calls::NameVerb::unbind, name, kNoSet}, kSetLimit);
-  return reply ? Status() : Status(about(Subject::name, reply.error()));
+  const auto done = impl_->name(calls::NameVerb::unbind, name, kNoSet, impl_->home_);
+  return done ? Status() : Status(done.error());
 }
 
 Result<SetId> Space::open(const std::string& name, const SetOptions& options) {
-  Result<SetId> found = look_up(name);
+  SetOptions wanted = options;
+  const NameSpaceId in = wanted.name_space = impl_->place_of(options);
+  Result<SetId> found = impl_->name(calls::NameVerb::look_up, name, kNoSet, in);
   if (!found && found.error().code() == Errc::not_found) {
-    KRG_TRY_ASSIGN(const SetId made, create(options));
-    const Status bound = bind(name, made);
+    KRG_TRY_ASSIGN(const SetId made, create(wanted));
+    const auto bound = impl_->name(calls::NameVerb::bind, name, made, in);
     if (bound) return made;
     // Somebody else was first.
     static_cast<void>(destroy(made));
     if (bound.error().code() != Errc::already_exists) return bound.error();
-    found = look_up(name);
+    found = impl_->name(calls::NameVerb::look_up, name, kNoSet, in);
   }
   if (!found) return found;
   KRG_TRY_ASSIGN(const SetOptions other, options_of(*found));
-  if (other != options) return Error(Errc::already_exists, "a set of other options has this name");
+  if (other != wanted) return Error(Errc::already_exists, "a set of other options has this name");
   return found;
+}
+
+// --- Name spaces --------------------------------------------------------------------------------
+
+Status Space::Impl::enter(const std::string& name) {
+  Result<NameSpaceId> found = name_space(calls::NameSpaceVerb::find, name);
+  if (!found && found.error().code() == Errc::not_found) {
+    found = name_space(calls::NameSpaceVerb::create, name);
+    if (!found && found.error().code() == Errc::already_exists) {
+      // Somebody else was first.
+      found = name_space(calls::NameSpaceVerb::find, name);
+    }
+  }
+  if (!found) return found.error();
+  home_ = *found;
+  return {};
+}
+
+NameSpaceId Space::name_space() const noexcept { return impl_->home_; }
+
+Result<NameSpaceId> Space::create_name_space(const std::string& name) {
+  return impl_->name_space(calls::NameSpaceVerb::create, name);
+}
+
+Result<NameSpaceId> Space::find_name_space(const std::string& name) {
+  return impl_->name_space(calls::NameSpaceVerb::find, name);
+}
+
+Status Space::destroy_name_space(NameSpaceId id, const Use& use) {
+  const auto reply =
+      impl_->call<calls::NameSpace>({calls::NameSpaceVerb::destroy, {}, id}, use.timeout);
+  return reply ? Status() : Status(about(Subject::name_space, reply.error()));
 }
 
 // --- Objects ------------------------------------------------------------------------------------
 
 Result<ReadLease> Space::get(SetId set, ObjectId object, const Use& use) {
-  if (ReadLease hit = impl_->store_->try_read(set, object)) return hit;
-  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::get, set, object, use));
-  ReadLease lease = impl_->store_->adopt_read(reply.grant);
-  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
-  return lease;
+  KRG_TRY(check_read(use));
+  ReadLease hit = impl_->store_->try_read(set, object);
+  if (hit) return hit;
+  return impl_->lease<ReadLease>(calls::Verb::get, set, object, use, hit.miss());
 }
 
 Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
-  if (WriteLease hit = impl_->store_->try_write(set, object)) return hit;
-  KRG_TRY_ASSIGN(const auto reply, impl_->use(calls::Verb::grab, set, object, use));
-  WriteLease lease = impl_->store_->adopt_write(reply.grant);
-  if (!lease) return Error(Errc::not_connected, name_of(lease.miss()));
-  return lease;
+  WriteLease hit = impl_->store_->try_write(set, object);
+  if (hit) {
+    if (use.touch_bytes > 0) [[unlikely]]
+      KRG_TRY(give_size(hit, use));
+    return hit;
+  }
+  return impl_->lease<WriteLease>(calls::Verb::grab, set, object, use, hit.miss());
+}
+
+// Of what exists without bytes; krgd does so for what is not here.
+Status Space::give_size(WriteLease& lease, const Use& use) {
+  if (!use.manual_touch || !lease.bytes().empty()) return {};
+  return resize(lease, use.touch_bytes);
 }
 
 Status Space::resize(WriteLease& lease, std::size_t size) {
@@ -165,10 +207,12 @@ Status Space::remove(SetId set, ObjectId object, const Use& use) {
   return impl_->act(calls::Verb::remove, set, object, use);
 }
 Status Space::prefetch(SetId set, ObjectId object, const Use& use) {
+  KRG_TRY(check_read(use));
   return impl_->act(calls::Verb::prefetch, set, object, use);
 }
 Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, const Use& use,
                              LeaseKind kind) {
+  if (kind == LeaseKind::read) KRG_TRY(check_read(use));
   const auto end = std::chrono::steady_clock::now() + use.timeout;
   Status how;
   for (std::uint64_t at = 0; at < count;) {
@@ -184,6 +228,17 @@ Status Space::prefetch_range(SetId set, ObjectId first, std::uint64_t count, con
     at += piece;
   }
   return how;
+}
+SpaceStatistics Space::statistics() const noexcept {
+  const LocalStore::Hits hits = impl_->store_->hits();
+  const Impl::Misses& misses = impl_->misses_;
+  const std::uint64_t gets = misses.gets.load(std::memory_order_relaxed);
+  const std::uint64_t grabs = misses.grabs.load(std::memory_order_relaxed);
+  return {.gets = hits.reads + gets,
+          .grabs = hits.writes + grabs,
+          .misses = gets + grabs,
+          .waits = misses.waits.load(std::memory_order_relaxed),
+          .waited = Duration(misses.waited_ns.load(std::memory_order_relaxed))};
 }
 bool Space::find(SetId set, ObjectId object) noexcept { return impl_->store_->has(set, object); }
 

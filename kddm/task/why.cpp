@@ -35,7 +35,7 @@ const char* of_object(Subject subject, Errc code) noexcept {
 const char* of_set(Subject subject, Errc code) noexcept {
   switch (code) {
     case Errc::not_found:
-      return "no such set";
+      return subject == Subject::options ? "no such name space" : "no such set";
     case Errc::invalid_argument:
       return subject == Subject::options ? "no linker of this name, or one that refuses the options"
                                          : "a set";
@@ -55,10 +55,29 @@ const char* of_set(Subject subject, Errc code) noexcept {
   }
 }
 
-const char* of_name(Errc code) noexcept {
+const char* of_name_space(Errc code) noexcept {
   switch (code) {
     case Errc::not_found:
-      return "no set of this name";
+      return "no such name space";
+    case Errc::already_exists:
+      return "a name space has this name";
+    case Errc::invalid_argument:
+      return "a name space's name has 1 to 255 bytes";
+    case Errc::limit_reached:
+      return "more name spaces than a cluster may have";
+    case Errc::denied:
+      return "the default name space";
+    case Errc::timed_out:
+      return "the end of a name space; a part of it has gone";
+    default:
+      return "a name space";
+  }
+}
+
+const char* of_name(Subject subject, Errc code) noexcept {
+  switch (code) {
+    case Errc::not_found:
+      return subject == Subject::new_name ? "no such name space" : "no set of this name";
     case Errc::already_exists:
       return "a set has this name";
     case Errc::invalid_argument:
@@ -85,7 +104,10 @@ const char* text_for(Subject subject, const Error& error) noexcept {
     case Subject::options:
       return of_set(subject, error.code());
     case Subject::name:
-      return of_name(error.code());
+    case Subject::new_name:
+      return of_name(subject, error.code());
+    case Subject::name_space:
+      return of_name_space(error.code());
   }
   return nullptr;
 }

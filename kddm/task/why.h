@@ -10,10 +10,12 @@ enum class Subject {
   existing,  // remove, and what is not to create
   sync,      // of an object
   flush,
-  size,     // resize()
-  set,      // its options, its end
-  whole,    // sync() of all of it
-  options,  // create()
+  size,      // resize()
+  set,       // its options, its end
+  whole,     // sync() of all of it
+  options,   // create()
+  new_name,  // bind()
+  name_space,
   name,
 };
 

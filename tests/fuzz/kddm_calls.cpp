@@ -69,6 +69,8 @@ struct Krgd {
           co_await kddm.create(std::move(options), Deadline::never(), SetId{variable ? 17u : 16u});
       KRG_ASSERT(made);
     }
+    const auto space = co_await kddm.create_name_space("a", Deadline::never());
+    KRG_ASSERT(space && *space == NameSpaceId{1});
   }
   Result<NodeStore*> make_store() {
     if (store) return store.get();

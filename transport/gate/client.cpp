@@ -315,18 +315,23 @@ Result<std::span<const std::byte>> Client::await(unsigned slot, Duration timeout
   return std::span<const std::byte>(impl_->area(slot)).first(reply.size);
 }
 
-void Client::release(unsigned slot) noexcept {
-  Slot& s = impl_->slot(slot);
-  std::uint32_t seen = s.reply.state.load();
+bool Client::abandon(unsigned slot) noexcept {
+  shm::FutexWord& state = impl_->slot(slot).reply.state;
+  std::uint32_t seen = state.load();
   while (seen != static_cast<std::uint32_t>(SlotState::done)) {
-    if (!s.reply.state.compare_exchange_weak(seen,
-                                             static_cast<std::uint32_t>(SlotState::abandoned))) {
+    if (!state.compare_exchange_weak(seen, static_cast<std::uint32_t>(SlotState::abandoned))) {
       continue;
     }
     impl_->lane().given_up.fetch_or(std::uint64_t{1} << slot);
     impl_->ring_if_asleep();
-    return;  // krgd frees the slot.
+    return true;
   }
+  return false;
+}
+
+void Client::release(unsigned slot) noexcept {
+  if (abandon(slot)) return;  // krgd frees the slot.
+  const Slot& s = impl_->slot(slot);
   if (std::max(s.request.size, s.reply.size) > kAreaKept) {
     const std::span<std::byte> area = impl_->area(slot);
     ::madvise(area.data(), area.size(), MADV_REMOVE);
@@ -342,6 +347,18 @@ Client::Ticket& Client::Ticket::operator=(Ticket&& other) noexcept {
 
 Client::Ticket::~Ticket() {
   if (client_ != nullptr) client_->release(slot_);
+}
+
+bool Client::Ticket::ready(Duration timeout) const noexcept {
+  shm::FutexWord& state = client_->impl_->slot(slot_).reply.state;
+  const Status there = client_->impl_->sleep_for(state, after(timeout));
+  return there || there.error() != Errc::timed_out;
+}
+
+bool Client::Ticket::give_up() noexcept {
+  if (client_ != nullptr && !client_->abandon(slot_)) return false;
+  client_ = nullptr;
+  return true;
 }
 
 bool Client::Ticket::ready() const noexcept {

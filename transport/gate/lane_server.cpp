@@ -33,6 +33,7 @@ class LaneServer::SlotCall final : public Call {
   void begin(const RequestBlock& header, Handler& handler) {
     busy_ = true;
     replied_ = false;
+    forget_undo();
     deadline_ = deadline_in(lane_.reactor_.now(), header.timeout_ns);
     if (header.size <= kInlineMax) {
       std::memcpy(inline_.data(), header.bytes.data(), header.size);
@@ -98,7 +99,10 @@ class LaneServer::SlotCall final : public Call {
     const auto was =
         static_cast<SlotState>(reply.state.exchange(static_cast<std::uint32_t>(SlotState::done)));
     if (was == SlotState::sleeping) shm::futex_wake(reply.state, 1);
-    if (was == SlotState::abandoned) free_slot(lane_.lane_, slot_);
+    if (was == SlotState::abandoned) {
+      undo();
+      free_slot(lane_.lane_, slot_);
+    }
   }
 
   LaneServer& lane_;

@@ -1,4 +1,4 @@
-/* calls_in_c sync PATH | snapshots | bad | sets: as calls_task, in C. */
+/* calls_in_c sync PATH | touch PATH | snapshots | bad | sets: as calls_task, in C. */
 #include <errno.h>
 #include <krg/task/kddm.h>
 #include <pthread.h>
@@ -123,6 +123,24 @@ static void sync_all(const char* path) {
   const krg_kddm_set full = create(in_file("/dev/full"));
   fill(full, 0, 1);
   expect_error(krg_kddm_sync_set(space, full, 10000), ENOSPC, "set ", "the set's linker");
+}
+
+/* --- manual first touch --- */
+
+static void touch(const char* path) {
+  const krg_kddm_set first = create(in_file(path));
+  fill(first, 1, 'x');
+  must(krg_kddm_sync_set(space, first, 30000), "sync of a set");
+  must(krg_kddm_destroy(space, first), "the end of the set");
+  const krg_kddm_set set = create(in_file(path));
+  void* bytes = NULL;
+  size_t size = 0;
+  krg_kddm_lease* lease = NULL;
+  expect_error(krg_kddm_get(space, set, 1, KRG_KDDM_MANUAL_TOUCH, &lease, NULL, NULL), EINVAL,
+               "object 1 of set ", "a manual first touch");
+  must(krg_kddm_grab(space, set, 1, KRG_KDDM_MANUAL_TOUCH, &lease, &bytes, &size), "by hand");
+  expect(size == 4096 && all(bytes, size, 0), "the file is not read");
+  must(krg_kddm_put(lease), "a put");
 }
 
 /* --- snapshots --- */
@@ -294,6 +312,95 @@ static void destroyed_while_in_use(void) {
   fill(create(of_size(8)), 1, 1);
 }
 
+/* --- without waiting --- */
+
+static void statistics(void) {
+  const krg_kddm_set set = create(of_size(8));
+  krg_kddm_counts before, now;
+  memset(&before, 0, sizeof before);
+  expect_error(krg_kddm_statistics(space, &before), EINVAL, "statistics", "size");
+  before.size = now.size = sizeof before;
+  must(krg_kddm_statistics(space, &before), "statistics");
+  fill(set, 1, 1);
+  for (int i = 0; i < 10; ++i) expect(object_is(set, 1, 1), "what was written is there");
+  must(krg_kddm_statistics(space, &now), "statistics");
+  expect(now.size == sizeof now && now.gets - before.gets == 10 && now.grabs - before.grabs == 1 &&
+             now.misses > before.misses && now.waited_ns > before.waited_ns,
+         "gets, grabs and misses are counted");
+}
+
+static void async(void) {
+  const krg_kddm_set set = create(of_size(8));
+  krg_kddm_started* started = NULL;
+  krg_kddm_lease* lease = NULL;
+  void* bytes = NULL;
+  size_t size = 0;
+  fill(set, 1, 1);
+  /* What krgd has just given is frozen for an instant: then it is no hit yet. */
+  for (int i = 0; i < 2000; ++i) {
+    must(krg_kddm_start_get(space, set, 1, 0, &started), "a get");
+    if (krg_kddm_is_ready(started)) break;
+    must(krg_kddm_finish(started, 20000, &lease, NULL, NULL), "a get");
+    must(krg_kddm_put(lease), "a put");
+    usleep(1000);
+  }
+  expect(krg_kddm_is_ready(started) == 1, "a hit is there at once");
+  must(krg_kddm_finish(started, 0, &lease, &bytes, &size), "the get");
+  expect(size == 8 && all(bytes, size, 1), "it is the object");
+  must(krg_kddm_start_grab(space, set, 1, 0, &started), "a grab of what is read");
+  krg_kddm_lease* second = NULL;
+  expect_error(krg_kddm_finish(started, 20, &second, NULL, NULL), EINPROGRESS, "object 1 of set ",
+               "still goes on");
+  must(krg_kddm_put(lease), "a put");
+  must(krg_kddm_finish(started, 20000, &second, &bytes, &size), "the grab");
+  memset(bytes, 2, size);
+  must(krg_kddm_start_grab(space, set, 1, 0, &started), "a grab of what is written");
+  krg_kddm_drop(started);
+  must(krg_kddm_put(second), "a put");
+  expect(object_is(set, 1, 2), "a dropped grab does not stay");
+  must(krg_kddm_start_sync(space, set, 1, 0, &started), "a sync");
+  must(krg_kddm_finish(started, 20000, NULL, NULL, NULL), "the sync");
+  must(krg_kddm_start_flush(space, set, 1, KRG_KDDM_NO_NODE, 0, &started), "a flush");
+  krg_kddm_drop(started);
+  must(krg_kddm_start_remove(space, set, 1, 0, &started), "a removal");
+  must(krg_kddm_finish(started, 20000, NULL, NULL, NULL), "the removal");
+  must(krg_kddm_start_remove(space, set, 1, 0, &started), "another one");
+  expect_error(krg_kddm_finish(started, 20000, NULL, NULL, NULL), ENOENT, "object 1 of set ",
+               "no such object");
+}
+
+/* --- name spaces --- */
+
+static void name_spaces(const char* rank) {
+  char name[64];
+  snprintf(name, sizeof name, "calls.space.%s", rank);
+  krg_kddm_name_space made = 0, found = 0;
+  must(krg_kddm_create_name_space(space, name, &made), "a name space");
+  must(krg_kddm_find_name_space(space, name, &found), "a name space");
+  expect(made != 0 && found == made, "it is found by its name");
+  expect_error(krg_kddm_create_name_space(space, name, &found), EEXIST, name, "has this name");
+  krg_kddm_options options = of_size(8), seen;
+  krg_kddm_set set = 0, other = 0;
+  must(krg_kddm_open(space, name, &options, &other), "a set of the default one");
+  options.name_space = made;
+  must(krg_kddm_open(space, name, &options, &set), "a set of the same name");
+  expect(set != other, "a name means a set in each");
+  must(krg_kddm_open(space, name, &options, &other), "the set again");
+  expect(set == other, "it is the same one");
+  krg_kddm_options_init(&seen);
+  must(krg_kddm_describe(space, set, &seen), "what it is");
+  expect(seen.name_space == made, "it is in its name space");
+  fill(set, 1, 1);
+  must(krg_kddm_destroy_name_space(space, made), "the end of the name space");
+  krg_kddm_lease* lease = NULL;
+  expect_error(krg_kddm_get(space, set, 1, 0, &lease, NULL, NULL), ENOENT, "object 1 of set ",
+               "no such set");
+  expect_error(krg_kddm_create(space, &options, &set), ENOENT, "a new set", "no such name space");
+  expect_error(krg_kddm_destroy_name_space(space, made), ENOENT, "name space ", "no such");
+  expect_error(krg_kddm_destroy_name_space(space, 0), EACCES, "name space 0", "the default");
+  must(krg_kddm_look_up(space, name, &other), "what is in the default one stays");
+}
+
 /* --- sets of all kinds --- */
 
 static void sets(const char* rank) {
@@ -354,6 +461,10 @@ int main(int argc, char** argv) {
     char path[4096];
     snprintf(path, sizeof path, "%s.%s", argv[2], rank);
     sync_all(path);
+  } else if (strcmp(argv[1], "touch") == 0 && argc == 3) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s.%s", argv[2], rank);
+    touch(path);
   } else if (strcmp(argv[1], "snapshots") == 0) {
     snapshots(rank);
   } else if (strcmp(argv[1], "bad") == 0) {
@@ -364,6 +475,9 @@ int main(int argc, char** argv) {
     destroyed_while_in_use();
   } else if (strcmp(argv[1], "sets") == 0) {
     sets(rank);
+    name_spaces(rank);
+    async();
+    statistics();
   } else {
     return 2;
   }

@@ -1,5 +1,6 @@
-// calls_task sync PATH | snapshots | bad: what a task may ask about sets and objects beside leases,
-// and what it is told when it asks wrongly. Each rank has sets of its own, but for snapshots.
+// calls_task sync PATH | touch PATH | names | async | snapshots | bad: what a task may ask about
+// sets and objects beside leases, and what it is told when it asks wrongly. Each rank has sets of
+// its own, but for snapshots.
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -9,6 +10,7 @@
 #include <future>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -112,6 +114,174 @@ void sync(Space& space, const std::string& path) {
   const SetId full = must(space.create(in_file("/dev/full")), "a set on a full disk");
   fill(space, full, ObjectId{0}, 1);
   expect_error(space.sync(full), Errc::no_space, "the set's linker", "sync on a full disk");
+}
+
+// --- manual first touch --------------------------------------------------------------------------
+
+void touch(Space& space, const std::string& path) {
+  const Use by_hand{.manual_touch = true};
+  const SetId first = must(space.create(in_file(path)), "a set in a file");
+  fill(space, first, kOne, 'x');
+  must(space.sync(first), "sync");
+  must(space.destroy(first), "the end of the set");
+  const SetId set = must(space.create(in_file(path)), "another set of the file");
+  expect_error(status_of(space.get(set, kOne, by_hand)), Errc::invalid_argument,
+               "a manual first touch", "a get that makes what it reads");
+  expect_error(space.prefetch(set, kOne, by_hand), Errc::invalid_argument, "a manual first touch",
+               "a prefetch that makes what it reads");
+  expect(all(must(space.grab(set, kOne, by_hand), "an object made by hand").bytes(), 4096, 0),
+         "the file is not read");
+  fill(space, set, kOne, 'y');
+  expect(all(must(space.grab(set, kOne, by_hand), "the object again").bytes(), 4096, 'y'),
+         "what exists stays");
+  SetOptions options = of_size(100);
+  options.variable_size = true;
+  const SetId variable = must(space.create(options), "a set of variable size");
+  const Use of_40{.manual_touch = true, .touch_bytes = 40};
+  must(status_of(space.grab(variable, ObjectId{2})), "an object without bytes");
+  for (const ObjectId object : {kOne, ObjectId{2}}) {
+    expect(all(must(space.grab(variable, object, of_40), "40 bytes").bytes(), 40, 0), "40 zeros");
+  }
+}
+
+// --- name spaces --------------------------------------------------------------------------------
+
+// The Space is of the name space "calls"; all ranks share it.
+void names(Space& space, unsigned rank) {
+  expect(space.name_space() == must(space.find_name_space("calls"), "the name space"),
+         "a Space is of the name space that it was made with");
+  const SetId shared = must(space.open("shared", of_size(8)), "a set of all ranks");
+  expect(must(space.options_of(shared), "what it is").name_space == space.name_space(),
+         "a set is in the Space's name space");
+  const std::string own = "own" + std::to_string(rank);
+  const auto other = must(space.create_name_space("calls." + own), "a name space");
+  SetOptions options = of_size(8);
+  options.name_space = other;
+  const SetId there = must(space.open("shared", options), "a set of the same name");
+  expect(there != shared && must(space.look_up("shared"), "a name") == shared,
+         "a name means a set in each");
+  fill(space, there, kOne, 1);
+  must(space.destroy_name_space(other), "the end of a name space");
+  expect_error(status_of(space.get(there, kOne)), Errc::not_found, "no such set",
+               "a set of a name space that has ended");
+  expect_error(status_of(space.create(options)), Errc::not_found, "no such name space",
+               "a set in a name space that has ended");
+  expect_error(space.destroy_name_space(krg::kddm::kDefaultNameSpace), Errc::denied,
+               "the default name space", "the end of the default one");
+  must(space.bind(own, shared), "a name");
+  expect(must(space.look_up(own), "the name") == shared, "what is in the Space's own stays");
+}
+
+// --- leases without waiting ---------------------------------------------------------------------
+
+// What krgd has just given is frozen for an instant: then it is no hit yet.
+krg::kddm::Ticket<krg::kddm::ReadLease> start_hit(Space& space, SetId set) {
+  for (int i = 0;; ++i) {
+    auto ticket = must(space.start_get(set, kOne), "a get of what is here");
+    if (ticket.ready() || i == 2000) return ticket;
+    static_cast<void>(must(ticket.wait(), "an object"));
+    std::this_thread::sleep_for(1ms);
+  }
+}
+// Calls that were given up are under way until krgd has noticed.
+krg::Result<krg::kddm::Ticket<krg::kddm::WriteLease>> start_grab(Space& space, SetId set,
+                                                                 ObjectId object) {
+  for (int i = 0;; ++i) {
+    auto ticket = space.start_grab(set, object);
+    if (ticket || ticket.error().code() != Errc::would_block || i == 2000) return ticket;
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
+void tickets(Space& space) {
+  const SetId set = must(space.create(of_size(8)), "a set");
+  fill(space, set, kOne, 1);
+  auto hit = start_hit(space, set);
+  expect(hit.ready(), "a hit is there at once");
+  expect(must(hit.wait(), "the hit").bytes()[0] == std::byte{1}, "it is the object");
+  expect_error(status_of(hit.wait()), Errc::invalid_argument, "was taken", "a second wait");
+  auto first = must(space.grab(set, kOne), "an object");
+  auto waits = must(space.start_grab(set, kOne), "a grab of what is held");
+  expect(!waits.ready(), "it waits");
+  expect_error(status_of(waits.wait(20ms)), Errc::timed_out, "still goes on", "a short wait");
+  first.end();
+  auto lease = must(waits.wait(20s), "the grab");
+  lease.bytes()[0] = std::byte{2};
+  lease.end();
+  auto removal = must(space.start_remove(set, kOne), "a removal");
+  must(removal.wait(), "the removal");
+  auto again = must(space.start_remove(set, kOne), "another one");
+  expect_error(again.wait(), Errc::not_found, "no such object", "a removal of what is not there");
+  fill(space, set, kOne, 3);
+  auto synced = must(space.start_sync(set, kOne), "a sync");
+  must(synced.wait(), "the sync");
+  auto flushed = must(space.start_flush(set, kOne), "a flush");
+  static_cast<void>(flushed.wait());  // A node alone can give it to nobody.
+  auto outside = must(space.start_get(kNobodys, kOne), "a get");
+  expect_error(status_of(outside.wait()), Errc::not_found, "no such set", "an unknown set");
+  expect_error(status_of(space.start_get(set, kOne, Use{.manual_touch = true})),
+               Errc::invalid_argument, "a manual first touch", "a get that makes what it reads");
+}
+
+// Whether there were hits, and a wait was told apart from other misses.
+bool counts_are_right(Space& space) {
+  const SetId set = must(space.create(of_size(8)), "a set");
+  const auto before = space.statistics();
+  fill(space, set, kOne, 1);
+  for (int i = 0; i < 100; ++i) static_cast<void>(must(space.get(set, kOne), "an object"));
+  static_cast<void>(must(must(space.start_get(set, kOne), "a ticket").wait(), "an object"));
+  {
+    const auto held = must(space.grab(set, kOne), "an object");
+    static_cast<void>(space.get(set, kOne, Use{.timeout = 30ms}));
+  }
+  const auto now = space.statistics();
+  const auto gets = now.gets - before.gets, grabs = now.grabs - before.grabs,
+             misses = now.misses - before.misses, waits = now.waits - before.waits;
+  expect(gets == 102 && grabs == 2, "gets and grabs are counted");
+  expect(misses >= 2 && waits < misses, "and what was no hit");
+  expect(now.waited - before.waited >= 30ms, "and how long that took");
+  return misses < 20 && waits >= 1;
+}
+
+// While krgd is late to say that the node may serve on, nothing hits (Miss::expired).
+void statistics(Space& space) {
+  bool right = counts_are_right(space);
+  for (int i = 0; i < 100 && !right; ++i) {
+    std::this_thread::sleep_for(50ms);
+    right = counts_are_right(space);
+  }
+  expect(right, "hits and waits are told apart from other misses");
+}
+
+// Goal    a dropped ticket leaves nothing behind, whenever it is dropped.
+// Method  grabs of new objects, dropped at once, after a while, or when they are there, and of one
+//         that is held; then everybody can have each object.
+void dropped_tickets(Space& space) {
+  constexpr std::uint64_t kObjects = 600;
+  const SetId set = must(space.create(of_size(8)), "a set");
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    auto ticket = must(start_grab(space, set, ObjectId{i}), "a grab");
+    if (i % 3 == 0) static_cast<void>(ticket.ready(std::chrono::microseconds(i % 40)));
+    if (i % 3 == 1) expect(ticket.ready(20s), "a new object comes");
+  }
+  {
+    const auto held = must(space.grab(set, ObjectId{0}), "an object");
+    for (int i = 0; i < 100; ++i) {
+      static_cast<void>(must(start_grab(space, set, ObjectId{0}), "a grab of what is held"));
+    }
+  }
+  for (std::uint64_t i = 0; i < kObjects; ++i) {
+    must(status_of(space.grab(set, ObjectId{i}, Use{.timeout = 10s})), "an object once dropped");
+  }
+  const auto held = must(space.grab(set, kOne), "an object");
+  std::vector<krg::kddm::Ticket<krg::kddm::WriteLease>> many;
+  krg::Status full;
+  while (full && many.size() < 100) {
+    auto ticket = space.start_grab(set, kOne);
+    full = status_of(ticket);
+    if (ticket) many.push_back(std::move(*ticket));
+  }
+  expect(full.error().code() == Errc::would_block && many.size() == 64, "64 calls at a time");
 }
 
 // --- snapshots ----------------------------------------------------------------------------------
@@ -274,9 +444,17 @@ int main(int argc, char** argv) {
   const char* const rank = std::getenv("KRG_RANK");
   if (argc < 2 || rank == nullptr) return 2;
   const std::string verb = argv[1];
-  const auto space = must(Space::connect(), "connecting");
+  const auto space = must(Space::connect("", verb == "names" ? "calls" : "default"), "connecting");
   if (verb == "sync" && argc == 3) {
     sync(*space, argv[2] + std::string(".") + rank);
+  } else if (verb == "touch" && argc == 3) {
+    touch(*space, argv[2] + std::string(".") + rank);
+  } else if (verb == "names") {
+    names(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
+  } else if (verb == "async") {
+    tickets(*space);
+    statistics(*space);
+    dropped_tickets(*space);
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "bad") {

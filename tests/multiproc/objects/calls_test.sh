@@ -23,6 +23,10 @@ folder() { mktemp -d "$XDG_RUNTIME_DIR/files.XXXXXX"; }
 for nodes in 1 2; do
   check "sync of a set on $nodes nodes" both_right $nodes "$in_cpp" sync "$(folder)/objects"
   check "sync of a set on $nodes nodes, in C" both_right $nodes "$in_c" sync "$(folder)/objects"
+  check "a first touch by hand on $nodes nodes" both_right $nodes "$in_cpp" touch "$(folder)/objects"
+  check "a first touch by hand on $nodes nodes, in C" both_right $nodes "$in_c" touch "$(folder)/objects"
+  check "name spaces on $nodes nodes" both_right $nodes "$in_cpp" names
+  check "leases without waiting on $nodes nodes" both_right $nodes "$in_cpp" async
   check "snapshots on $nodes nodes" both_right $nodes "$in_cpp" snapshots
   check "snapshots on $nodes nodes, in C" both_right $nodes "$in_c" snapshots
   check "bad cases on $nodes nodes" both_right $nodes "$in_cpp" bad

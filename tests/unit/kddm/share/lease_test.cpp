@@ -8,6 +8,8 @@
 
 #include "fixture.h"
 
+#include <thread>
+
 namespace krg::kddm {
 namespace {
 
@@ -50,6 +52,25 @@ TEST(ShareLease, TheAccessDecidesWhatIsALocalHit) {
   EXPECT_EQ(task->store->try_read(none).miss(), Miss::access);
   EXPECT_EQ(task->store->try_read(Handle{}).miss(), Miss::absent);
   EXPECT_EQ(task->store->try_read(kSet, ObjectId{3}).miss(), Miss::absent);
+}
+
+TEST(ShareLease, EachTaskCountsItsHitsByAllOfItsThreads) {
+  Store s;
+  const auto task = s.task(), other = s.task();
+  const Handle handle = s.node.handle(s.make(ObjectId{1}, 8, Access::read));
+  const auto read = [&] {
+    for (int i = 0; i < 1000; ++i) static_cast<void>(task->store->try_read(handle));
+  };
+  std::thread first(read), second(read);
+  first.join();
+  second.join();
+  EXPECT_FALSE(task->store->try_write(handle));
+  EXPECT_EQ(task->store->hits().reads, 2000u);
+  EXPECT_EQ(task->store->hits().writes, 0u) << "a miss is no hit";
+  const Handle writable = s.node.handle(s.make(ObjectId{2}, 8, Access::write));
+  static_cast<void>(other->store->try_write(writable));
+  EXPECT_EQ(other->store->hits().writes, 1u);
+  EXPECT_EQ(other->store->hits().reads, 0u);
 }
 
 TEST(ShareLease, EveryWriteCountsAndNoReadDoes) {

@@ -29,7 +29,6 @@ TEST(SetOptions, TheDefaultsAreASetAndSurviveTheWire) {
   ASSERT_TRUE(back);
   EXPECT_EQ(*back, options);
   EXPECT_TRUE(back->has(SetFlag::touch_at_home));
-  EXPECT_FALSE(back->has(SetFlag::local_exclusive));
 }
 
 TEST(SetOptions, WhatIsNoSetIsRefusedAndSaysWhy) {
@@ -45,6 +44,7 @@ TEST(SetOptions, WhatIsNoSetIsRefusedAndSaysWhy) {
   EXPECT_TRUE(refused([](SetOptions& o) { o.copies = 0; }));
   EXPECT_TRUE(refused([](SetOptions& o) { o.copies = 9; }));
   EXPECT_TRUE(refused([](SetOptions& o) { o.flags = 0x80; }));
+  EXPECT_TRUE(refused([](SetOptions& o) { o.flags = 1; })) << "once local_exclusive";
   EXPECT_TRUE(refused([](SetOptions& o) { o.linker.clear(); }));
   EXPECT_TRUE(refused([](SetOptions& o) { o.linker.assign(65, 'x'); }));
   EXPECT_TRUE(refused([](SetOptions& o) { o.policy = HomePolicy::fixed; }));

@@ -31,7 +31,7 @@ TEST(COptions, SayAllThatCppSays) {
   options.object_count = 100;
   options.variable_size = 1;
   options.copies = 3;
-  options.flags = KRG_KDDM_LOCAL_EXCLUSIVE | KRG_KDDM_TOUCH_AT_HOME;
+  options.flags = KRG_KDDM_TOUCH_AT_HOME;
   options.policy = KRG_KDDM_ROUND_ROBIN;
   options.home = 7;
   options.nodes = "2,3,6-10";
@@ -42,7 +42,7 @@ TEST(COptions, SayAllThatCppSays) {
   right.object_count = 100;
   right.variable_size = true;
   right.copies = 3;
-  right.flags = 3;
+  right.flags = 2;
   right.policy = HomePolicy::round_robin;
   right.home = NodeId{7};
   right.nodes = *cluster::NodeSet::parse("2-3,6-10");
@@ -93,12 +93,17 @@ TEST(COptions, ThatMakeNoSenseAreRefused) {
   options.nodes = "2-";
   EXPECT_EQ(options_of(&options).error(), Errc::invalid_argument);
   options = begin();
-  options.reserved = 1;
-  EXPECT_EQ(options_of(&options).error(), Errc::invalid_argument);
-  options = begin();
   options.copies = 1000;
   ASSERT_TRUE(options_of(&options));
   EXPECT_FALSE(check(*options_of(&options)));
+}
+
+TEST(COptions, TheNameSpaceIsWhereAReservedZeroWas) {
+  krg_kddm_options options = begin();
+  EXPECT_EQ(options_of(&options)->name_space, kDefaultNameSpace);
+  options.name_space = 7;
+  EXPECT_EQ(options_of(&options)->name_space, NameSpaceId{7});
+  static_assert(offsetof(krg_kddm_options, name_space) == offsetof(krg_kddm_options, home) + 4);
 }
 
 TEST(CLeases, AHandleThatWasPutIsNotUsedAgainSoon) {

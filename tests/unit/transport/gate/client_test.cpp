@@ -27,9 +27,15 @@ class ClientTest : public testing::TestWithParam<reactor::Reactor::Waiting> {
  protected:
   ClientTest() : reactor_(clock_, GetParam()) {
     server_ = std::make_unique<Server>(reactor_, Server::Options{.path = dir_.socket()});
-    server_->serve<Echo>([](Call& call, const Text& r) -> Result<Text> {
+    server_->serve<Echo>([this](Call& call, const Text& r) -> Result<Text> {
       if (r.text == "fail") return Error(Errc::not_found).with_native(7).with_peer(NodeId{3});
       if (r.text == "who") return Text{std::to_string(call.caller().pid)};
+      if (r.text == "late") {
+        call.if_unwanted([this] { ++undone_; });
+        ++entered_;
+        entered_.notify_all();
+        answer_.wait(false);
+      }
       if (r.text == "huge") return Text{std::string(kArgumentMax, 'x')};
       return r;
     });
@@ -102,6 +108,8 @@ class ClientTest : public testing::TestWithParam<reactor::Reactor::Waiting> {
   test::TempDir dir_;
   reactor::Reactor reactor_;
   reactor::Event let_go_{reactor_};
+  std::atomic<int> entered_{0}, undone_{0};
+  std::atomic<bool> answer_{false};
   std::atomic<int> held_{0};
   std::unique_ptr<Server> server_;
   std::thread krgd_;
@@ -207,6 +215,30 @@ TEST_P(ClientTest, ADroppedTicketCancelsItsCall) {
     wait_until([&] { return held_ == 1; });
   }
   wait_until([&] { return held_ == 0; });
+}
+
+// The caller gives up after the handler has done its work and before the answer is written.
+TEST_P(ClientTest, WhatWasDoneForACallerThatHasGivenUpIsUndone) {
+  const auto client = connect();
+  {
+    auto ticket = client->start<Echo>(Text{"late"}, 10s);
+    ASSERT_TRUE(ticket);
+    entered_.wait(0);
+    EXPECT_FALSE(ticket->ready());
+    EXPECT_FALSE(ticket->ready(1ms));
+    EXPECT_TRUE(ticket->give_up());
+  }
+  answer_ = true;
+  answer_.notify_all();
+  EXPECT_TRUE(client->call<Echo>(Text{"more"}, 10s));
+  EXPECT_EQ(undone_, 1);
+  auto taken = client->start<Echo>(Text{"late"}, 10s);
+  ASSERT_TRUE(taken);
+  EXPECT_TRUE(taken->ready(10s));
+  EXPECT_FALSE(taken->give_up()) << "its answer is there";
+  EXPECT_EQ(client->wait<Echo>(std::move(*taken), 10s)->text, "late");
+  EXPECT_TRUE(client->call<Echo>(Text{"more"}, 10s));
+  EXPECT_EQ(undone_, 1) << "what was taken is not undone";
 }
 
 TEST_P(ClientTest, AKrgdThatIsGoneIsAnErrorNotAHang) {

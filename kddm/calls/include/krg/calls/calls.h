@@ -45,9 +45,11 @@ struct Use {
     ObjectId object;
     bool try_only = false;
     bool no_touch = false;
-    NodeId to = kNoNode;  // flush
+    bool manual_touch = false;      // grab
+    std::uint64_t touch_bytes = 0;  // grab
+    NodeId to = kNoNode;            // flush
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.to);
+      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to);
     }
   };
   struct Reply {
@@ -69,8 +71,9 @@ struct Bring {
     std::uint64_t count = 0;
     bool try_only = false;
     bool no_touch = false;
+    bool manual_touch = false;  // For writing.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.for_write, m.set, m.first, m.count, m.try_only, m.no_touch);
+      visit(m.for_write, m.set, m.first, m.count, m.try_only, m.no_touch, m.manual_touch);
     }
   };
   using Reply = wire::Empty;
@@ -145,11 +148,29 @@ struct Name {
     NameVerb verb = NameVerb::look_up;
     std::string name;
     SetId set = kNoSet;  // bind
-    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.set); }
+    NameSpaceId in = kDefaultNameSpace;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.set, m.in); }
   };
   struct Reply {
     SetId set = kNoSet;  // look_up
     static void wire_fields(auto& m, auto&& visit) { visit(m.set); }
+  };
+};
+
+enum class NameSpaceVerb : std::uint8_t { create, find, destroy };
+
+struct NameSpace {
+  static constexpr ServiceId kId{0x59};
+  static constexpr const char* kName = "kddm.name_space";
+  struct Request {
+    NameSpaceVerb verb = NameSpaceVerb::find;
+    std::string name;                    // create, find
+    NameSpaceId id = kDefaultNameSpace;  // destroy
+    static void wire_fields(auto& m, auto&& visit) { visit(m.verb, m.name, m.id); }
+  };
+  struct Reply {
+    NameSpaceId id;  // create, find
+    static void wire_fields(auto& m, auto&& visit) { visit(m.id); }
   };
 };
 

@@ -79,7 +79,8 @@ enum Flag : std::uint16_t {
   kNoFreeze = 256,  // op_get: a prefetch; bring it, hold nothing.
   kNoted = 512,     // done: the heir has taken note.
   kConfirm = 1024,  // answer: the home waits until R has said `done`.
-  kTold = 2048      // report: the home has asked for it.
+  kTold = 2048,     // report: the home has asked for it.
+  kManual = 4096    // grab, grant, filled: who grabs makes the first content, not the linker.
 };
 
 struct Message {

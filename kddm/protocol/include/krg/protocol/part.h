@@ -129,7 +129,8 @@ struct Action {
     send,     // `message` to node `to`; kind data takes the object's bytes with it.
     install,  // Take over the bytes of the message that was given.
     drop,     // Free the bytes.
-    fill,     // Run the linker's first touch, then give op_filled or op_fill_failed.
+    fill,     // Run the linker's first touch, or if `message.has(kManual)` make zeros; then give
+              // op_filled (with kManual then, too) or op_fill_failed.
     lease,    // Op `message.op` has its lease: write if `message.has(kForWrite)`, else read.
     finish,   // Op `message.op` is over: message.status.
   };

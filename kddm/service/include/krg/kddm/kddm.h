@@ -1,9 +1,9 @@
 // kddm/kddm.h: a node's part in the objects that the cluster shares.
 //
-// Model    a set is a name space of objects of one kind; an object is some bytes (or none: a lock).
-//          get() gives a read copy, grab() the only copy that may be written; either as a Lease.
-//          An object that was never used is created by its first touch. Per object there is one
-//          order of all leases on all nodes (sequential consistency).
+// Model    a set has objects of one kind, and is in a name space; an object is some bytes (or none:
+//          a lock). get() gives a read copy, grab() the only copy that may be written; either as a
+//          Lease. An object that was never used is created by its first touch. Per object there is
+//          one order of all leases on all nodes (sequential consistency).
 // Threads  the reactor's thread.
 // Blocks   never; it suspends, until an OpOptions::deadline.
 // Source   Kerrighed kddm; docs/design/kddm.md
@@ -59,12 +59,26 @@ class Kddm final : public cluster::ViewListener {
   // Ends a set and all its objects, on all nodes; operations that wait end with not_found.
   // Errors  not_found; timed_out  some node has not been told, and keeps what it held
   Co<Status> destroy(SetId set, Deadline deadline);
-  // A name for a set, cluster-wide. Errors  already_exists; those of grab()
-  Co<Status> bind(std::string name, SetId set, Deadline deadline);
+  // A name for a set, cluster-wide. Errors  already_exists; not_found  no such name space; those of
+  // grab()
+  Co<Status> bind(std::string name, SetId set, Deadline deadline,
+                  NameSpaceId in = kDefaultNameSpace);
   // Errors  not_found; those of get()
-  Co<Result<SetId>> look_up(std::string name, Deadline deadline);
+  Co<Result<SetId>> look_up(std::string name, Deadline deadline,
+                            NameSpaceId in = kDefaultNameSpace);
   // Errors  not_found; those of grab()
-  Co<Status> unbind(std::string name, Deadline deadline);
+  Co<Status> unbind(std::string name, Deadline deadline, NameSpaceId in = kDefaultNameSpace);
+
+  // --- Name spaces: each has sets (SetOptions::name_space) and names of its own. "default" is
+  // always there.
+  // Errors  already_exists; limit_reached  1,024 of them; those of grab()
+  Co<Result<NameSpaceId>> create_name_space(std::string name, Deadline deadline);
+  // Errors  not_found; those of get()
+  Co<Result<NameSpaceId>> find_name_space(std::string name, Deadline deadline);
+  // Ends it with all its sets and names; nothing comes into it from the beginning on.
+  // Cost    each node looks through the sets and names whose home it is, of all name spaces.
+  // Errors  not_found; denied  the default one; timed_out  a part has gone: to be called again
+  Co<Status> destroy_name_space(NameSpaceId id, Deadline deadline);
 
   // --- Objects. Errors of all:
   //   not_found      no such set; with no_touch: no such object
@@ -155,6 +169,9 @@ class Kddm final : public cluster::ViewListener {
   Co<Status> give_everything(bool last, Deadline deadline);
   void serve();
   void serve_leaves();
+  void serve_name_spaces();
+  // No lease for the default one, which never ends. Errors  not_found
+  Co<Result<Lease>> hold_name_space(NameSpaceId id, Deadline deadline);
 
   std::unique_ptr<Service> service_;
   std::uint64_t sets_made_ = 0;

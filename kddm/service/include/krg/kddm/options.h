@@ -6,6 +6,7 @@
 // Source   docs/design/kddm.md, "Service"
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <type_traits>
 
@@ -33,6 +34,10 @@ struct OpOptions {
   Deadline deadline;
   bool try_only = false;  // Waits for no other request and no writer: would_block instead.
   bool no_touch = false;  // get, grab: what does not exist is not created: not_found instead.
+  // grab: what does not exist is made of zeros, without the set's linker: the caller fills it.
+  bool manual_touch = false;
+  // With manual_touch, of a set of variable size: what is grabbed without bytes gets so many.
+  std::uint64_t touch_bytes = 0;
 };
 // As rpc::CallOptions: it stands in co_await expressions.
 static_assert(std::is_trivially_destructible_v<OpOptions>);

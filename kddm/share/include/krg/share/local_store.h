@@ -162,6 +162,14 @@ class LocalStore {
   ReadLease adopt_read(const Grant& grant) noexcept;
   WriteLease adopt_write(const Grant& grant) noexcept;
 
+  // Leases that this task began by itself. Threads that share a line of the table, which they do if
+  // there are more than 240, may count a few too little.
+  struct Hits {
+    std::uint64_t reads = 0;
+    std::uint64_t writes = 0;
+  };
+  Hits hits() const noexcept;
+
   TaskIndex task() const noexcept { return task_; }
   // For those who map objects: the bytes' place in the shared segment's file.
   int shared_fd() const noexcept { return shared_fd_; }
@@ -172,6 +180,7 @@ class LocalStore {
   friend class WriteLease;
   class TaskMemory;
   struct Seat;
+  struct LineHits;
 
   LocalStore() = default;
 
@@ -189,6 +198,7 @@ class LocalStore {
   std::uint32_t line_of_thread() noexcept;
   void note_line(std::uint32_t line) noexcept;
   void fill(LocalLease& lease, SlotId slot, std::uint32_t entry) noexcept;
+  void count_hit(std::uint32_t entry, bool writes) noexcept;
 
   shm::Segment directory_;  // Empty in krgd, whose mapping it is.
   shm::Segment shared_;
@@ -207,6 +217,7 @@ class LocalStore {
   LeaseEntry* mine_ = nullptr;  // The task's own table.
   // 1 in the process that opened the store; the kernel clears the page in a child.
   std::atomic<std::uint32_t>* here_ = nullptr;
+  std::unique_ptr<LineHits[]> line_hits_;
   std::unique_ptr<Seat[]> seats_;  // Which line of the table is which thread's.
   std::atomic<std::uint32_t> lines_given_{0};
 };

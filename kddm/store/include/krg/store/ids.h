@@ -1,4 +1,4 @@
-// store/ids.h: the names of sets and objects.
+// store/ids.h: the names of name spaces, sets and objects.
 //
 // Model    a set has a 64-bit id: reserved ones below kFirstFreeSet, given out by the service; else
 //          made by a node from its own number and a counter, so that two nodes never make the
@@ -16,8 +16,11 @@ namespace krg::kddm {
 
 using SetId = StrongId<struct SetIdTag, std::uint64_t>;
 using ObjectId = StrongId<struct ObjectIdTag, std::uint64_t>;
+// Each has sets and names of its own.
+using NameSpaceId = StrongId<struct NameSpaceIdTag, std::uint32_t>;
 
-inline constexpr SetId kNoSet{0};  // "Make an id for me".
+inline constexpr NameSpaceId kDefaultNameSpace{0};  // "default"
+inline constexpr SetId kNoSet{0};                   // "Make an id for me".
 inline constexpr std::uint64_t kFirstFreeSet = 1024;
 inline constexpr unsigned kSetCounterBits = 40;
 inline constexpr std::uint64_t kSetCounterMax = (std::uint64_t{1} << kSetCounterBits) - 1;

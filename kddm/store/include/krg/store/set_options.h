@@ -24,8 +24,8 @@ enum class HomePolicy : std::uint8_t {
 };
 
 enum class SetFlag : std::uint32_t {
-  local_exclusive = 1,  // A lease excludes the other tasks of its node too, even to read.
-  touch_at_home = 2,    // The first touch runs at the home: for what lies in a file or on a device.
+  // 1 was never given a meaning, and is refused.
+  touch_at_home = 2,  // The first touch runs at the home: for what lies in a file or on a device.
 };
 
 struct SetOptions {
@@ -40,8 +40,9 @@ struct SetOptions {
   std::uint8_t copies = 1;  // Nodes that an acknowledged write is on.
   std::uint32_t flags = 0;  // Of SetFlag.
   HomePolicy policy = HomePolicy::hash;
-  NodeId home = kNoNode;   // HomePolicy::fixed
-  cluster::NodeSet nodes;  // HomePolicy::round_robin
+  NodeId home = kNoNode;                       // HomePolicy::fixed
+  NameSpaceId name_space = kDefaultNameSpace;  // It ends with that.
+  cluster::NodeSet nodes;                      // HomePolicy::round_robin
   std::string linker = "memory";
   std::string linker_data;  // What it needs to know of the set: for "file", the path.
 
@@ -49,7 +50,7 @@ struct SetOptions {
   bool operator==(const SetOptions&) const = default;
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.object_bytes, m.object_count, m.variable_size, m.copies, m.flags, m.policy, m.home,
-          m.nodes, m.linker, m.linker_data);
+          m.nodes, m.linker, m.linker_data, m.name_space);
   }
 };
 

@@ -21,7 +21,9 @@ typedef struct krg_kddm_lease krg_kddm_lease;
 typedef struct krg_kddm_range krg_kddm_range;
 typedef struct krg_kddm_snapshot krg_kddm_snapshot;
 typedef struct krg_kddm_prefetched krg_kddm_prefetched;
+typedef struct krg_kddm_started krg_kddm_started;
 typedef uint64_t krg_kddm_set;
+typedef uint32_t krg_kddm_name_space;
 
 #define KRG_KDDM_NO_NODE 0xffffffffu
 
@@ -34,8 +36,7 @@ enum {
 };
 // Of a set.
 enum {
-  KRG_KDDM_LOCAL_EXCLUSIVE = 1,  // As krg::kddm::SetFlag.
-  KRG_KDDM_TOUCH_AT_HOME = 2     // The first touch runs at the home: for what lies in a file.
+  KRG_KDDM_TOUCH_AT_HOME = 2  // The first touch runs at the home: for what lies in a file.
 };
 
 // What a set is. krg_kddm_options_init(), then what differs.
@@ -44,19 +45,30 @@ enum {
 // taken as krg_kddm_options_init() leaves them; and a library that is older than the program
 // refuses fields that it does not know, unless they are zero.
 typedef struct krg_kddm_options {
-  size_t size;              // sizeof(krg_kddm_options)
-  uint64_t object_bytes;    // Of each object; the most for variable sizes. 0: a lock.
-  uint64_t object_count;    // Object ids are below this; 0: no bound.
-  int variable_size;        // Objects begin empty, see krg_kddm_resize().
-  unsigned copies;          // Nodes that an acknowledged write is on; 0 means 1.
-  unsigned flags;           // KRG_KDDM_TOUCH_AT_HOME ...
-  int policy;               // KRG_KDDM_HASH ...
-  uint32_t home;            // KRG_KDDM_FIXED; KRG_KDDM_NO_NODE: none.
-  uint32_t reserved;        // 0
+  size_t size;            // sizeof(krg_kddm_options)
+  uint64_t object_bytes;  // Of each object; the most for variable sizes. 0: a lock.
+  uint64_t object_count;  // Object ids are below this; 0: no bound.
+  int variable_size;      // Objects begin empty, see krg_kddm_resize().
+  unsigned copies;        // Nodes that an acknowledged write is on; 0 means 1.
+  unsigned flags;         // KRG_KDDM_TOUCH_AT_HOME ...
+  int policy;             // KRG_KDDM_HASH ...
+  uint32_t home;          // KRG_KDDM_FIXED; KRG_KDDM_NO_NODE: none.
+  krg_kddm_name_space
+      name_space;           // In which it is, and its name; 0: the one of the krg_kddm_space.
   const char* nodes;        // KRG_KDDM_ROUND_ROBIN: "2,3,6-10". NULL: none.
   const char* linker;       // "memory", "file" ...; NULL: memory.
   const char* linker_data;  // What it needs to know; for "file" the absolute path. NULL: nothing.
 } krg_kddm_options;
+
+// What this process has asked for leases. Sizes as of krg_kddm_options: set it before the call.
+typedef struct krg_kddm_counts {
+  size_t size;         // sizeof(krg_kddm_counts)
+  uint64_t gets;       // Hits and misses.
+  uint64_t grabs;      // The same.
+  uint64_t misses;     // Of both: krgd was asked.
+  uint64_t waits;      // Of the misses: the object was here, and others used it.
+  uint64_t waited_ns;  // For krgd's answers to krg_kddm_get() and krg_kddm_grab().
+} krg_kddm_counts;
 
 static inline void krg_kddm_options_init(krg_kddm_options* options) {
   memset(options, 0, sizeof *options);
@@ -68,11 +80,16 @@ static inline void krg_kddm_options_init(krg_kddm_options* options) {
 enum {
   KRG_KDDM_TRY = 1,       // EAGAIN rather than wait for others.
   KRG_KDDM_NO_TOUCH = 2,  // ENOENT rather than create.
-  KRG_KDDM_TO_WRITE = 4   // krg_kddm_prefetch_range(): for a grab.
+  KRG_KDDM_TO_WRITE = 4,  // krg_kddm_prefetch_range(): for a grab.
+  // A grab: what does not exist is made of zeros, or without bytes if sizes vary, and the set's
+  // linker is not asked (a file is not read): the caller fills it. EINVAL for who only reads.
+  KRG_KDDM_MANUAL_TOUCH = 8
 };
 
 // Connects this process to the krgd of its node. `gate`: its socket; NULL: KRG_GATE.
 int krg_kddm_connect(const char* gate, krg_kddm_space** space);
+// The same for the sets and names of a name space, which is made by who asks first.
+int krg_kddm_connect_in(const char* gate, const char* name_space, krg_kddm_space** space);
 // Ends leases that are left. Requires  no other call of it is under way, and no range is left.
 void krg_kddm_disconnect(krg_kddm_space* space);
 // How long each call about objects may take from now on, of a range all of it; at first 60 s.
@@ -92,6 +109,12 @@ int krg_kddm_look_up(krg_kddm_space* space, const char* name, krg_kddm_set* set)
 int krg_kddm_unbind(krg_kddm_space* space, const char* name);
 // Writes back all objects of the set that were written, on all nodes, if its linker does that.
 int krg_kddm_sync_set(krg_kddm_space* space, krg_kddm_set set, uint64_t timeout_milliseconds);
+
+// Name spaces: each has sets and names of its own; 0, "default", is always there. One is destroyed
+// with all that is in it; after ETIMEDOUT a part has gone, and it may be called again.
+int krg_kddm_create_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* made);
+int krg_kddm_find_name_space(krg_kddm_space* space, const char* name, krg_kddm_name_space* found);
+int krg_kddm_destroy_name_space(krg_kddm_space* space, krg_kddm_name_space name_space);
 
 // Leases an object for reading, or alone for writing. `*bytes` is valid until krg_kddm_put().
 int krg_kddm_get(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
@@ -136,6 +159,29 @@ int krg_kddm_start_prefetch(krg_kddm_space* space, krg_kddm_set set, uint64_t fi
 int krg_kddm_is_prefetched(const krg_kddm_prefetched* prefetched);
 // Waits for it, and tells how it went. To be called once for each.
 int krg_kddm_end_prefetch(krg_kddm_prefetched* prefetched);
+// The calls above without waiting. EAGAIN: 64 calls of the process are under way. A lease begins
+// when it is granted, and keeps others out from then on, finished or not.
+int krg_kddm_start_get(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                       krg_kddm_started** started);
+int krg_kddm_start_grab(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                        krg_kddm_started** started);
+int krg_kddm_start_flush(krg_kddm_space* space, krg_kddm_set set, uint64_t object, uint32_t to,
+                         unsigned flags, krg_kddm_started** started);
+int krg_kddm_start_sync(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                        krg_kddm_started** started);
+int krg_kddm_start_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
+                          krg_kddm_started** started);
+// 1: krg_kddm_finish() would not wait; else 0.
+int krg_kddm_is_ready(const krg_kddm_started* started);
+// Waits so long at most, and tells how it went. EINPROGRESS: it still goes on, and is to be
+// finished later; else `started` is gone. A get or a grab gives its lease; what it was for reading
+// is not to be written. Of the others `lease`, `bytes` and `size` may be NULL.
+int krg_kddm_finish(krg_kddm_started* started, uint64_t timeout_milliseconds,
+                    krg_kddm_lease** lease, void** bytes, size_t* size);
+// Gives it up, and its lease back. Requires  its space is still there.
+void krg_kddm_drop(krg_kddm_started* started);
+// Since it was connected.
+int krg_kddm_statistics(krg_kddm_space* space, krg_kddm_counts* counts);
 // 1: this node has a copy that may be read; else 0.
 int krg_kddm_find(krg_kddm_space* space, krg_kddm_set set, uint64_t object);
 

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,7 @@
 #include "krg/task/prefetch.h"
 #include "krg/task/range.h"
 #include "krg/task/snapshot.h"
+#include "krg/task/ticket.h"
 
 namespace krg::kddm {
 
@@ -29,21 +31,38 @@ struct Use {
   Duration timeout = std::chrono::seconds(60);
   bool try_only = false;  // would_block rather than wait for others.
   bool no_touch = false;  // not_found rather than create.
+  // Of a grab: what does not exist is made of zeros, without the set's linker (a file is not read):
+  // the caller fills it. Others refuse it as invalid_argument if they would read, else ignore it.
+  bool manual_touch = false;
+  // With manual_touch, of a set of variable size: what is grabbed without bytes gets so many.
+  std::uint64_t touch_bytes = 0;
+};
+
+// What a process has asked of its Space: leases by get(), grab(), ranges and tickets.
+struct SpaceStatistics {
+  std::uint64_t gets = 0;    // Hits and misses.
+  std::uint64_t grabs = 0;   // The same.
+  std::uint64_t misses = 0;  // Of both: krgd was asked.
+  std::uint64_t waits = 0;   // Of the misses: the object was here, and others used it.
+  Duration waited{};         // For krgd's answers to get() and grab(), without those of tickets.
 };
 
 class Space {
  public:
   // `gate`: the socket of this node's krgd; "" for the one that started this process (KRG_GATE).
+  // `name_space`: whose sets and names this Space is for; the first one to ask makes it.
   // Errors  not_found  not started by krg; those of gate::Client::connect(); denied
   //         already_exists  this process has a Space
-  static Result<std::unique_ptr<Space>> connect(const std::string& gate = "");
+  static Result<std::unique_ptr<Space>> connect(const std::string& gate = "",
+                                                const std::string& name_space = "default");
   Space(const Space&) = delete;
   Space& operator=(const Space&) = delete;
   // Requires  no lease of it lives.
   ~Space();
 
   // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone. All texts name the thing; ids
-  // are the caller's to add.
+  // are the caller's to add. Sets are made in the Space's own name space, unless the options name
+  // one that is not the default; an id that is known can be used from any.
   Result<SetId> create(const SetOptions& options, SetId wanted = kNoSet);
   Result<SetOptions> options_of(SetId set);
   Status destroy(SetId set);
@@ -55,9 +74,20 @@ class Space {
   Status bind(const std::string& name, SetId set);
   Result<SetId> look_up(const std::string& name);
   Status unbind(const std::string& name);
-  // The set of that name; the first one to ask makes it.
+  // The set of that name, in the name space in which create() would make it; the first one to ask
+  // makes it.
   // Errors  already_exists  it is of other options
   Result<SetId> open(const std::string& name, const SetOptions& options);
+
+  // --- Name spaces
+  NameSpaceId name_space() const noexcept;
+  // Errors  already_exists; limit_reached
+  Result<NameSpaceId> create_name_space(const std::string& name);
+  // Errors  not_found
+  Result<NameSpaceId> find_name_space(const std::string& name);
+  // Ends it with all its sets and names.
+  // Errors  not_found; denied  the default one; timed_out  a part has gone: to be called again
+  Status destroy_name_space(NameSpaceId id, const Use& use = {});
 
   // --- Objects. Errors as of kddm::Kddm, and peer_down.
   // Cost  a hit: a hash, three cache lines and three or four atomic operations.
@@ -84,14 +114,29 @@ class Space {
   // Errors  invalid_argument  more than 4,096; would_block  64 calls of the task are under way
   Result<Prefetch> start_prefetch(SetId set, ObjectId first, std::uint64_t count,
                                   const Use& use = {}, LeaseKind kind = LeaseKind::read);
+  // The same as above, without waiting; see Ticket. Requires  this outlives it.
+  // Errors  would_block  64 calls of the task are under way
+  Result<Ticket<ReadLease>> start_get(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<WriteLease>> start_grab(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<void>> start_flush(SetId set, ObjectId object, NodeId to = kNoNode,
+                                   const Use& use = {});
+  Result<Ticket<void>> start_sync(SetId set, ObjectId object, const Use& use = {});
+  Result<Ticket<void>> start_remove(SetId set, ObjectId object, const Use& use = {});
+  // Since it was connected. Cost: a look at 240 counters.
+  SpaceStatistics statistics() const noexcept;
   // Whether this node has a copy that may be read. Cost: as a hit.
   bool find(SetId set, ObjectId object) noexcept;
 
  private:
   template <class Lease>
   friend class TaskRange;
+  template <class T>
+  friend class Ticket;
   class Impl;
   explicit Space(std::unique_ptr<Impl> impl);
+  template <class T>
+  Result<Ticket<T>> start(int verb, SetId set, ObjectId object, const Use& use, NodeId to);
+  Status give_size(WriteLease& lease, const Use& use);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -10,10 +10,14 @@
 
 #include <sys/types.h>
 
+#include <array>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "krg/base/deadline.h"
@@ -51,6 +55,16 @@ class Call {
   // The stream beside the call; nullptr for a call through a lane.
   virtual Conversation* conversation() noexcept { return nullptr; }
 
+  // What the handler did for the caller, and is to be undone if the caller gives the call up before
+  // it can take the answer: called then, once. Only for calls through a lane.
+  // Requires  what `undo` refers to outlives the call.
+  template <class F>
+  void if_unwanted(F undo) noexcept {
+    static_assert(std::is_trivially_copyable_v<F> && sizeof(F) <= kUndoBytes);
+    new (undo_bytes_.data()) F(undo);
+    undo_ = [](std::byte* bytes) { (*std::launder(reinterpret_cast<F*>(bytes)))(); };
+  }
+
   // For handlers' glue (handler.h) alone.
   std::span<const std::byte> request() const noexcept { return request_; }
   // Where the reply of `size` bytes is to be written; nothing if that is too large.
@@ -66,6 +80,10 @@ class Call {
   void count_begun(Served* served) noexcept;
   void count_answered(std::size_t size);
   void count_failed() noexcept;
+  void forget_undo() noexcept { undo_ = nullptr; }
+  void undo() {
+    if (undo_ != nullptr) std::exchange(undo_, nullptr)(undo_bytes_.data());
+  }
   // Destroys the handler's coroutine, if it is suspended in one.
   void stop_serving() noexcept;
 
@@ -78,6 +96,9 @@ class Call {
   std::coroutine_handle<> serving_;
   Served* served_ = nullptr;
   std::uint64_t begun_ = 0;  // See Served::begun().
+  static constexpr std::size_t kUndoBytes = 48;
+  void (*undo_)(std::byte*) = nullptr;
+  alignas(std::max_align_t) std::array<std::byte, kUndoBytes> undo_bytes_;
 };
 
 }  // namespace krg::gate

@@ -40,6 +40,10 @@ class Client {
 
     // Whether wait() would return at once. Cost: a load.
     bool ready() const noexcept;
+    // The same within so long, for which it waits.
+    bool ready(Duration timeout) const noexcept;
+    // Gives the call up, unless its answer is there: then false, and the ticket goes on.
+    bool give_up() noexcept;
 
    private:
     friend class Client;
@@ -103,6 +107,8 @@ class Client {
   void submit(unsigned slot, ServiceId service, std::size_t size, Duration timeout) noexcept;
   // The reply's bytes, in the lane until the ticket is dropped.
   Result<std::span<const std::byte>> await(unsigned slot, Duration timeout);
+  // False: the answer is there.
+  bool abandon(unsigned slot) noexcept;
   void release(unsigned slot) noexcept;
 
   std::unique_ptr<Impl> impl_;

@@ -41,7 +41,7 @@ static_assert(sizeof(FrameHeader) == 24 && offsetof(FrameHeader, fds) == 5 &&
               offsetof(FrameHeader, native) == 12 && offsetof(FrameHeader, word) == 16);
 
 inline constexpr std::uint32_t kMagic = 0x2147524b;  // "KRG!"
-inline constexpr std::uint16_t kVersion = 1;
+inline constexpr std::uint16_t kVersion = 2;         // 2: calls about objects say more.
 inline constexpr std::uint32_t kBodyMax = 16u << 20;
 inline constexpr std::uint8_t kFdsMax = 16;
 

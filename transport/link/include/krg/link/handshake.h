@@ -28,7 +28,8 @@ namespace krg::link {
 // 2: UCX's TCP segments are of 1088 KiB; a node of version 1 would let one overrun its buffer.
 // 3: a UCX worker's address follows the greeting.
 // 4: the elements of UCX's queues in shared memory are of 256 bytes.
-inline constexpr std::uint16_t kVersion = 4;
+// 5: messages and options of shared objects say more.
+inline constexpr std::uint16_t kVersion = 5;
 
 using Nonce = std::array<std::byte, 32>;
 
