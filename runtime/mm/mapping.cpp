@@ -9,17 +9,23 @@
 
 namespace krg::mm {
 
-Mapping::Mapping(reactor::Reactor& reactor, Owner& owner, Region& region, Seat seat, Task task)
-    : reactor_(reactor), owner_(owner), region_(region), seat_(seat), task_(std::move(task)) {}
+Mapping::Mapping(reactor::Reactor& reactor, FaultPoll& faults, Owner& owner, Region& region,
+                 Seat seat, Task task)
+    : reactor_(reactor),
+      faults_(faults),
+      owner_(owner),
+      region_(region),
+      seat_(seat),
+      task_(std::move(task)) {}
 
 Mapping::~Mapping() {
-  reactor_.unwatch(task_.uffd.fd());
+  faults_.remove(task_.uffd.fd());
   reactor_.unwatch(task_.process.get());
 }
 
 Status Mapping::watch() {
   KRG_TRY(reactor_.watch(task_.process.get(), EPOLLIN, on_end_));
-  return reactor_.watch(task_.uffd.fd(), EPOLLIN, on_fault_);
+  return faults_.add(task_.uffd.fd(), on_fault_);
 }
 
 void Mapping::OnEnd::on_fd(std::uint32_t) noexcept {

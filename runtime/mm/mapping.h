@@ -9,8 +9,10 @@
 
 #include <sys/types.h>
 
+#include "fault_poll.h"
 #include "krg/base/unique_fd.h"
 #include "krg/mm/pages.h"
+#include "krg/mm/stream.h"
 #include "krg/reactor/reactor.h"
 #include "krg/uffd/uffd.h"
 
@@ -38,7 +40,8 @@ class Mapping final {
   };
 
   // Requires  region and owner outlive this.
-  Mapping(reactor::Reactor& reactor, Owner& owner, Region& region, Seat seat, Task task);
+  Mapping(reactor::Reactor& reactor, FaultPoll& faults, Owner& owner, Region& region, Seat seat,
+          Task task);
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
@@ -47,6 +50,7 @@ class Mapping final {
   Status watch();
 
   const Task& task() const noexcept { return task_; }
+  Stream& stream() noexcept { return stream_; }
 
   // The pages first ... first + count - 1, which lie in the region's memory, can be read, or also
   // written; who waits for them goes on. `mapped`: the first is mapped to be read.
@@ -75,10 +79,12 @@ class Mapping final {
   void complain(const Error& error, Page page, const char* what) const noexcept;
 
   reactor::Reactor& reactor_;
+  FaultPoll& faults_;
   Owner& owner_;
   Region& region_;
   const Seat seat_;
   Task task_;
+  Stream stream_;
   OnFault on_fault_{*this};
   OnEnd on_end_{*this};
 };

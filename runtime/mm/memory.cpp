@@ -164,6 +164,8 @@ Memory::~Memory() = default;
 
 kddm::Linker& Memory::linker() noexcept { return impl_->pager(); }
 
+void Memory::stop() noexcept { impl_->pager().stop(); }
+
 void Memory::open(gate::Server& gate, kddm::Kddm& kddm) {
   impl_->pager().use(kddm);
   impl_->serve(gate);

@@ -54,7 +54,7 @@ Result<Region*> Pager::region(kddm::SetId set, const kddm::SetOptions& options) 
   }
   KRG_TRY_ASSIGN(RegionInfo info, info_of(options));
   info.set = set;
-  KRG_TRY_ASSIGN(std::unique_ptr<Region> made, Region::make(std::move(info)));
+  KRG_TRY_ASSIGN(std::unique_ptr<Region> made, Region::make(reactor_, std::move(info)));
   return (regions_[set] = std::move(made)).get();
 }
 
@@ -113,14 +113,46 @@ void Pager::vacate(kddm::SetId set, kddm::ObjectId object) noexcept {
 // --- What the tasks want ------------------------------------------------------------------------
 
 void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
+  Stream& stream = region.seated(who.seat)->stream();
+  const std::uint64_t most = stream.on_fault(page, who.write);
+  std::uint64_t mapped = 1;
   switch (region.pages().fault(page, who)) {
     case Pages::Answer::map:
-      return region.open(page, who);
+      mapped = region.open(page, who, most);
+      break;
     case Pages::Answer::wait:
-      return;
+      break;
     case Pages::Answer::get:
     case Pages::Answer::grab:
-      return reactor_.spawn(fetch(region.info().set, page, who.write));
+      reactor_.spawn(fetch(region.info().set, page, who.write));
+  }
+  const Stretch ahead = stream.on_mapped(page, mapped, region.pages().count());
+  if (ahead.count > 0) reactor_.spawn(bring(region.info().set, ahead, who.write));
+}
+
+bool Pager::let_in(Region& region, Page page, bool write) {
+  served_.clear();
+  const bool more =
+      region.pages().granted(page, write ? Access::write : Access::read, region.now_us(), served_);
+  for (const Pages::Waiting& who : served_) region.open(page, who, 1);
+  return more;
+}
+
+Co<void> Pager::bring(kddm::SetId set, Stretch ahead, bool write) {
+  const kddm::ObjectId first = object_of(ahead.first);
+  // What others use, and what nobody has touched yet, is not worth it before it is asked for.
+  const kddm::OpOptions options{
+      .deadline = reactor_.after(kAttempt), .try_only = true, .no_touch = !write};
+  kddm::Range range = write ? kddm_->grab_range(set, first, ahead.count, options)
+                            : kddm_->get_range(set, first, ahead.count, options);
+  while (!range.done()) {
+    const Page page = page_of(range.object());
+    const auto lease = co_await range.next();
+    if (!lease) continue;
+    Region* const region = find(set);
+    if (region == nullptr || region->ended()) co_return;
+    // Who has asked for it meanwhile has a fetch of its own, which goes on for who is left.
+    static_cast<void>(let_in(*region, page, write));
   }
 }
 
@@ -163,12 +195,11 @@ void Pager::give_up(Region& region, Page page, const Error& why) {
 }
 
 Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
-  std::vector<Pages::Waiting> served;
   for (;;) {
     const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};
     auto fetching = write ? kddm_->grab(set, object_of(page), within)
                           : kddm_->get(set, object_of(page), within);
-    const auto lease = co_await std::move(fetching);
+    auto lease = co_await std::move(fetching);
     Region* const region = find(set);
     if (region == nullptr || region->ended() || !region->pages().is_wanted(page)) {
       if (region != nullptr) static_cast<void>(region->pages().failed(page));
@@ -181,8 +212,9 @@ Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
       continue;
     }
     if (!lease) co_return give_up(*region, page, lease.error());
-    write = region->pages().granted(page, write ? Access::write : Access::read, served);
-    for (const Pages::Waiting& who : served) region->open(page, who);
+    write = let_in(*region, page, write);
+    const std::uint32_t hold = write ? 0 : region->pages().hold_us(page);
+    if (hold > 0) holds_.keep(std::move(*lease), std::chrono::microseconds(hold));
     if (!write) co_return;
   }
 }

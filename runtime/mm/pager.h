@@ -11,7 +11,10 @@
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
+#include "fault_poll.h"
+#include "holds.h"
 #include "krg/kddm/kddm.h"
 #include "krg/store/linker.h"
 #include "region.h"
@@ -23,14 +26,17 @@ inline constexpr const char* kLinkerName = "pages";
 
 class Pager final : public kddm::Linker, private kddm::Residence, private Mapping::Owner {
  public:
-  Pager(reactor::Reactor& reactor, NodeId self) : reactor_(reactor), self_(self) {}
+  Pager(reactor::Reactor& reactor, NodeId self)
+      : reactor_(reactor), self_(self), faults_(reactor), holds_(reactor) {}
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
   // Requires  no kddm::Block is left of it, and its coroutines have been cancelled.
   ~Pager() override;
 
-  // Before the first task. It is used until the coroutines are cancelled.
+  // Before the first task. It is used until stop().
   void use(kddm::Kddm& kddm) noexcept { kddm_ = &kddm; }
+  // Nobody is served any more; before the Kddm goes.
+  void stop() noexcept { holds_.clear(); }
   kddm::Kddm& kddm() noexcept { return *kddm_; }
   reactor::Reactor& reactor() noexcept { return reactor_; }
 
@@ -46,7 +52,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   Region* find(kddm::SetId set) noexcept;
   // Errors  those of Region::admit()
   Status admit(Region& region, Mapping::Task task) {
-    return region.admit(reactor_, *this, std::move(task));
+    return region.admit(faults_, *this, std::move(task));
   }
 
   // --- kddm::Linker
@@ -69,6 +75,10 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   void on_end(Region& region, Seat seat) noexcept override;
 
   Co<void> fetch(kddm::SetId set, Page page, bool write);
+  // Of a task's stream: what comes next.
+  Co<void> bring(kddm::SetId set, Stretch ahead, bool write);
+  // Lets those in who waited for the page; true: others want to write.
+  bool let_in(Region& region, Page page, bool write);
   Co<void> remove_later(kddm::SetId set, Seat seat, pid_t pid);
   // The page can not be had now; true: it is worth trying again.
   bool is_passing(const Error& why) const noexcept;
@@ -77,7 +87,10 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
 
   reactor::Reactor& reactor_;
   const NodeId self_;
+  FaultPoll faults_;
+  Holds holds_;
   kddm::Kddm* kddm_ = nullptr;
+  std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;
 };
 

@@ -41,8 +41,9 @@ Pages::Answer Pages::fault(Page page, const Waiting& who) {
   return who.write ? Answer::grab : Answer::get;
 }
 
-bool Pages::granted(Page page, Access access, std::vector<Waiting>& served) {
+bool Pages::granted(Page page, Access access, std::uint32_t now_us, std::vector<Waiting>& served) {
   State& state = at(page);
+  if (access > state.access) state.granted_us = now_us;
   state.access = std::max(state.access, access);
   const auto fetch = fetches_.find(page);
   if (fetch == fetches_.end()) return false;
@@ -85,13 +86,34 @@ Seat Pages::writer(Page page) const noexcept {
   return state == nullptr ? kNobody : state->writer;
 }
 
-void Pages::protect(Page page) noexcept {
+void Pages::count_bounce(State& state, std::uint32_t now_us) noexcept {
+  if (state.access == Access::none) return;
+  if (now_us - state.granted_us < kSoonUs) {
+    state.bounces = std::min<std::uint8_t>(state.bounces + 1, kBouncesMax);
+  } else if (state.bounces > 0) {
+    --state.bounces;
+  }
+}
+
+std::uint32_t Pages::hold_us(Page page) const noexcept {
+  const State* const state = find(page);
+  if (state == nullptr || state->bounces <= kBouncesFree) return 0;
+  return std::min(kHoldUs << (state->bounces - kBouncesFree - 1), kHoldMaxUs);
+}
+
+void Pages::protect(Page page, std::uint32_t now_us) noexcept {
   State& state = at(page);
+  if (state.access == Access::write) count_bounce(state, now_us);
   state.access = std::min(state.access, Access::read);
   state.writer = kNobody;
 }
 
-void Pages::vacate(Page page) noexcept { at(page) = State{}; }
+void Pages::vacate(Page page, std::uint32_t now_us) noexcept {
+  State& state = at(page);
+  count_bounce(state, now_us);
+  state.access = Access::none;
+  state.writer = kNobody;
+}
 
 void Pages::forget(Seat seat) {
   for (auto& [page, waiting] : fetches_) {

@@ -15,7 +15,7 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 
 }  // namespace
 
-Result<std::unique_ptr<Region>> Region::make(RegionInfo info) {
+Result<std::unique_ptr<Region>> Region::make(reactor::Reactor& reactor, RegionInfo info) {
   if (info.bytes == 0 || info.bytes > kRegionBytesMax || info.bytes % kPageBytes != 0) {
     return Error(Errc::too_large, "a region has up to 2^40 bytes, in whole pages");
   }
@@ -28,7 +28,7 @@ Result<std::unique_ptr<Region>> Region::make(RegionInfo info) {
       ::mmap(nullptr, info.bytes, kReadWrite, MAP_SHARED | MAP_NORESERVE, memory.get(), 0);
   if (alias == MAP_FAILED) return errno_error(Errc::no_memory, "a region's memory");
   return std::unique_ptr<Region>(
-      new Region(std::move(info), std::move(memory), static_cast<std::byte*>(alias)));
+      new Region(reactor, std::move(info), std::move(memory), static_cast<std::byte*>(alias)));
 }
 
 Region::~Region() { ::munmap(alias_, info_.bytes); }
@@ -41,7 +41,7 @@ std::span<std::byte> Region::place(Page page) noexcept {
 
 void Region::protect(Page page) noexcept {
   const Seat writer = pages_.writer(page);
-  pages_.protect(page);
+  pages_.protect(page, now_us());
   if (writer == kNobody) return;
   if (writer != kAnybody) {
     if (Mapping* const mapping = seated(writer)) mapping->protect(page);
@@ -53,7 +53,7 @@ void Region::protect(Page page) noexcept {
 }
 
 void Region::vacate(Page page) noexcept {
-  pages_.vacate(page);
+  pages_.vacate(page, now_us());
   if (ended_) return;
   const auto at = static_cast<off_t>(page.value * kPageBytes);
   if (::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) {
@@ -82,12 +82,12 @@ void Region::end() noexcept {
   KRG_ASSERT(zeros == alias_);
 }
 
-Status Region::admit(reactor::Reactor& reactor, Mapping::Owner& owner, Mapping::Task task) {
+Status Region::admit(FaultPoll& faults, Mapping::Owner& owner, Mapping::Task task) {
   std::size_t free = 0;
   while (free < seats_.size() && seats_[free]) ++free;
   if (free == kSeatsMax) return Error(Errc::limit_reached, "tasks that share a region on a node");
   const Seat seat{static_cast<std::uint16_t>(free)};
-  auto mapping = std::make_unique<Mapping>(reactor, owner, *this, seat, std::move(task));
+  auto mapping = std::make_unique<Mapping>(reactor_, faults, owner, *this, seat, std::move(task));
   KRG_TRY(mapping->watch());
   if (free == seats_.size()) seats_.emplace_back();
   seats_[free] = std::move(mapping);
@@ -115,11 +115,22 @@ void Region::remove(Seat seat) noexcept {
   --tasks_;
 }
 
-void Region::open(Page page, const Pages::Waiting& who) noexcept {
+std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept {
   Mapping* const mapping = seated(who.seat);
-  if (mapping == nullptr) return;
-  if (who.write) pages_.note_writer(page, who.seat);
-  mapping->open(page, 1, who.write, who.mapped);
+  if (mapping == nullptr) return 0;
+  std::uint64_t count = 1;
+  if (most > 1 && !who.mapped) {
+    count = pages_.run(page, who.write ? Access::write : Access::read, most);
+  }
+  for (std::uint64_t i = 0; who.write && i < count; ++i) {
+    pages_.note_writer(Page{page.value + i}, who.seat);
+  }
+  mapping->open(page, count, who.write, who.mapped);
+  return count;
+}
+
+std::uint32_t Region::now_us() const noexcept {
+  return static_cast<std::uint32_t>(reactor_.now().since_origin.count() / 1000);
 }
 
 }  // namespace krg::mm

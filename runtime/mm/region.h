@@ -24,7 +24,8 @@ namespace krg::mm {
 class Region {
  public:
   // Errors  no_memory; too_large; system_error
-  static Result<std::unique_ptr<Region>> make(RegionInfo info);
+  // Requires  `reactor` outlives it.
+  static Result<std::unique_ptr<Region>> make(reactor::Reactor& reactor, RegionInfo info);
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
   ~Region();
@@ -49,23 +50,28 @@ class Region {
 
   // --- Tasks
   // Errors  limit_reached; system_error
-  Status admit(reactor::Reactor& reactor, Mapping::Owner& owner, Mapping::Task task);
+  Status admit(FaultPoll& faults, Mapping::Owner& owner, Mapping::Task task);
   // nullptr: there is none (any more).
   Mapping* seated(Seat seat) noexcept;
   // kNobody: it has not.
   Seat seat_of(pid_t pid, std::uintptr_t address) const noexcept;
   void remove(Seat seat) noexcept;
   std::size_t tasks() const noexcept { return tasks_; }
-  // What has been granted is given to the task. Requires  it is.
-  void open(Page page, const Pages::Waiting& who) noexcept;
+  // What has been granted is given to the task: the page, and up to `most` in all that follow it
+  // and are open so far. How many. Requires  the page is.
+  std::uint64_t open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept;
+  // Of the clock that Pages is told.
+  std::uint32_t now_us() const noexcept;
 
  private:
-  Region(RegionInfo info, UniqueFd memory, std::byte* alias)
-      : info_(std::move(info)),
+  Region(reactor::Reactor& reactor, RegionInfo info, UniqueFd memory, std::byte* alias)
+      : reactor_(reactor),
+        info_(std::move(info)),
         memory_(std::move(memory)),
         alias_(alias),
         pages_(info_.bytes / kPageBytes) {}
 
+  reactor::Reactor& reactor_;
   const RegionInfo info_;
   UniqueFd memory_;
   std::byte* const alias_;

@@ -65,6 +65,7 @@ void Node::serve() {
 Node::~Node() {
   gate_.reset();          // Its handlers may wait for rpc.
   reactor_.cancel_all();  // As may others, and use shared objects.
+  memory_.stop();
   fabric_.reset();
   reactor_.remove_poller(rpc_);
 }

@@ -2,15 +2,14 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "krg/gate/control.h"
@@ -21,38 +20,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Lives as long as the process: its thread may run until the very end.
+constexpr Duration kConnectLimit = 10s;
+
 struct State {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<const Guarded*> regions;
+  std::vector<Guarded*> regions;
   std::optional<Status> connected;
   bool running = false;
 };
 
-State& state() {
-  static State* const one = new State;
-  return *one;
-}
-
-// Nothing of `region` can be had any more.
-void close(const Guarded& region) noexcept {
-  const UniqueFd nothing(::memfd_create("krg.ended", MFD_CLOEXEC));
-  // Beyond the end of its memory every touch is SIGBUS; without memory, SIGSEGV has to do.
-  const int flags = nothing ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-  const int rights = nothing ? PROT_READ | PROT_WRITE : PROT_NONE;
-  ::mmap(reinterpret_cast<void*>(region.address), region.bytes, rights,
-         flags | MAP_FIXED | MAP_NORESERVE, nothing ? nothing.get() : -1, 0);
-  static_cast<void>(region.uffd.wake(region.address, region.bytes));
+// Lives as long as the process: its thread may run until the very end. A child has its own.
+State*& state() {
+  static State* one = new State;
+  return one;
 }
 
 Co<Status> wait_for_end(gate::Control& control, std::string path, Deadline deadline) {
   const Status connected = co_await control.connect(std::move(path), deadline);
   {
-    const std::lock_guard lock(state().mutex);
-    state().connected = connected;
+    const std::lock_guard lock(state()->mutex);
+    state()->connected = connected;
   }
-  state().changed.notify_all();
+  state()->changed.notify_all();
   if (!connected) co_return connected;
   // As long as this process lives: krgd's end is what it is here for.
   co_return co_await control.gone().wait(Deadline::never());
@@ -66,31 +56,33 @@ void watch(const std::string& path) {
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock, reactor::Reactor::Waiting::block);
   gate::Control control(reactor);
-  const Status how = reactor::block_on(reactor, wait_for_end(control, path, reactor.after(10s)));
-  const std::lock_guard lock(state().mutex);
-  state().running = false;
-  if (!how) return;
-  if (!state().regions.empty()) {
-    std::fprintf(stderr, "krg: process %d: this node's krgd has ended, and its regions with it\n",
-                 static_cast<int>(::getpid()));
-  }
-  for (const Guarded* const region : state().regions) close(*region);
+  const Status how =
+      reactor::block_on(reactor, wait_for_end(control, path, reactor.after(kConnectLimit)));
+  const std::lock_guard lock(state()->mutex);
+  state()->running = false;
+  if (!how || state()->regions.empty()) return;
+  std::fprintf(stderr, "krg: process %d: this node's krgd has ended, and its regions with it\n",
+               static_cast<int>(::getpid()));
+  for (Guarded* const region : state()->regions) region->on_krgd_end();
 }
 
-// The thread is not the child's, nor are the regions.
-void forget_in_child() noexcept {
-  State& s = state();
-  new (&s) State;
+void before_fork() noexcept { state()->mutex.lock(); }
+void in_parent() noexcept { state()->mutex.unlock(); }
+// The thread is not there, and what it has locked is not to be trusted.
+void in_child() noexcept {
+  const std::vector<Guarded*> regions = std::move(state()->regions);
+  state() = new State;
+  for (Guarded* const region : regions) region->on_fork();
 }
 
 }  // namespace
 
-Status guard(const std::string& gate, const Guarded& region) {
-  State& s = state();
+Status guard(const std::string& gate, Guarded& region) {
+  static const int once = ::pthread_atfork(before_fork, in_parent, in_child);
+  static_cast<void>(once);
+  State& s = *state();
   std::unique_lock lock(s.mutex);
   if (!s.running) {
-    static const int once = ::pthread_atfork(nullptr, nullptr, forget_in_child);
-    static_cast<void>(once);
     s.running = true;
     s.connected.reset();
     std::thread(watch, gate).detach();
@@ -102,8 +94,8 @@ Status guard(const std::string& gate, const Guarded& region) {
   return {};
 }
 
-void unguard(const Guarded& region) noexcept {
-  State& s = state();
+void unguard(Guarded& region) noexcept {
+  State& s = *state();
   const std::lock_guard lock(s.mutex);
   std::erase(s.regions, &region);
 }

@@ -1,31 +1,33 @@
-// guard.h: what becomes of a task's regions when its krgd ends: a signal, not a wait without end.
+// guard.h: the regions of a process: what becomes of them when krgd ends, and in a child of fork().
 //
-// Model    one thread a process, from the first region on, which waits for the end of a connection
-//          to krgd. Then it puts memory in place of every region whose touch is SIGBUS, and wakes
-//          who waits for a page.
+// Model    one thread a process, from the first region on, waits for the end of a connection to
+//          krgd, and tells the regions: a signal is to come of it, not a wait without end. A child
+//          of fork() tells them too, before the program goes on there.
 // Threads  safe.
-// Blocks   add() once, while it connects.
-// Source   docs/design/mm.md, "The end of krgd"
+// Blocks   add() the first time, while the thread connects.
+// Source   docs/design/mm.md, "The end of krgd"; pthread_atfork(3)
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
 #include <string>
 
 #include "krg/error/result.h"
-#include "krg/uffd/uffd.h"
 
 namespace krg {
 
-struct Guarded {
-  std::uintptr_t address = 0;
-  std::size_t bytes = 0;
-  Uffd uffd;
+class Guarded {
+ public:
+  // In the guard's thread, while no other of this is called.
+  virtual void on_krgd_end() noexcept = 0;
+  // In a child: it has none of its parent's mappings. The guard is as new there.
+  virtual void on_fork() noexcept = 0;
+
+ protected:
+  ~Guarded() = default;
 };
 
-// The process's regions; by reference until remove().
+// Requires  remove() before it goes. `gate`: of the process's krgd, the same each time.
 // Errors  those of gate::Control::connect()
-Status guard(const std::string& gate, const Guarded& region);
-void unguard(const Guarded& region) noexcept;
+Status guard(const std::string& gate, Guarded& region);
+void unguard(Guarded& region) noexcept;
 
 }  // namespace krg

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "krg/gate/control.h"
 #include "krg/mm_calls/calls.h"
 #include "krg/reactor/block_on.h"
+#include "krg/uffd/uffd.h"
 
 namespace krg {
 namespace {
@@ -53,72 +55,101 @@ Result<typename S::Reply> call(const std::string& path, typename S::Request requ
 
 }  // namespace
 
-class Region::Impl {
+class Region::Impl final : private Guarded {
  public:
-  // Maps what the descriptor is of.
-  static Result<std::unique_ptr<Impl>> map(mm::RegionInfo info, const UniqueFd& memory,
-                                           const RegionOptions& options, std::string path);
-  Impl(mm::RegionInfo info, std::string path) : info_(std::move(info)), path_(std::move(path)) {}
+  Impl(mm::RegionInfo info, UniqueFd memory, const RegionOptions& options, std::string path)
+      : info_(std::move(info)),
+        memory_(std::move(memory)),
+        path_(std::move(path)),
+        address_(options.address != 0 ? options.address
+                                      : static_cast<std::uintptr_t>(info_.address)),
+        read_only_(options.read_only) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl();
 
-  // krgd serves its faults from then on.
-  Status begin(bool read_only);
+  // Maps it, and has krgd serve its faults.
+  Status begin();
+  std::span<std::byte> bytes() const noexcept {
+    return {reinterpret_cast<std::byte*>(address_), info_.bytes};
+  }
+  bool serves_kernel() const noexcept { return uffd_.serves_kernel(); }
+
+ private:
+  Status map();
+  Status attach();
+  void on_krgd_end() noexcept override;
+  void on_fork() noexcept override;
 
   const mm::RegionInfo info_;
+  const UniqueFd memory_;
   const std::string path_;
-  Guarded mapping_;
-  pid_t owner_ = ::getpid();
+  const std::uintptr_t address_;
+  const bool read_only_;
+  Uffd uffd_;
+  bool mapped_ = false;
   bool guarded_ = false;
   bool attached_ = false;
 };
 
-Result<std::unique_ptr<Region::Impl>> Region::Impl::map(mm::RegionInfo info, const UniqueFd& memory,
-                                                        const RegionOptions& options,
-                                                        std::string path) {
-  auto impl = std::make_unique<Impl>(std::move(info), std::move(path));
-  Guarded& mapping = impl->mapping_;
-  const std::uintptr_t wanted =
-      options.address != 0 ? options.address : static_cast<std::uintptr_t>(impl->info_.address);
-  const int rights = options.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  KRG_TRY_ASSIGN(mapping.uffd, Uffd::open());
-  void* const at = ::mmap(reinterpret_cast<void*>(wanted), impl->info_.bytes, rights,
-                          MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory.get(), 0);
+Status Region::Impl::map() {
+  KRG_TRY_ASSIGN(uffd_, Uffd::open());
+  const int rights = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* const wanted = reinterpret_cast<void*>(address_);
+  const void* const at = ::mmap(wanted, info_.bytes, rights,
+                                MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory_.get(), 0);
   if (at == MAP_FAILED) {
     return errno_error(errno == EEXIST ? Errc::already_exists : Errc::invalid_argument,
                        "mapping a region at its address");
   }
-  mapping.address = wanted;
-  mapping.bytes = impl->info_.bytes;
+  mapped_ = true;
   // A child has no userfaultfd there: it would see what happens to be on this node.
-  if (::madvise(at, mapping.bytes, MADV_DONTFORK) != 0) {
+  if (::madvise(wanted, info_.bytes, MADV_DONTFORK) != 0) {
     return errno_error(Errc::system_error, "madvise");
   }
-  KRG_TRY(mapping.uffd.watch(mapping.address, mapping.bytes));
-  return impl;
+  return uffd_.watch(address_, info_.bytes);
 }
 
-Status Region::Impl::begin(bool read_only) {
-  KRG_TRY(guard(path_, mapping_));
-  guarded_ = true;
+Status Region::Impl::attach() {
   std::vector<UniqueFd> fds(1);
-  KRG_TRY_ASSIGN(fds[0], mapping_.uffd.duplicate());
-  const auto reply =
-      call<calls::Attach>(path_, {info_.set, mapping_.address, read_only}, std::move(fds));
-  if (!reply) return reply.error();
-  attached_ = true;
-  return {};
+  KRG_TRY_ASSIGN(fds[0], uffd_.duplicate());
+  const auto reply = call<calls::Attach>(path_, {info_.set, address_, read_only_}, std::move(fds));
+  attached_ = reply.has_value();
+  return reply ? Status() : Status(reply.error());
+}
+
+Status Region::Impl::begin() {
+  KRG_TRY(map());
+  KRG_TRY(guard(path_, *this));
+  guarded_ = true;
+  return attach();
+}
+
+void Region::Impl::on_krgd_end() noexcept {
+  const UniqueFd nothing(::memfd_create("krg.ended", MFD_CLOEXEC));
+  // Beyond the end of its memory every touch is SIGBUS; without memory, SIGSEGV has to do.
+  const int flags = nothing ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+  const int rights = nothing ? PROT_READ | PROT_WRITE : PROT_NONE;
+  ::mmap(reinterpret_cast<void*>(address_), info_.bytes, rights, flags | MAP_FIXED | MAP_NORESERVE,
+         nothing ? nothing.get() : -1, 0);
+  attached_ = false;
+  static_cast<void>(uffd_.wake(address_, info_.bytes));
+}
+
+void Region::Impl::on_fork() noexcept {
+  uffd_ = Uffd();  // It is of the parent's memory.
+  mapped_ = guarded_ = attached_ = false;
+  const Status how = begin();
+  if (how) return;
+  std::fprintf(stderr, "krg: process %d, a child of fork(), has no region %s: %s\n",
+               static_cast<int>(::getpid()), info_.name.c_str(), how.error().message().c_str());
 }
 
 Region::Impl::~Impl() {
-  if (owner_ != ::getpid()) return;
-  if (guarded_) unguard(mapping_);
+  if (guarded_) unguard(*this);
   // krgd finds out by itself, at the latest when the process ends.
-  if (attached_) static_cast<void>(call<calls::Detach>(path_, {info_.set, mapping_.address}));
-  if (mapping_.address != 0) {
-    ::munmap(reinterpret_cast<void*>(mapping_.address), mapping_.bytes);
-  }
+  if (attached_) static_cast<void>(call<calls::Detach>(path_, {info_.set, address_}));
+  if (mapped_) ::munmap(reinterpret_cast<void*>(address_), info_.bytes);
 }
 
 // --- What programs call -------------------------------------------------------------------------
@@ -140,9 +171,8 @@ Result<Region> Region::attach(const std::string& name, const RegionOptions& opti
   std::vector<UniqueFd> fds;
   KRG_TRY_ASSIGN(mm::RegionInfo info, call<calls::Find>(path, {name}, {}, &fds));
   if (fds.size() != 1) return Error(Errc::protocol_error, "krgd passed no memory");
-  KRG_TRY_ASSIGN(std::unique_ptr<Impl> impl,
-                 Impl::map(std::move(info), fds[0], options, std::move(path)));
-  KRG_TRY(impl->begin(options.read_only));
+  auto impl = std::make_unique<Impl>(std::move(info), std::move(fds[0]), options, std::move(path));
+  KRG_TRY(impl->begin());
   return Region(std::move(impl));
 }
 
@@ -168,10 +198,8 @@ Status Region::destroy(const std::string& name, const std::string& gate) {
   return done ? Status() : Status(done.error());
 }
 
-std::span<std::byte> Region::bytes() const noexcept {
-  return {reinterpret_cast<std::byte*>(impl_->mapping_.address), impl_->mapping_.bytes};
-}
+std::span<std::byte> Region::bytes() const noexcept { return impl_->bytes(); }
 
-bool Region::serves_system_calls() const noexcept { return impl_->mapping_.uffd.serves_kernel(); }
+bool Region::serves_system_calls() const noexcept { return impl_->serves_kernel(); }
 
 }  // namespace krg

@@ -23,13 +23,15 @@ class Memory {
   Memory(reactor::Reactor& reactor, NodeId self);
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
-  // Requires  the reactor's coroutines have been cancelled, and the Kddm is gone.
+  // Requires  the Kddm is gone.
   ~Memory();
 
   // What makes sets into regions; to be added to the node's Kddm before it enters a view.
   kddm::Linker& linker() noexcept;
   // Serves the tasks of `gate`. Requires  once; the Kddm has the linker.
   void open(gate::Server& gate, kddm::Kddm& kddm);
+  // Serves nobody any more. Requires  the reactor's coroutines have been cancelled.
+  void stop() noexcept;
 
  private:
   class Impl;

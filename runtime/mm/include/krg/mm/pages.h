@@ -54,9 +54,12 @@ class Pages {
 
   // Requires  page < count().
   Answer fault(Page page, const Waiting& who);
-  // The fetch has brought so much. Gives back, in `served`, who is content with it; true: others
-  // want to write, and the caller is to grab.
-  bool granted(Page page, Access access, std::vector<Waiting>& served);
+  // The fetch has brought so much, at `now_us` of any clock. Gives back, in `served`, who is
+  // content with it; true: others want to write, and the caller is to grab.
+  bool granted(Page page, Access access, std::uint32_t now_us, std::vector<Waiting>& served);
+  // For how many microseconds the page is not to be taken from now on: more, the more often it was
+  // taken at once; mostly none.
+  std::uint32_t hold_us(Page page) const noexcept;
   // It has brought nothing: all who wait for it.
   std::vector<Waiting> failed(Page page);
   // Whether anybody waits for it.
@@ -67,22 +70,31 @@ class Pages {
   // Who has: nobody, one seat, or anybody.
   Seat writer(Page page) const noexcept;
   // It can be read at most.
-  void protect(Page page) noexcept;
+  void protect(Page page, std::uint32_t now_us) noexcept;
   // It is open to nobody.
-  void vacate(Page page) noexcept;
+  void vacate(Page page, std::uint32_t now_us) noexcept;
   // The task is gone: it waits for nothing.
   void forget(Seat seat);
 
  private:
   static constexpr std::uint64_t kChunk = 512;
+  // Taken so soon after it was granted: a thread that was to use it may not have run.
+  static constexpr std::uint32_t kSoonUs = 100;
+  static constexpr std::uint8_t kBouncesMax = 8;
+  static constexpr std::uint8_t kBouncesFree = 2;  // So many do not count.
+  static constexpr std::uint32_t kHoldUs = 25;     // Doubled for each further one.
+  static constexpr std::uint32_t kHoldMaxUs = 400;
   struct State {
     Access access = Access::none;
+    std::uint8_t bounces = 0;
     Seat writer = kNobody;
+    std::uint32_t granted_us = 0;
   };
   using Chunk = std::array<State, kChunk>;
 
   const State* find(Page page) const noexcept;
   State& at(Page page);
+  static void count_bounce(State& state, std::uint32_t now_us) noexcept;
 
   const std::uint64_t count_;
   // By page / kChunk: a region is mostly touched in parts.

@@ -3,10 +3,10 @@
 // Model    a region has a name and a size; who attaches it gets it into its address space, and
 //          reads and writes it with plain loads and stores, atomics included. A page is at any
 //          time writable on one node, or readable on many: all see one order of all writes
-//          (sequential consistency). Zeros at first. A region lasts until it is destroyed, or the cluster ends.
-//          What only a failed node had is lost: who touches it gets SIGBUS. If this node's krgd
-//          ends, so it is with all of it.
-// Threads  safe. A child of fork() has no region; it attaches anew.
+//          (sequential consistency). Zeros at first. A region lasts until it is destroyed, or the
+//          cluster ends. What only a failed node had is lost: who touches it gets SIGBUS. If this
+//          node's krgd ends, so it is with all of it.
+// Threads  safe. A child of fork() has what its parent had attached.
 // Blocks   the calls up to a minute, a load or store until its page is here.
 // Source   Kerrighed mm; docs/design/mm.md
 #pragma once
