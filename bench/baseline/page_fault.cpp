@@ -1,5 +1,6 @@
 // The least that a remote page fault costs: a thread that reads a userfaultfd, fetches the page by
 // a raw UCX active message and maps it. No directory, no protocol, one task.
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 // Goal    copies in a residence are withdrawn from its users before another node gets them.
-// Method  each node has memory whose users read and write what is open, without leases, whenever they like; the test
-//         knows what was written last, and who has what open.
+// Method  each node has memory whose users read and write what is open, without leases, whenever
+//         they like; the test knows what was written last, and who has what open.
 #include <array>
 #include <cstring>
 #include <map>

@@ -1,4 +1,4 @@
-// Goal    what follows is brought ahead, in large pieces and once; what does not follow brings nothing.
+// Goal    what follows is brought ahead, in large pieces and once; what does not brings nothing.
 #include "krg/mm/stream.h"
 
 #include <gtest/gtest.h>
