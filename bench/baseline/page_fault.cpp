@@ -56,7 +56,10 @@ class PageFault final : public harness::Contestant {
   Result<Sample> measure(const Job& job) override {
     fetches_ = job.detail < 2 || job.kind == Kind::bandwidth;
     batch_ = job.kind == Kind::bandwidth ? kBatch : 1;
-    return job.kind == Kind::bandwidth ? stream(job) : faults(job);
+    active_ = true;
+    const auto measured = job.kind == Kind::bandwidth ? stream(job) : faults(job);
+    active_ = false;
+    return measured;
   }
 
  private:
@@ -127,6 +130,10 @@ class PageFault final : public harness::Contestant {
   void handle() {
     std::vector<Uffd::Fault> faults(1);
     while (!stop_) {
+      if (!active_) {  // The core is the other contestant's.
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        continue;
+      }
       if (uffd_.read(faults) == 0) {
         std::this_thread::yield();
         continue;
@@ -187,7 +194,7 @@ class PageFault final : public harness::Contestant {
   std::byte* alias_ = nullptr;
   std::byte* seen_ = nullptr;
   Uffd uffd_;
-  std::atomic<bool> fetches_{true}, stop_{false};
+  std::atomic<bool> fetches_{true}, active_{false}, stop_{false};
   std::atomic<std::size_t> batch_{1};
   std::byte* place_ = nullptr;
   std::uint64_t replies_ = 0, pending_ = 0;
