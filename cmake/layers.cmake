@@ -4,13 +4,13 @@
 set(KRG_LAYERS
   # core: knows no network
   base:0 error:1
-  log:2 config:3 wire:3 reactor:4 shm:4 cluster:5 topo:5 stats:5
+  log:2 config:3 wire:3 reactor:4 shm:4 uffd:4 cluster:5 topo:5 stats:5
   # transport: bytes between nodes, and between a task and its krgd
   fabric:6 link:7 sim:7 ucx:8 ofi:8 rpc:8 gate:9
   # kddm: shared objects that stay coherent
   store:9 linkers:10 channel:10 protocol:10 share:10 calls:11 kddm:11 access:12 task:12
   # runtime: the operating-system face
-  bootstrap:12 proc:12 control:12 detector:12 agreement:12 hotplug:13 objects:13 node:20 client:20
+  bootstrap:12 mm_calls:12 proc:12 control:12 detector:12 agreement:12 hotplug:13 objects:13 mm:13 region:13 node:20 client:20
   # launcher: everything a person types
   settings:23 cli:24 placement:24 pmix:24 boot:24 jobs:25 krgd:26 krgrun:26 runner:27 tools:28
   # bench: sees everything, nothing sees it

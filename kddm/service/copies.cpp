@@ -73,7 +73,7 @@ bool Copies::take_slot(const Set& set, HolderEntry& entry, std::size_t size) noe
 }
 
 Status Copies::allocate(const Set& set, HolderEntry& entry, std::size_t size) noexcept {
-  if (take_slot(set, entry, size)) return {};
+  if (set.resident ? take_place(set, entry) : take_slot(set, entry, size)) return {};
   set_heap(entry, Block::make(size));
   return entry.block ? Status() : Status(no_memory());
 }
@@ -86,12 +86,13 @@ Block Copies::block_of(Arrived& data) noexcept {
 }
 
 void Copies::install(const Set& set, HolderEntry& entry, Arrived& data) noexcept {
+  if (set.resident) return settle_arrived(set, entry, data);
   if (store_ == nullptr) return set_heap(entry, block_of(data));
   if (entry.slot == kNoSlot) {
     set_heap(entry, {});
     if (!take_slot(set, entry, data.size())) return set_heap(entry, block_of(data));
   } else if (store_->bytes(entry.slot).size() != data.size() && !resize(entry, data.size())) {
-    drop(entry);
+    drop(set, entry);
     return set_heap(entry, block_of(data));
   }
   if (data.size() > 0) {
@@ -134,9 +135,9 @@ Status Copies::break_for_writer(HolderEntry& entry) noexcept {
   return {};
 }
 
-void Copies::drop(HolderEntry& entry) noexcept {
+void Copies::drop(const Set& set, HolderEntry& entry) noexcept {
   const SlotId slot = std::exchange(entry.slot, kNoSlot);
-  if (slot == kNoSlot) return set_heap(entry, {});
+  if (slot == kNoSlot) return set.resident ? leave(set, entry) : set_heap(entry, {});
   entry.block = {};
   give_up_slot(slot);
 }
@@ -181,6 +182,9 @@ void Copies::unused(std::uint64_t key) noexcept {
 }
 
 Status Copies::move_to_store(const Set& set, HolderEntry& entry) noexcept {
+  if (set.resident) {
+    return Error(Errc::not_supported, "objects that are memory of a region are used as such");
+  }
   if (store_ == nullptr) {
     return Error(Errc::not_supported, "this krgd shares no memory with its tasks");
   }

@@ -5,7 +5,9 @@
 //          step let() lets tasks do what the copy allows. A copy that is dropped while a lease or a
 //          message still has its bytes keeps its slot until they end. A holder in the store to
 //          which nothing happens rests: what is to be known of it is kept with its slot, and it
-//          has no entry in its set.
+//          has no entry in its set. A third place is a residence (resident.cpp): the block is lent
+//          by it, and before what a step has decided is performed, confine() withdraws what its
+//          users may no longer do.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/kddm.md, "Node-shared store"
@@ -78,7 +80,13 @@ class Copies final : private BlockKeeper {
   // Requires  looked at, and nobody uses it but one lease of this process.
   // Errors  no_memory, no_space
   Status resize(HolderEntry& entry, std::size_t size) noexcept;
-  void drop(HolderEntry& entry) noexcept;
+  void drop(const Set& set, HolderEntry& entry) noexcept;
+
+  // After a step, before anything comes out of it: who uses the copy in a residence can do no more
+  // than the holder may. Requires  the set has one.
+  void confine(const Set& set, HolderEntry& entry) noexcept;
+  // A copy that may be read lies in the residence, if that has room. Requires  the set has one.
+  void settle(const Set& set, HolderEntry& entry) noexcept;
   // Somebody is to write: what a snapshot keeps is copied. Errors  no_memory
   Status break_for_writer(HolderEntry& entry) noexcept;
 
@@ -125,6 +133,11 @@ class Copies final : private BlockKeeper {
   Result<SlotId> slot_for(const Set& set, ObjectId object, std::size_t size) noexcept;
   // False: there is no store, or no room in it.
   bool take_slot(const Set& set, HolderEntry& entry, std::size_t size) noexcept;
+  // Its place in the set's residence becomes the entry's block; false: there is none.
+  bool take_place(const Set& set, HolderEntry& entry) noexcept;
+  void settle_arrived(const Set& set, HolderEntry& entry, Arrived& data) noexcept;
+  // It has no bytes any more, and nobody sees what it had.
+  void leave(const Set& set, HolderEntry& entry) noexcept;
   // The entry's bytes on the heap are these from now on; none: it has none there.
   void set_heap(HolderEntry& entry, Block block) noexcept;
   void free(SlotId slot) noexcept;

@@ -80,7 +80,7 @@ std::vector<ObjectId> Copies::objects(Set& set) const {
 }
 
 void Copies::drop_all(Set& set) noexcept {
-  set.holders.for_each([&](HolderEntry& entry) { drop(entry); });
+  set.holders.for_each([&](HolderEntry& entry) { drop(set, entry); });
   while (set.resting != kNoSlot) {
     const SlotId slot = set.resting;
     store_->take_kept(slot, set.resting);

@@ -377,6 +377,7 @@ void Service::perform(Set& set, ObjectId object, HolderEntry*& entry, const Acti
 
 void Service::begin_lease(Set& set, HolderEntry& entry, PendingOp& op, bool writes) noexcept {
   entry.used = true;
+  if (set.resident) copies_.settle(set, entry);
   const Status own = writes ? copies_.break_for_writer(entry) : Status();
   if (own) return op.complete({}, true, writes, copies_.pin(entry));
   op.complete(own, false, false, {});
@@ -421,7 +422,7 @@ void Service::drop(Set& set, HolderEntry*& entry) noexcept {
   if (entry == nullptr) return;
   counters_.invalidated->add();
   if (set.linker != nullptr) set.linker->given_up(set.id, entry->id, copies_.bytes(*entry));
-  copies_.drop(*entry);
+  copies_.drop(set, *entry);
   const Holder& holder = entry->holder;
   if (holder.copy == Copy::none && holder.asks == Asks::nothing && !holder.in_use()) {
     set.holders.erase(entry->id);

@@ -21,6 +21,7 @@
 #include "krg/store/homes.h"
 #include "krg/store/linker.h"
 #include "krg/store/set_options.h"
+#include "resident.h"
 #include "table.h"
 
 namespace krg::kddm {
@@ -51,7 +52,11 @@ static_assert(sizeof(HomeEntry) + sizeof(std::uint32_t) <= 128);
 inline constexpr std::uint64_t kTouched = 1;
 
 struct Set {
-  Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {}
+  Set(SetId name, SetOptions o, Linker* l) : id(name), options(std::move(o)), linker(l) {
+    if (linker != nullptr && linker->residence() != nullptr) {
+      resident = std::make_unique<Resident>(*linker->residence(), id);
+    }
+  }
 
   // Where the halves of a part are; entries stay where they are until they are erased or rest.
   struct Halves {
@@ -71,7 +76,8 @@ struct Set {
 
   const SetId id;
   const SetOptions options;
-  Linker* const linker;  // nullptr: this node has none of that name.
+  Linker* const linker;                // nullptr: this node has none of that name.
+  std::unique_ptr<Resident> resident;  // Of sets whose copies lie in a residence.
   bool gone = false;
   SlotId resting = kNoSlot;    // The first of the list of the holders that rest in the store.
   Table<HolderEntry> holders;  // That are awake.

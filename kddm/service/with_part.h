@@ -26,10 +26,13 @@ void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& 
     at.holder->readers += more;
     at.holder->writer = begins || (at.holder->writer && !ends);
   }
+  const bool resident = set.resident != nullptr;
+  if (resident && at.holder != nullptr) copies_.confine(set, *at.holder);
   perform(set, object, at.holder, actions, data);
   actions.clear();
   actions_ = std::move(actions);
   if (at.holder != nullptr) {
+    if (resident) copies_.settle(set, *at.holder);
     copies_.let(*at.holder);
     copies_.rest(set, at.holder);
   }

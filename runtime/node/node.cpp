@@ -14,6 +14,7 @@ Node::Node(reactor::Reactor& reactor, Options options)
       options_(std::move(options)),
       started_(reactor.now()),
       rpc_(reactor, {.self = options_.self, .stats = &registry_}),
+      memory_(reactor, options_.self.node),
       objects_(rpc_, objects_options()),
       watch_(
           reactor, options_.self.node, options_.watch,
@@ -22,6 +23,7 @@ Node::Node(reactor::Reactor& reactor, Options options)
             for (const OnLost& told : lost_) told(node, why);
           },
           [this] { return member_ ? members_->membership().lease_until() : reactor_.now(); }) {
+  objects_.kddm().add_linker(memory_.linker());
   view_.members.push_back(member());
   view_.coordinator = options_.self.node;
   // Before the fabric: what rpc flushes, the fabric sends in the same turn.
@@ -63,6 +65,7 @@ void Node::serve() {
 Node::~Node() {
   gate_.reset();          // Its handlers may wait for rpc.
   reactor_.cancel_all();  // As may others, and use shared objects.
+  memory_.stop();
   fabric_.reset();
   reactor_.remove_poller(rpc_);
 }
@@ -98,6 +101,7 @@ krg::Status Node::open_gate(std::string path) {
   KRG_TRY(gate->listen());
   gate_ = std::move(gate);
   objects_.open(*gate_);
+  memory_.open(*gate_, objects_.kddm());
   gate_path_ = std::move(path);
   return {};
 }

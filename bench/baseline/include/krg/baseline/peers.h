@@ -19,6 +19,11 @@ namespace krg::baseline {
 // UCX active messages without header, requests answered from the receive callback.
 std::unique_ptr<harness::Contestant> ucx_active_message(harness::Transport transport);
 
+// Page faults of one task, served by a thread of it from a userfaultfd; a page of the other process
+// by a raw UCX active message. Job::detail: 0 a read of a page that is elsewhere, 1 a write of one,
+// 2 a read of one that is here, 3 a write of one that is mapped to be read.
+std::unique_ptr<harness::Contestant> page_fault(harness::Transport transport);
+
 // libfabric FI_EP_RDM messages with inject, over `shm` or `tcp;ofi_rxm`.
 // Requires  no job is larger than `size_max`.
 std::unique_ptr<harness::Contestant> libfabric_message(harness::Transport transport,

@@ -15,6 +15,7 @@
 #include "krg/error/result.h"
 #include "krg/reactor/co.h"
 #include "krg/store/ids.h"
+#include "krg/store/residence.h"
 #include "krg/store/set_options.h"
 
 namespace krg::kddm {
@@ -36,6 +37,9 @@ class Linker {
   // Whether objects last elsewhere: sync and flush then write back, and a node without room gives
   // up last copies too, which a first touch brings back. Such sets touch at home.
   virtual bool writes_back() const noexcept { return false; }
+
+  // Where the copies of all its sets lie on this node; nullptr: where kddm likes.
+  virtual Residence* residence() noexcept { return nullptr; }
 
   // Makes the object's first content in `into`, which is not shared with anybody yet. If the view
   // changes before it returns, what it has made is dropped and it is called anew.

@@ -20,6 +20,7 @@
 #include "krg/fabric/fabric.h"
 #include "krg/gate/server.h"
 #include "krg/hotplug/membership.h"
+#include "krg/mm/memory.h"
 #include "krg/node/status.h"
 #include "krg/node/watch.h"
 #include "krg/objects/objects.h"
@@ -129,6 +130,7 @@ class Node final : private cluster::ViewListener {
   cluster::View view_;
   stats::Registry registry_;  // Outlives those that count in it.
   rpc::Rpc rpc_;
+  mm::Memory memory_;  // Outlives the objects, some of which are its pages.
   objects::Objects objects_;
   std::unique_ptr<fabric::Fabric> fabric_;
   std::string gate_path_;

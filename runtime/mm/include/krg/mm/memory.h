@@ -1,0 +1,41 @@
+// mm/memory.h: a node's part in the memory that the cluster shares: regions, for its tasks.
+//
+// Model    a region is named memory that tasks on all nodes map, at the same address if they can,
+//          and use with plain loads and stores. krgd serves their page faults. Sequentially
+//          consistent: a page has one writer or many readers in the cluster.
+// Threads  the reactor's thread.
+// Blocks   never.
+// Source   Kerrighed mm; docs/design/mm.md
+#pragma once
+
+#include <memory>
+
+#include "krg/base/ids.h"
+#include "krg/gate/server.h"
+#include "krg/kddm/kddm.h"
+#include "krg/reactor/reactor.h"
+#include "krg/store/linker.h"
+
+namespace krg::mm {
+
+class Memory {
+ public:
+  Memory(reactor::Reactor& reactor, NodeId self);
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  // Requires  the Kddm is gone.
+  ~Memory();
+
+  // What makes sets into regions; to be added to the node's Kddm before it enters a view.
+  kddm::Linker& linker() noexcept;
+  // Serves the tasks of `gate`. Requires  once; the Kddm has the linker.
+  void open(gate::Server& gate, kddm::Kddm& kddm);
+  // Serves nobody any more. Requires  the reactor's coroutines have been cancelled.
+  void stop() noexcept;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace krg::mm

@@ -1,0 +1,174 @@
+#include "krg/mm/memory.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "addresses.h"
+#include "pager.h"
+
+namespace krg::mm {
+namespace {
+
+// Names of regions are names of sets, with this before them.
+std::string set_name(const std::string& region) { return "region:" + region; }
+
+Status check_name(const std::string& name) {
+  if (!name.empty() && name.size() <= kRegionNameMax) return {};
+  return Error(Errc::invalid_argument, "a region's name has 1 to 200 bytes");
+}
+
+// Whatever a task passes is read as one.
+bool is_userfaultfd(int fd) noexcept {
+  std::array<char, 64> target{};
+  const std::string link = "/proc/self/fd/" + std::to_string(fd);
+  if (::readlink(link.c_str(), target.data(), target.size() - 1) < 0) return false;
+  const int flags = ::fcntl(fd, F_GETFL);
+  return std::strcmp(target.data(), "anon_inode:[userfaultfd]") == 0 && (flags & O_NONBLOCK) != 0;
+}
+
+}  // namespace
+
+class Memory::Impl {
+ public:
+  Impl(reactor::Reactor& reactor, NodeId self) : pager_(reactor, self) {}
+
+  Pager& pager() noexcept { return pager_; }
+  void serve(gate::Server& gate);
+
+ private:
+  kddm::Kddm& kddm() noexcept { return pager_.kddm(); }
+  Co<Result<RegionInfo>> create(gate::Call& call, calls::Create::Request request);
+  Co<Result<RegionInfo>> find(gate::Call& call, calls::Find::Request request);
+  Co<Result<wire::Empty>> destroy(gate::Call& call, calls::Destroy::Request request);
+  Result<wire::Empty> attach(gate::Call& call, const calls::Attach::Request& request);
+  Result<wire::Empty> detach(gate::Call& call, const calls::Detach::Request& request);
+
+  Pager pager_;
+};
+
+// --- Regions ------------------------------------------------------------------------------------
+
+Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Request request) {
+  KRG_CO_TRY(check_name(request.name));
+  if (request.bytes == 0 || request.bytes > kRegionBytesMax) {
+    co_return Error(Errc::too_large, "a region has 1 to 2^40 bytes");
+  }
+  if (request.address % kPageBytes != 0) {
+    co_return Error(Errc::invalid_argument, "a region's address is that of a page");
+  }
+  RegionInfo info;
+  info.bytes = (request.bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  info.address = request.address;
+  info.name = request.name;
+  if (info.address == 0) {
+    const auto address = co_await take_addresses(kddm(), info.bytes, call.deadline());
+    if (!address) co_return address.error();
+    info.address = *address;
+  }
+  const auto set = co_await kddm().create(Pager::options_of(info), call.deadline());
+  if (!set) co_return set.error();
+  info.set = *set;
+  const Status bound = co_await kddm().bind(set_name(info.name), info.set, call.deadline());
+  if (bound) co_return info;
+  static_cast<void>(co_await kddm().destroy(info.set, call.deadline()));
+  co_return bound.error();
+}
+
+Co<Result<RegionInfo>> Memory::Impl::find(gate::Call& call, calls::Find::Request request) {
+  KRG_CO_TRY(check_name(request.name));
+  const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
+  if (!set) co_return set.error();
+  const auto options = co_await kddm().options_of(*set, call.deadline());
+  if (!options) co_return options.error();
+  const auto region = pager_.region(*set, *options);
+  if (!region) co_return region.error();
+  UniqueFd memory(::fcntl((*region)->fd(), F_DUPFD_CLOEXEC, 3));
+  if (!memory) co_return errno_error(Errc::system_error, "fcntl");
+  KRG_CO_TRY(call.pass(std::move(memory)));
+  co_return (*region)->info();
+}
+
+Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::Request request) {
+  KRG_CO_TRY(check_name(request.name));
+  const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
+  if (!set) co_return set.error();
+  KRG_CO_TRY(co_await kddm().unbind(set_name(request.name), call.deadline()));
+  KRG_CO_TRY(co_await kddm().destroy(*set, call.deadline()));
+  co_return wire::Empty{};
+}
+
+// --- Tasks --------------------------------------------------------------------------------------
+
+Result<wire::Empty> Memory::Impl::attach(gate::Call& call, const calls::Attach::Request& request) {
+  const gate::Caller& caller = call.caller();
+  // The memory can be written by whoever maps it.
+  if (caller.uid != ::geteuid()) {
+    return Error(Errc::denied, "regions are for tasks of krgd's own user");
+  }
+  std::vector<UniqueFd> fds = call.take_fds();
+  if (fds.size() != 1 || !is_userfaultfd(fds[0].get())) {
+    return Error(Errc::invalid_argument, "not with a userfaultfd");
+  }
+  Region* const region = pager_.find(request.set);
+  if (region == nullptr || region->ended()) return Error(Errc::not_found, "no such region");
+  if (request.address % kPageBytes != 0) return Error(Errc::invalid_argument, "not a page");
+  Mapping::Task task;
+  task.pid = caller.pid;
+  task.address = request.address;
+  task.read_only = request.read_only;
+  task.uffd = Uffd(std::move(fds[0]));
+  task.process = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, caller.pid, 0)));
+  if (!task.process) return errno_error(Errc::system_error, "pidfd_open");
+  KRG_TRY(pager_.admit(*region, std::move(task)));
+  return wire::Empty{};
+}
+
+Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::Request& request) {
+  Region* const region = pager_.find(request.set);
+  const Seat seat =
+      region == nullptr ? kNobody : region->seat_of(call.caller().pid, request.address);
+  if (seat == kNobody) return Error(Errc::not_found, "this process has not attached it there");
+  region->remove(seat);
+  return wire::Empty{};
+}
+
+void Memory::Impl::serve(gate::Server& gate) {
+  gate.serve<calls::Create>([this](gate::Call& call, calls::Create::Request request) {
+    return create(call, std::move(request));
+  });
+  gate.serve<calls::Find>([this](gate::Call& call, calls::Find::Request request) {
+    return find(call, std::move(request));
+  });
+  gate.serve<calls::Destroy>([this](gate::Call& call, calls::Destroy::Request request) {
+    return destroy(call, std::move(request));
+  });
+  gate.serve<calls::Attach>([this](gate::Call& call, const calls::Attach::Request& request) {
+    return attach(call, request);
+  });
+  gate.serve<calls::Detach>([this](gate::Call& call, const calls::Detach::Request& request) {
+    return detach(call, request);
+  });
+}
+
+Memory::Memory(reactor::Reactor& reactor, NodeId self)
+    : impl_(std::make_unique<Impl>(reactor, self)) {}
+
+Memory::~Memory() = default;
+
+kddm::Linker& Memory::linker() noexcept { return impl_->pager(); }
+
+void Memory::stop() noexcept { impl_->pager().stop(); }
+
+void Memory::open(gate::Server& gate, kddm::Kddm& kddm) {
+  impl_->pager().use(kddm);
+  impl_->serve(gate);
+}
+
+}  // namespace krg::mm

@@ -1,0 +1,222 @@
+#include "pager.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "krg/log/log.h"
+#include "krg/reactor/event.h"
+
+namespace krg::mm {
+namespace {
+
+// How long one attempt to fetch a page may take, and how often what stands in the way is looked at
+// again: a fault has no deadline, and waits as long as the task lives.
+constexpr Duration kAttempt = std::chrono::seconds(10);
+constexpr Duration kAgain = std::chrono::milliseconds(10);
+
+Page page_of(kddm::ObjectId object) noexcept { return Page{object.value}; }
+kddm::ObjectId object_of(Page page) noexcept { return kddm::ObjectId{page.value}; }
+
+}  // namespace
+
+Pager::~Pager() = default;
+
+// --- Regions ------------------------------------------------------------------------------------
+
+kddm::SetOptions Pager::options_of(const RegionInfo& info) {
+  kddm::SetOptions options;
+  options.object_bytes = kPageBytes;
+  options.object_count = info.bytes / kPageBytes;
+  options.linker = kLinkerName;
+  const std::vector<std::byte> data = wire::encode(info);
+  options.linker_data.assign(reinterpret_cast<const char*>(data.data()), data.size());
+  return options;
+}
+
+Result<RegionInfo> Pager::info_of(const kddm::SetOptions& options) {
+  if (options.linker != kLinkerName) return Error(Errc::invalid_argument, "a set of other objects");
+  KRG_TRY_ASSIGN(RegionInfo info,
+                 wire::decode<RegionInfo>(std::as_bytes(std::span(options.linker_data))));
+  if (options.object_bytes != kPageBytes || options.variable_size || info.bytes == 0 ||
+      info.bytes > kRegionBytesMax || options.object_count != info.bytes / kPageBytes ||
+      info.bytes % kPageBytes != 0 || info.address % kPageBytes != 0) {
+    return Error(Errc::invalid_argument, "pages are objects of 4,096 bytes, 2^28 at most");
+  }
+  return info;
+}
+
+Result<Region*> Pager::region(kddm::SetId set, const kddm::SetOptions& options) {
+  if (Region* const known = find(set)) {
+    if (known->ended()) return Error(Errc::not_found, "the region was destroyed");
+    return known;
+  }
+  KRG_TRY_ASSIGN(RegionInfo info, info_of(options));
+  info.set = set;
+  KRG_TRY_ASSIGN(std::unique_ptr<Region> made, Region::make(reactor_, std::move(info)));
+  return (regions_[set] = std::move(made)).get();
+}
+
+Region* Pager::find(kddm::SetId set) noexcept {
+  const auto at = regions_.find(set);
+  return at == regions_.end() ? nullptr : at->second.get();
+}
+
+Status Pager::accepts(const kddm::SetOptions& options) const {
+  const auto info = info_of(options);
+  return info ? Status() : Status(info.error());
+}
+
+void Pager::begin(kddm::SetId set, const kddm::SetOptions& options) {
+  const auto made = region(set, options);
+  if (!made) KRG_WARN("set {}: its pages lie on the heap: {}", set.value, made.error().message());
+}
+
+void Pager::end(kddm::SetId set) noexcept {
+  if (Region* const region = find(set)) region->end();
+  forget_if_idle(set);
+}
+
+void Pager::forget_if_idle(kddm::SetId set) noexcept {
+  const auto at = regions_.find(set);
+  if (at == regions_.end()) return;
+  const Region& region = *at->second;
+  if (region.ended() && region.idle() && region.tasks() == 0) regions_.erase(at);
+}
+
+// --- What the protocol wants --------------------------------------------------------------------
+
+std::span<std::byte> Pager::place(kddm::SetId set, kddm::ObjectId object) noexcept {
+  Region* const region = find(set);
+  return region == nullptr ? std::span<std::byte>() : region->place(page_of(object));
+}
+
+void Pager::let_go(kddm::SetId set) noexcept {
+  if (Region* const region = find(set)) region->let_go();
+  forget_if_idle(set);
+}
+
+bool Pager::is_open(kddm::SetId set, kddm::ObjectId object) const noexcept {
+  const auto at = regions_.find(set);
+  return at != regions_.end() && at->second->pages().access(page_of(object)) != Access::none;
+}
+
+void Pager::protect(kddm::SetId set, kddm::ObjectId object) noexcept {
+  if (Region* const region = find(set)) region->protect(page_of(object));
+}
+
+void Pager::vacate(kddm::SetId set, kddm::ObjectId object) noexcept {
+  if (Region* const region = find(set)) region->vacate(page_of(object));
+}
+
+// --- What the tasks want ------------------------------------------------------------------------
+
+void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
+  Stream& stream = region.seated(who.seat)->stream();
+  const std::uint64_t most = stream.on_fault(page, who.write);
+  std::uint64_t mapped = 1;
+  switch (region.pages().fault(page, who)) {
+    case Pages::Answer::map:
+      mapped = region.open(page, who, most);
+      break;
+    case Pages::Answer::wait:
+      break;
+    case Pages::Answer::get:
+    case Pages::Answer::grab:
+      reactor_.spawn(fetch(region.info().set, page, who.write));
+  }
+  const Stretch ahead = stream.on_mapped(page, mapped, region.pages().count());
+  if (ahead.count > 0) reactor_.spawn(bring(region.info().set, ahead, who.write));
+}
+
+bool Pager::let_in(Region& region, Page page, bool write) {
+  served_.clear();
+  const bool more =
+      region.pages().granted(page, write ? Access::write : Access::read, region.now_us(), served_);
+  for (const Pages::Waiting& who : served_) region.open(page, who, 1);
+  return more;
+}
+
+Co<void> Pager::bring(kddm::SetId set, Stretch ahead, bool write) {
+  const kddm::ObjectId first = object_of(ahead.first);
+  // What others use, and what nobody has touched yet, is not worth it before it is asked for.
+  const kddm::OpOptions options{
+      .deadline = reactor_.after(kAttempt), .try_only = true, .no_touch = !write};
+  kddm::Range range = write ? kddm_->grab_range(set, first, ahead.count, options)
+                            : kddm_->get_range(set, first, ahead.count, options);
+  while (!range.done()) {
+    const Page page = page_of(range.object());
+    const auto lease = co_await range.next();
+    if (!lease) continue;
+    Region* const region = find(set);
+    if (region == nullptr || region->ended()) co_return;
+    // Who has asked for it meanwhile has a fetch of its own, which goes on for who is left.
+    static_cast<void>(let_in(*region, page, write));
+  }
+}
+
+void Pager::on_end(Region& region, Seat seat) noexcept {
+  const pid_t pid = region.seated(seat)->task().pid;
+  reactor_.spawn(remove_later(region.info().set, seat, pid));
+}
+
+Co<void> Pager::remove_later(kddm::SetId set, Seat seat, pid_t pid) {
+  Region* const region = find(set);
+  if (region == nullptr) co_return;
+  const Mapping* const mapping = region->seated(seat);
+  if (mapping != nullptr && mapping->task().pid == pid) region->remove(seat);
+  forget_if_idle(set);
+}
+
+bool Pager::is_passing(const Error& why) const noexcept {
+  switch (why.code()) {
+    case Errc::timed_out:
+    case Errc::no_quorum:
+    case Errc::no_space:
+    case Errc::no_memory:
+    case Errc::not_connected:
+    case Errc::peer_down:
+    case Errc::unreachable:
+    case Errc::shutting_down:
+    case Errc::stale:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void Pager::give_up(Region& region, Page page, const Error& why) {
+  KRG_ERROR("region {} page {} on node {}: {}; who touches it gets SIGBUS", region.info().name,
+            page.value, self_.value, why.message());
+  for (const Pages::Waiting& who : region.pages().failed(page)) {
+    if (Mapping* const mapping = region.seated(who.seat)) mapping->poison(page);
+  }
+}
+
+Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
+  for (;;) {
+    const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};
+    auto fetching = write ? kddm_->grab(set, object_of(page), within)
+                          : kddm_->get(set, object_of(page), within);
+    auto lease = co_await std::move(fetching);
+    Region* const region = find(set);
+    if (region == nullptr || region->ended() || !region->pages().is_wanted(page)) {
+      if (region != nullptr) static_cast<void>(region->pages().failed(page));
+      co_return;
+    }
+    if (!lease && is_passing(lease.error())) {
+      KRG_WARN("region {} page {} on node {}: {}; trying again", region->info().name, page.value,
+               self_.value, lease.error().message());
+      co_await reactor::sleep_for(reactor_, kAgain);
+      continue;
+    }
+    if (!lease) co_return give_up(*region, page, lease.error());
+    write = let_in(*region, page, write);
+    const std::uint32_t hold = write ? 0 : region->pages().hold_us(page);
+    if (hold > 0) holds_.keep(std::move(*lease), std::chrono::microseconds(hold));
+    if (!write) co_return;
+  }
+}
+
+}  // namespace krg::mm

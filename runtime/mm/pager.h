@@ -1,0 +1,97 @@
+// pager.h: serves the faults of this node's tasks, and lets the protocol take pages away.
+//
+// Model    kddm's linker and residence for the sets that are regions: object i is page i. A fault
+//          that the node can not answer fetches the page: get or grab, then the tasks are let in
+//          while the lease lasts, so nothing can take the page before. From then on tasks use it
+//          without a lease, until protect() or vacate() comes.
+// Threads  owned by the reactor's thread.
+// Blocks   never; fetches suspend.
+// Source   docs/design/mm.md; Li and Hudak, Memory coherence in shared virtual memory systems
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "fault_poll.h"
+#include "holds.h"
+#include "krg/kddm/kddm.h"
+#include "krg/store/linker.h"
+#include "region.h"
+
+namespace krg::mm {
+
+// As sets name the linker.
+inline constexpr const char* kLinkerName = "pages";
+
+class Pager final : public kddm::Linker, private kddm::Residence, private Mapping::Owner {
+ public:
+  Pager(reactor::Reactor& reactor, NodeId self)
+      : reactor_(reactor), self_(self), faults_(reactor), holds_(reactor) {}
+  Pager(const Pager&) = delete;
+  Pager& operator=(const Pager&) = delete;
+  // Requires  no kddm::Block is left of it, and its coroutines have been cancelled.
+  ~Pager() override;
+
+  // Before the first task. It is used until stop().
+  void use(kddm::Kddm& kddm) noexcept { kddm_ = &kddm; }
+  // Nobody is served any more; before the Kddm goes.
+  void stop() noexcept { holds_.clear(); }
+  kddm::Kddm& kddm() noexcept { return *kddm_; }
+  reactor::Reactor& reactor() noexcept { return reactor_; }
+
+  static kddm::SetOptions options_of(const RegionInfo& info);
+  // What a set's options say; the set's id is not among them.
+  // Errors  invalid_argument, protocol_error  it is no region
+  static Result<RegionInfo> info_of(const kddm::SetOptions& options);
+
+  // The region's part on this node, made now if there is none.
+  // Errors  those of Region::make(); not_found  it was destroyed; those of info_of()
+  Result<Region*> region(kddm::SetId set, const kddm::SetOptions& options);
+  // nullptr: nothing of it is here.
+  Region* find(kddm::SetId set) noexcept;
+  // Errors  those of Region::admit()
+  Status admit(Region& region, Mapping::Task task) {
+    return region.admit(faults_, *this, std::move(task));
+  }
+
+  // --- kddm::Linker
+  const char* name() const noexcept override { return kLinkerName; }
+  Status accepts(const kddm::SetOptions& options) const override;
+  void end(kddm::SetId set) noexcept override;
+  kddm::Residence* residence() noexcept override { return this; }
+  void begin(kddm::SetId set, const kddm::SetOptions& options) override;
+
+ private:
+  // --- kddm::Residence
+  std::span<std::byte> place(kddm::SetId set, kddm::ObjectId object) noexcept override;
+  void let_go(kddm::SetId set) noexcept override;
+  bool is_open(kddm::SetId set, kddm::ObjectId object) const noexcept override;
+  void protect(kddm::SetId set, kddm::ObjectId object) noexcept override;
+  void vacate(kddm::SetId set, kddm::ObjectId object) noexcept override;
+
+  // --- Mapping::Owner
+  void on_fault(Region& region, Page page, const Pages::Waiting& who) override;
+  void on_end(Region& region, Seat seat) noexcept override;
+
+  Co<void> fetch(kddm::SetId set, Page page, bool write);
+  // Of a task's stream: what comes next.
+  Co<void> bring(kddm::SetId set, Stretch ahead, bool write);
+  // Lets those in who waited for the page; true: others want to write.
+  bool let_in(Region& region, Page page, bool write);
+  Co<void> remove_later(kddm::SetId set, Seat seat, pid_t pid);
+  // The page can not be had now; true: it is worth trying again.
+  bool is_passing(const Error& why) const noexcept;
+  void give_up(Region& region, Page page, const Error& why);
+  void forget_if_idle(kddm::SetId set) noexcept;
+
+  reactor::Reactor& reactor_;
+  const NodeId self_;
+  FaultPoll faults_;
+  Holds holds_;
+  kddm::Kddm* kddm_ = nullptr;
+  std::vector<Pages::Waiting> served_;  // Keeps its memory.
+  std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;
+};
+
+}  // namespace krg::mm

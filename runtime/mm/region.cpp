@@ -1,0 +1,136 @@
+#include "region.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "krg/log/log.h"
+
+namespace krg::mm {
+namespace {
+
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+}  // namespace
+
+Result<std::unique_ptr<Region>> Region::make(reactor::Reactor& reactor, RegionInfo info) {
+  if (info.bytes == 0 || info.bytes > kRegionBytesMax || info.bytes % kPageBytes != 0) {
+    return Error(Errc::too_large, "a region has up to 2^40 bytes, in whole pages");
+  }
+  UniqueFd memory(::memfd_create("krg.region", MFD_CLOEXEC));
+  if (!memory) return errno_error(Errc::system_error, "memfd_create");
+  if (::ftruncate(memory.get(), static_cast<off_t>(info.bytes)) != 0) {
+    return errno_error(Errc::no_memory, "a region's memory");
+  }
+  void* const alias =
+      ::mmap(nullptr, info.bytes, kReadWrite, MAP_SHARED | MAP_NORESERVE, memory.get(), 0);
+  if (alias == MAP_FAILED) return errno_error(Errc::no_memory, "a region's memory");
+  return std::unique_ptr<Region>(
+      new Region(reactor, std::move(info), std::move(memory), static_cast<std::byte*>(alias)));
+}
+
+Region::~Region() { ::munmap(alias_, info_.bytes); }
+
+std::span<std::byte> Region::place(Page page) noexcept {
+  if (ended_ || page.value >= pages_.count()) return {};
+  ++lent_;
+  return {alias_ + page.value * kPageBytes, kPageBytes};
+}
+
+void Region::protect(Page page) noexcept {
+  const Seat writer = pages_.writer(page);
+  pages_.protect(page, now_us());
+  if (writer == kNobody) return;
+  if (writer != kAnybody) {
+    if (Mapping* const mapping = seated(writer)) mapping->protect(page);
+    return;
+  }
+  for (const auto& mapping : seats_) {
+    if (mapping) mapping->protect(page);
+  }
+}
+
+void Region::vacate(Page page) noexcept {
+  pages_.vacate(page, now_us());
+  if (ended_) return;
+  const auto at = static_cast<off_t>(page.value * kPageBytes);
+  if (::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) {
+    return;
+  }
+  // A page that stays visible would break the memory's coherence, silently.
+  KRG_ERROR("region {} page {}: {}", info_.name, page.value,
+            errno_error(Errc::system_error, "fallocate").message());
+  KRG_ASSERT(false);
+}
+
+void Region::refill(Page page) noexcept {
+  const auto at = static_cast<off_t>(page.value * kPageBytes);
+  if (!ended_) static_cast<void>(::fallocate(memory_.get(), FALLOC_FL_KEEP_SIZE, at, kPageBytes));
+}
+
+void Region::end() noexcept {
+  if (std::exchange(ended_, true)) return;
+  static_cast<void>(::ftruncate(memory_.get(), 0));
+  for (const auto& mapping : seats_) {
+    if (mapping) mapping->wake_all();
+  }
+  // Messages under way may still look at what was here, and would get the signal too.
+  void* const zeros = ::mmap(alias_, info_.bytes, kReadWrite,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  KRG_ASSERT(zeros == alias_);
+}
+
+Status Region::admit(FaultPoll& faults, Mapping::Owner& owner, Mapping::Task task) {
+  std::size_t free = 0;
+  while (free < seats_.size() && seats_[free]) ++free;
+  if (free == kSeatsMax) return Error(Errc::limit_reached, "tasks that share a region on a node");
+  const Seat seat{static_cast<std::uint16_t>(free)};
+  auto mapping = std::make_unique<Mapping>(reactor_, faults, owner, *this, seat, std::move(task));
+  KRG_TRY(mapping->watch());
+  if (free == seats_.size()) seats_.emplace_back();
+  seats_[free] = std::move(mapping);
+  ++tasks_;
+  return {};
+}
+
+Mapping* Region::seated(Seat seat) noexcept {
+  return seat.value < seats_.size() ? seats_[seat.value].get() : nullptr;
+}
+
+Seat Region::seat_of(pid_t pid, std::uintptr_t address) const noexcept {
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    if (!seats_[i]) continue;
+    const Mapping::Task& task = seats_[i]->task();
+    if (task.pid == pid && task.address == address) return Seat{static_cast<std::uint16_t>(i)};
+  }
+  return kNobody;
+}
+
+void Region::remove(Seat seat) noexcept {
+  if (seated(seat) == nullptr) return;
+  pages_.forget(seat);
+  seats_[seat.value].reset();
+  --tasks_;
+}
+
+std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept {
+  Mapping* const mapping = seated(who.seat);
+  if (mapping == nullptr) return 0;
+  std::uint64_t count = 1;
+  if (most > 1 && !who.mapped) {
+    count = pages_.run(page, who.write ? Access::write : Access::read, most);
+  }
+  for (std::uint64_t i = 0; who.write && i < count; ++i) {
+    pages_.note_writer(Page{page.value + i}, who.seat);
+  }
+  mapping->open(page, count, who.write, who.mapped);
+  return count;
+}
+
+std::uint32_t Region::now_us() const noexcept {
+  return static_cast<std::uint32_t>(reactor_.now().since_origin.count() / 1000);
+}
+
+}  // namespace krg::mm

@@ -1,0 +1,85 @@
+// region.h: a region's memory on this node: the memfd that its tasks map, and who has what of it.
+//
+// Model    the memory is a sealed-size memfd, mapped here as a whole (the alias) and by each task
+//          under a userfaultfd. A page's contents are in the memfd while the node has a copy of it;
+//          else there is a hole. What protect() and vacate() take away is taken from all tasks when
+//          they return.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/mm.md, "Orders"; facts: write-protect, look, punch
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "krg/base/unique_fd.h"
+#include "krg/mm/pages.h"
+#include "krg/mm_calls/calls.h"
+#include "mapping.h"
+
+namespace krg::mm {
+
+class Region {
+ public:
+  // Errors  no_memory; too_large; system_error
+  // Requires  `reactor` outlives it.
+  static Result<std::unique_ptr<Region>> make(reactor::Reactor& reactor, RegionInfo info);
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+  ~Region();
+
+  const RegionInfo& info() const noexcept { return info_; }
+  int fd() const noexcept { return memory_.get(); }
+  Pages& pages() noexcept { return pages_; }
+  const Pages& pages() const noexcept { return pages_; }
+
+  // --- As kddm::Residence
+  std::span<std::byte> place(Page page) noexcept;
+  void let_go() noexcept { --lent_; }
+  void protect(Page page) noexcept;
+  void vacate(Page page) noexcept;
+  // Puts zeros where the memory has a hole.
+  void refill(Page page) noexcept;
+  // It does not exist any more: who touches it gets SIGBUS.
+  void end() noexcept;
+  bool ended() const noexcept { return ended_; }
+  // Whether nobody looks at its memory here.
+  bool idle() const noexcept { return lent_ == 0; }
+
+  // --- Tasks
+  // Errors  limit_reached; system_error
+  Status admit(FaultPoll& faults, Mapping::Owner& owner, Mapping::Task task);
+  // nullptr: there is none (any more).
+  Mapping* seated(Seat seat) noexcept;
+  // kNobody: it has not.
+  Seat seat_of(pid_t pid, std::uintptr_t address) const noexcept;
+  void remove(Seat seat) noexcept;
+  std::size_t tasks() const noexcept { return tasks_; }
+  // What has been granted is given to the task: the page, and up to `most` in all that follow it
+  // and are open so far. How many. Requires  the page is.
+  std::uint64_t open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept;
+  // Of the clock that Pages is told.
+  std::uint32_t now_us() const noexcept;
+
+ private:
+  Region(reactor::Reactor& reactor, RegionInfo info, UniqueFd memory, std::byte* alias)
+      : reactor_(reactor),
+        info_(std::move(info)),
+        memory_(std::move(memory)),
+        alias_(alias),
+        pages_(info_.bytes / kPageBytes) {}
+
+  reactor::Reactor& reactor_;
+  const RegionInfo info_;
+  UniqueFd memory_;
+  std::byte* const alias_;
+  Pages pages_;
+  std::vector<std::unique_ptr<Mapping>> seats_;  // By seat; nullptr: free.
+  std::size_t tasks_ = 0;
+  std::size_t lent_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace krg::mm

@@ -1,0 +1,1 @@
+#include "krg/mm_calls/calls.h"

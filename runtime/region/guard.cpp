@@ -1,0 +1,103 @@
+#include "guard.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "krg/gate/control.h"
+#include "krg/reactor/block_on.h"
+
+namespace krg {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kConnectLimit = 10s;
+
+struct State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<Guarded*> regions;
+  std::optional<Status> connected;
+  bool running = false;
+};
+
+// Lives as long as the process: its thread may run until the very end. A child has its own.
+State*& state() {
+  static State* one = new State;
+  return one;
+}
+
+Co<Status> wait_for_end(gate::Control& control, std::string path, Deadline deadline) {
+  const Status connected = co_await control.connect(std::move(path), deadline);
+  {
+    const std::lock_guard lock(state()->mutex);
+    state()->connected = connected;
+  }
+  state()->changed.notify_all();
+  if (!connected) co_return connected;
+  // As long as this process lives: krgd's end is what it is here for.
+  co_return co_await control.gone().wait(Deadline::never());
+}
+
+void watch(const std::string& path) {
+  // Signals are the program's.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+  const reactor::RealClock clock;
+  reactor::Reactor reactor(clock, reactor::Reactor::Waiting::block);
+  gate::Control control(reactor);
+  const Status how =
+      reactor::block_on(reactor, wait_for_end(control, path, reactor.after(kConnectLimit)));
+  const std::lock_guard lock(state()->mutex);
+  state()->running = false;
+  if (!how || state()->regions.empty()) return;
+  std::fprintf(stderr, "krg: process %d: this node's krgd has ended, and its regions with it\n",
+               static_cast<int>(::getpid()));
+  for (Guarded* const region : state()->regions) region->on_krgd_end();
+}
+
+void before_fork() noexcept { state()->mutex.lock(); }
+void in_parent() noexcept { state()->mutex.unlock(); }
+// The thread is not there, and what it has locked is not to be trusted.
+void in_child() noexcept {
+  const std::vector<Guarded*> regions = std::move(state()->regions);
+  state() = new State;
+  for (Guarded* const region : regions) region->on_fork();
+}
+
+}  // namespace
+
+Status guard(const std::string& gate, Guarded& region) {
+  static const int once = ::pthread_atfork(before_fork, in_parent, in_child);
+  static_cast<void>(once);
+  State& s = *state();
+  std::unique_lock lock(s.mutex);
+  if (!s.running) {
+    s.running = true;
+    s.connected.reset();
+    std::thread(watch, gate).detach();
+  }
+  // Bounded by the connection's deadline.
+  s.changed.wait(lock, [&] { return s.connected.has_value(); });
+  if (!*s.connected) return *s.connected;
+  s.regions.push_back(&region);
+  return {};
+}
+
+void unguard(Guarded& region) noexcept {
+  State& s = *state();
+  const std::lock_guard lock(s.mutex);
+  std::erase(s.regions, &region);
+}
+
+}  // namespace krg

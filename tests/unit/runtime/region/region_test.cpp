@@ -1,0 +1,304 @@
+// Goal    one node's tasks use regions as memory; every bad case ends with an error or a signal.
+// Method  a krgd without a network in a process of its own; this process and its children are its
+//         tasks.
+#include "krg/region/region.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "krg/node/node.h"
+
+namespace krg {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Never returns.
+[[noreturn]] void be_krgd(const std::string& gate) {
+  const reactor::RealClock clock;
+  reactor::Reactor reactor(clock);
+  node::Node node(reactor, {.self = {NodeId{0}, Incarnation{1}},
+                            .cluster = "test",
+                            .host = "here",
+                            .key = {},
+                            .listen = "",
+                            .watch = {}});
+  if (!node.found({Epoch{1}, NodeId{0}, {node.member()}}) || !node.open_gate(gate)) ::_exit(1);
+  reactor.run();
+  ::_exit(0);
+}
+
+class RegionTest : public testing::Test {
+ protected:
+  RegionTest() {
+    char name[] = "/tmp/krg_region_XXXXXX";
+    EXPECT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    gate_ = folder_ + "/gate";
+    krgd_ = fork();
+    if (krgd_ == 0) be_krgd(gate_);
+    for (int i = 0; i < 500 && access(gate_.c_str(), F_OK) != 0; ++i) {
+      std::this_thread::sleep_for(10ms);
+    }
+  }
+  ~RegionTest() override {
+    end_krgd();
+    unlink(gate_.c_str());
+    rmdir(folder_.c_str());
+  }
+  void end_krgd() {
+    if (krgd_ <= 0) return;
+    kill(krgd_, SIGKILL);
+    waitpid(std::exchange(krgd_, -1), nullptr, 0);
+  }
+
+  RegionOptions here(bool read_only = false) const {
+    RegionOptions options;
+    options.gate = gate_;
+    options.read_only = read_only;
+    return options;
+  }
+  Region open(const std::string& name, std::size_t bytes) {
+    auto region = Region::open(name, bytes, here());
+    EXPECT_TRUE(region) << region.error().message();
+    if (!region) ::_exit(1);
+    return std::move(*region);
+  }
+  // How a child ends that does this.
+  template <class Work>
+  static int child(Work&& work) {
+    const pid_t pid = fork();
+    if (pid == 0) ::_exit(work());
+    int how = -1;
+    waitpid(pid, &how, 0);
+    return how;
+  }
+  template <class Work>
+  static void expect_signal(int signal, Work&& work) {
+    const int how = child(work);
+    EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == signal) << how;
+  }
+  template <class Work>
+  static void expect_right(Work&& work) {
+    const int how = child(work);
+    EXPECT_TRUE(WIFEXITED(how) && WEXITSTATUS(how) == 0) << how;
+  }
+
+  std::string folder_, gate_;
+  pid_t krgd_ = -1;
+};
+
+volatile char* at(const Region& region, std::size_t offset) {
+  return reinterpret_cast<volatile char*>(region.data()) + offset;
+}
+
+TEST_F(RegionTest, MemoryIsZeroAtFirstAndKeepsWhatIsWritten) {
+  const Region region = open("plain", 100'000);
+  EXPECT_EQ(region.size(), 25u * 4096);  // Whole pages.
+  EXPECT_EQ(*at(region, 0), 0);
+  for (std::size_t i = 0; i < region.size(); i += 512) *at(region, i) = static_cast<char>(i / 512);
+  for (std::size_t i = 0; i < region.size(); i += 512) {
+    EXPECT_EQ(*at(region, i), static_cast<char>(i / 512));
+  }
+}
+
+TEST_F(RegionTest, TwoTasksShareIt) {
+  const Region region = open("two", 1 << 20);
+  *at(region, 5000) = 1;
+  expect_right([&] {
+    const Region* const same = &region;  // The child has attached it anew.
+    if (*at(*same, 5000) != 1) return 1;
+    *at(*same, 5000) = 2;
+    *at(*same, 900'000) = 3;
+    return 0;
+  });
+  EXPECT_EQ(*at(region, 5000), 2);
+  EXPECT_EQ(*at(region, 900'000), 3);
+  *at(region, 5000) = 4;
+}
+
+TEST_F(RegionTest, ItStaysWhenNobodyHasIt) {
+  std::byte* address = nullptr;
+  {
+    const Region region = open("stays", 8192);
+    address = region.data();
+    *at(region, 4096) = 7;
+  }
+  const Region again = open("stays", 8192);
+  EXPECT_EQ(again.data(), address);
+  EXPECT_EQ(*at(again, 4096), 7);
+}
+
+TEST_F(RegionTest, SystemCallsUseItsMemory) {
+  const Region region = open("calls", 1 << 20);
+  int pipe_fds[2];
+  ASSERT_EQ(pipe(pipe_fds), 0);
+  ASSERT_EQ(write(pipe_fds[1], "hello", 5), 5);
+  if (!region.serves_system_calls()) {  // Where userfaultfd may not serve the kernel.
+    EXPECT_EQ(read(pipe_fds[0], region.data() + 8190, 5), -1);
+    EXPECT_EQ(errno, EFAULT);
+    std::memset(region.data() + 8190, 0, 5);  // As a program would have to do first.
+    *at(region, 40'000) = 0;
+  }
+  ASSERT_EQ(read(pipe_fds[0], region.data() + 8190, 5), 5);  // Over two pages nobody has touched.
+  EXPECT_EQ(std::memcmp(region.data() + 8190, "hello", 5), 0);
+  ASSERT_EQ(write(pipe_fds[1], region.data() + 40'000, 3), 3);
+  char zeros[3] = {1, 1, 1};
+  ASSERT_EQ(read(pipe_fds[0], zeros, 3), 3);
+  EXPECT_EQ(zeros[0] | zeros[1] | zeros[2], 0);
+  close(pipe_fds[0]);
+  close(pipe_fds[1]);
+}
+
+TEST_F(RegionTest, WhoAttachedItToReadCanNotWrite) {
+  {
+    const Region region = open("readers", 8192);
+    *at(region, 0) = 9;
+  }
+  auto region = Region::attach("readers", here(true));
+  ASSERT_TRUE(region);
+  EXPECT_EQ(*at(*region, 0), 9);
+  expect_signal(SIGSEGV, [&] {
+    *at(*region, 0) = 1;
+    return 0;
+  });
+}
+
+TEST_F(RegionTest, BadRequestsAreToldSo) {
+  EXPECT_EQ(Region::attach("nobody", here()).error().code(), Errc::not_found);
+  EXPECT_EQ(Region::destroy("nobody", gate_).error().code(), Errc::not_found);
+  EXPECT_EQ(Region::create("", 4096, 0, gate_).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(Region::create("nothing", 0, 0, gate_).error().code(), Errc::too_large);
+  EXPECT_EQ(Region::create("huge", (std::size_t{1} << 40) + 1, 0, gate_).error().code(),
+            Errc::too_large);
+  EXPECT_EQ(Region::create("odd", 4096, 12345, gate_).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(Region::attach("x", {.gate = folder_ + "/nobody"}).error().code(), Errc::not_found);
+  ASSERT_TRUE(Region::create("once", 4096, 0, gate_));
+  EXPECT_EQ(Region::create("once", 4096, 0, gate_).error().code(), Errc::already_exists);
+  EXPECT_EQ(Region::open("once", 8192, here()).error().code(), Errc::invalid_argument);
+}
+
+TEST_F(RegionTest, AnAddressThatIsUsedIsRefused) {
+  const Region region = open("first", 1 << 20);
+  EXPECT_EQ(Region::attach("first", here()).error().code(), Errc::already_exists);
+  void* const mine =
+      mmap(nullptr, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_TRUE(Region::create("second", 8192, reinterpret_cast<std::uintptr_t>(mine), gate_));
+  EXPECT_EQ(Region::attach("second", here()).error().code(), Errc::already_exists);
+  munmap(mine, 8192);
+  const auto second = Region::attach("second", here());
+  ASSERT_TRUE(second);
+  EXPECT_EQ(static_cast<void*>(second->data()), mine);
+  // The same region twice in one process, at another address.
+  RegionOptions elsewhere = here();
+  elsewhere.address = reinterpret_cast<std::uintptr_t>(region.data()) + (std::uintptr_t{1} << 40);
+  const auto twice = Region::attach("first", elsewhere);
+  ASSERT_TRUE(twice);
+  *at(region, 4096) = 5;
+  EXPECT_EQ(*at(*twice, 4096), 5);
+  *at(*twice, 4096) = 6;
+  EXPECT_EQ(*at(region, 4096), 6);
+}
+
+TEST_F(RegionTest, ARegionOfTheLargestSizeIsUsedInParts) {
+  const Region region = open("large", std::size_t{1} << 40);
+  *at(region, (std::size_t{1} << 40) - 1) = 1;
+  *at(region, std::size_t{1} << 39) = 2;
+  EXPECT_EQ(*at(region, (std::size_t{1} << 40) - 1), 1);
+}
+
+TEST_F(RegionTest, WhoTouchesADestroyedRegionGetsSigbus) {
+  const Region region = open("ends", 1 << 20);
+  *at(region, 0) = 1;
+  ASSERT_TRUE(Region::destroy("ends", gate_));
+  expect_signal(SIGBUS, [&] { return *at(region, 0); });
+  expect_signal(SIGBUS, [&] { return *at(region, 9 * 4096); });
+  EXPECT_EQ(Region::attach("ends", here()).error().code(), Errc::not_found);
+  // The name can be used again, for other memory.
+  const Region other = open("ends", 1 << 20);
+  EXPECT_NE(other.data(), region.data());
+  EXPECT_EQ(*at(other, 0), 0);
+}
+
+TEST_F(RegionTest, WhenKrgdEndsTheTaskGetsSigbusAndDoesNotWait) {
+  expect_signal(SIGBUS, [&] {
+    const Region region = open("orphan", 1 << 20);
+    *at(region, 0) = 1;
+    kill(krgd_, SIGKILL);
+    for (;;) {  // A page that it has, and pages that it has not.
+      for (std::size_t i = 0; i < region.size(); i += 4096) *at(region, i) = 2;
+      std::this_thread::sleep_for(1ms);
+    }
+    return 0;
+  });
+}
+
+TEST_F(RegionTest, ATaskThatIsKilledInAFaultIsGoneAtOnce) {
+  const Region region = open("killed", 1 << 20);
+  int how = -1;
+  const pid_t victim = fork();
+  if (victim == 0) {
+    kill(krgd_, SIGSTOP);
+    *at(region, 4096) = 1;
+    ::_exit(0);
+  }
+  std::this_thread::sleep_for(200ms);
+  kill(victim, SIGKILL);
+  const auto begin = std::chrono::steady_clock::now();
+  waitpid(victim, &how, 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
+  EXPECT_TRUE(WIFSIGNALED(how));
+  kill(krgd_, SIGCONT);
+  *at(region, 4096) = 3;
+  EXPECT_EQ(*at(region, 4096), 3);
+}
+
+TEST_F(RegionTest, AChildOfAChildHasItToo) {
+  const Region region = open("generations", 1 << 20);
+  expect_right([&] {
+    *at(region, 0) = 1;
+    const int how = child([&] {
+      if (*at(region, 0) != 1) return 1;
+      *at(region, 0) = 2;
+      return 0;
+    });
+    return WIFEXITED(how) && WEXITSTATUS(how) == 0 && *at(region, 0) == 2 ? 0 : 1;
+  });
+  EXPECT_EQ(*at(region, 0), 2);
+}
+
+TEST_F(RegionTest, ThreadsThatFaultOnOnePageAllGoOn) {
+  const Region region = open("threads", 4 << 20);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&region] {
+      for (std::size_t i = 0; i < region.size(); i += 4096) {
+        __atomic_fetch_add(reinterpret_cast<std::uint32_t*>(region.data() + i), 1,
+                           __ATOMIC_SEQ_CST);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (std::size_t i = 0; i < region.size(); i += 4096) EXPECT_EQ(*at(region, i), 8);
+}
+
+TEST_F(RegionTest, AHundredRegionsAtATime) {
+  std::vector<Region> regions;
+  for (int i = 0; i < 100; ++i) regions.push_back(open("many" + std::to_string(i), 8192));
+  for (int i = 0; i < 100; ++i)
+    *at(regions[static_cast<std::size_t>(i)], 4096) = static_cast<char>(i);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(*at(regions[static_cast<std::size_t>(i)], 4096), static_cast<char>(i));
+  }
+}
+
+}  // namespace
+}  // namespace krg
