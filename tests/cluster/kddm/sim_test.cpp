@@ -73,7 +73,7 @@ TEST(KddmSim, WhatWasMendedStaysSo) {
 TEST(KddmSim, ALeaverThatTellsNobodyWhatExistsIsCaught) {
   log::set_level(log::Level::off);
   Seeded::active = Mutant::secretive_leaver;
-  for (const std::uint64_t seed : {3303u, 7480u}) {
+  for (const std::uint64_t seed : {699u, 3507u}) {
     EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "") << seed;
   }
   Seeded::active = Mutant::none;
@@ -105,8 +105,8 @@ constexpr Case kCases[] = {{Mutant::dropped_inval, 0, 1},
                            {Mutant::kept_stale_spare, 0, 1},
                            {Mutant::queue_survives_view, kCrash, 1},
                            {Mutant::released_unseen, 0, 1},
-                           {Mutant::unconfirmed_removal, kCrash, 697, 695},
-                           {Mutant::hasty_forgetting, kCrash, 1},
+                           {Mutant::unconfirmed_removal, kCrash, 188, 186},
+                           {Mutant::hasty_forgetting, kCrash, 3},
                            {Mutant::kept_the_dead, kCrash, 1},
                            {Mutant::untold_heir, kCrash, 1},
                            {Mutant::seen_too_early, kAllFaults, 1294, 1292}};
@@ -126,26 +126,6 @@ TEST(KddmSim, SeededBugsAreCaught) {
     EXPECT_NE(report.violation, "") << name << " is not caught by seed " << one.last;
     std::printf("%-22s seed %2llu: %s\n", name, static_cast<unsigned long long>(seed),
                 report.violation.substr(0, report.violation.find('\n')).c_str());
-  }
-  Seeded::active = Mutant::none;
-}
-
-// Goal    a fault of the protocol ends as an error with a report, whatever comes of it: it neither
-//         aborts a node nor makes it spin.
-// Method  seeded bugs, on seeds at which a request went to nobody, a lease was taken from its
-//         holder, and a leaver gave away for ever what stayed.
-TEST(KddmSim, AFaultIsReportedAndTheNodesGoOn) {
-  log::set_level(log::Level::off);
-  constexpr std::pair<Mutant, std::uint64_t> kRuns[] = {{Mutant::grab_beside_readers, 10},
-                                                        {Mutant::grab_beside_readers, 29},
-                                                        {Mutant::queue_survives_view, 125},
-                                                        {Mutant::dropped_inval, 71},
-                                                        {Mutant::early_ack, 31},
-                                                        {Mutant::upgrade_without_inval, 58}};
-  for (const auto& [mutant, seed] : kRuns) {
-    Seeded::active = mutant;
-    EXPECT_NE(run({.seed = seed, .faults = kAllFaults, .views = kReal}).violation, "")
-        << kddm::kMutantNames[static_cast<unsigned>(mutant)] << ", seed " << seed;
   }
   Seeded::active = Mutant::none;
 }
