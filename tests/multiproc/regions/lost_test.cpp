@@ -147,7 +147,8 @@ TEST_F(LostPages, AreSigbusAndTheRestGoesOn) {
   ASSERT_TRUE(WIFEXITED(how) && WEXITSTATUS(how) == 0);
   auto region = Region::attach("lost", {.gate = gate(0)});
   ASSERT_TRUE(region) << region.error().message();
-  for (std::size_t page = 0; page < 8; ++page) {
+  // In no order: nothing is brought ahead.
+  for (const std::size_t page : {9u, 3u, 6u, 0u}) {
     EXPECT_EQ(*at(*region, page), static_cast<char>(page + 1));
   }
   kill_krgd(1);
@@ -156,7 +157,10 @@ TEST_F(LostPages, AreSigbusAndTheRestGoesOn) {
   *at(*region, 3) = 99;
   EXPECT_EQ(*at(*region, 200), 0);
   const pid_t victim = ::fork();
-  if (victim == 0) ::_exit(*at(*region, 20));
+  if (victim == 0) {
+    ::signal(SIGBUS, SIG_DFL);  // A library of libfabric's has a handler.
+    ::_exit(*at(*region, 20));
+  }
   ::waitpid(victim, &how, 0);
   EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS) << how;
   EXPECT_NE(logged().find("region lost page 20 on node 0"), std::string::npos) << logged();
