@@ -86,7 +86,12 @@ int RaftIo::send(raft_io_send* request, const raft_message* message, raft_io_sen
     Stamps stamps{count(now_), 0, server->current_term};
     const auto heard = heard_.find(message->server_id);
     if (heard != heard_.end()) stamps.echo = heard->second;
-    sink_.send(ServerId{message->server_id}, encode(*message, stamps));
+    raft_message told = *message;
+    if (told.type == RAFT_IO_APPEND_ENTRIES_RESULT && told.append_entries_result.rejected == 0) {
+      raft_index& last = told.append_entries_result.last_log_index;
+      last = std::min(last, compared_);
+    }
+    sink_.send(ServerId{message->server_id}, encode(told, stamps));
   }
   waiting_.emplace_back([request, done] { done(request, 0); });
   return 0;
@@ -113,8 +118,19 @@ void RaftIo::note_echo(ServerId from, const Received& received) {
   }
 }
 
+// What lies beyond the entries of a message may be left from an earlier leader. libraft 0.15 takes
+// it for agreed nevertheless, in the answer to the leader, who counts it then, and where it learns
+// what the leader has committed (Ongaro and Ousterhout 2014, figure 2: AppendEntries 5).
+void RaftIo::limit_to_compared(raft_append_entries& message) noexcept {
+  compared_ = message.prev_log_index + message.n_entries;
+  message.leader_commit = std::min(message.leader_commit, compared_);
+}
+
 void RaftIo::receive(ServerId from, Received received) {
   note_echo(from, received);
+  if (received.message.type == RAFT_IO_APPEND_ENTRIES) {
+    limit_to_compared(received.message.append_entries);
+  }
   // libraft copies the address of a leader; it must live as long as the call.
   const std::string address = std::to_string(from.value);
   received.message.server_id = from.value;

@@ -44,11 +44,13 @@ class RaftIo {
   void install_callbacks() noexcept;
   int send(raft_io_send* request, const raft_message* message, raft_io_send_cb done);
   void note_echo(ServerId from, const Received& received);
+  void limit_to_compared(raft_append_entries& message) noexcept;
 
   const ServerId self_;
   LogSink& sink_;
   TimePoint now_;
   bool closed_ = false;
+  raft_index compared_ = 0;  // Upto where our log was compared with the last leader's message.
   raft_io io_{};
   raft_io_tick_cb tick_ = nullptr;
   raft_io_recv_cb receive_ = nullptr;
