@@ -1,7 +1,10 @@
 #include "krg/cli/exit.h"
 
+#include <errno.h>
+
 #include <cstdio>
 #include <string>
+#include <system_error>
 
 namespace krg::cli {
 
@@ -18,7 +21,10 @@ int refuse(std::string_view program, std::string_view complaint) {
 int print(std::string_view text) {
   const bool ok =
       std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return ok ? kDone : kFailed;
+  if (ok) return kDone;
+  refuse(program_invocation_short_name,
+         "can not write to standard output: " + std::generic_category().message(errno));
+  return kFailed;
 }
 
 }  // namespace krg::cli

@@ -1,6 +1,7 @@
 #include "head_job.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include "krg/log/log.h"
 
@@ -136,6 +137,7 @@ Co<bool> HeadJob::get_ready() {
 
 // From the launch to the end of everything.
 Co<void> HeadJob::go_on() {
+  launched_ = true;
   if (!verdict_ && parent_ == nullptr) tell(Started{id_});
   if (spec_.is_elastic()) begin_growing();
   while ((left_ > 0 || running_children_ > 0) && !verdict_) {
@@ -243,6 +245,10 @@ void HeadJob::abandon() {
 }
 
 void HeadJob::signal(int number) {
+  // Ranks that are still to be started would not hear of it, and go on for ever.
+  const bool deadly =
+      number == SIGINT || number == SIGTERM || number == SIGQUIT || number == SIGHUP;
+  if (deadly && !launched_) return decide({128 + number, "interrupted while starting", true});
   const auto send = [](std::shared_ptr<HeadJob> self, NodeId node, int n) -> Co<void> {
     const SendSignal::Request request{self->id_, kEveryRank, n};
     (void)co_await self->node_.rpc().call<SendSignal>(

@@ -109,6 +109,7 @@ class HeadJob final : public std::enable_shared_from_this<HeadJob> {
   bool silent_loss_ = false;
   bool cut_off_ = false;  // This node has no lease: it is not the others that are lost.
   bool judging_ = false, judged_ = false;
+  bool launched_ = false;           // All nodes have started their ranks, or said why not.
   std::optional<Verdict> verdict_;  // Why the job ends before its ranks have.
   bool input_over_ = false;         // Whoever starts now has nothing to read.
 

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 #include <vector>
 
+#include "krg/cli/exit.h"
 #include "krg/config/environment.h"
 #include "krg/krgd/krgd.h"
 #include "krg/krgrun/options.h"
@@ -14,9 +16,9 @@ int main(int argc, char** argv) {
   krg::topo::skip_plugins();
   const std::vector<std::string_view> args(argv + 1, argv + argc);
   const krg::krgrun::Parsed parsed = krg::krgrun::parse(args, krg::krgrun::this_process());
-  std::fputs(parsed.out.c_str(), stdout);
   if (!parsed.complaint.empty()) std::fprintf(stderr, "krgrun: %s\n", parsed.complaint.c_str());
-  if (!parsed.job) return parsed.exit_code;
+  const int printed = krg::cli::print(parsed.out);
+  if (!parsed.job || printed != krg::cli::kDone) return std::max(printed, parsed.exit_code);
   for (const std::string& warning : parsed.warnings) {
     std::fprintf(stderr, "krgrun: %s\n", warning.c_str());
   }

@@ -49,23 +49,23 @@ Drain::~Drain() {
 void Drain::add(std::string_view text) {
   if (text.empty()) return;
   in_line_ = text.back() != '\n';
-  if (broken_) return;
+  if (error_ != 0) return;
   queue_.append(text);
   if (!watching_) push();
 }
 
 // A pipe that poll() calls writable takes PIPE_BUF bytes at once; a terminal or a file as many.
 void Drain::push() noexcept {
-  while (queued() > 0 && !broken_ && is_writable(fd_)) {
+  while (queued() > 0 && error_ == 0 && is_writable(fd_)) {
     const ssize_t n =
         ::write(fd_, queue_.data() + done_, std::min<std::size_t>(queued(), PIPE_BUF));
     if (n > 0) {
       done_ += static_cast<std::size_t>(n);
     } else if (errno != EINTR && errno != EAGAIN) {
-      broken_ = true;
+      error_ = errno;
     }
   }
-  if (queued() == 0 || broken_) {
+  if (queued() == 0 || error_ != 0) {
     queue_.clear();
     done_ = 0;
     if (watching_) reactor_.unwatch(fd_);
@@ -77,7 +77,7 @@ void Drain::push() noexcept {
 }
 
 void Drain::finish() {
-  while (queued() > 0 && !broken_) {
+  while (queued() > 0 && error_ == 0) {
     pollfd one{fd_, POLLOUT, 0};
     poll(&one, 1, -1);
     push();
@@ -104,6 +104,14 @@ void Printer::add_ranks(std::uint32_t first, std::uint32_t count, const std::str
 void Printer::finish() {
   out_.finish();
   err_.finish();
+  note_full();
+}
+
+bool Printer::broken() const noexcept { return out_.error() == EPIPE; }
+
+void Printer::note_full() {
+  if (out_.error() == 0 || broken() || !complaint_.empty()) return;
+  complaint_ = cannot_write("standard output", out_.error());
 }
 
 void Printer::print(std::uint32_t rank, int stream, std::span<const std::byte> text) {
@@ -111,6 +119,7 @@ void Printer::print(std::uint32_t rank, int stream, std::span<const std::byte> t
   if (!how_.directory.empty() || !how_.file.empty()) return to_file(rank, stream, piece);
   Drain& drain = stream == 1 ? out_ : err_;
   drain.add(how_.tag || how_.timestamp ? decorate(rank, stream, piece, drain) : std::string(piece));
+  note_full();
 }
 
 std::string Printer::prefix(std::uint32_t rank) const {

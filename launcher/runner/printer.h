@@ -25,8 +25,8 @@ class Drain final : private reactor::FdHandler {
   ~Drain();
   void add(std::string_view text);
   std::size_t queued() const noexcept { return queue_.size() - done_; }
-  // The reader is gone.
-  bool broken() const noexcept { return broken_; }
+  // Why it takes no more: EPIPE when the reader is gone, ENOSPC, ...; 0: it does.
+  int error() const noexcept { return error_; }
   // Whether what was added last does not end a line.
   bool in_line() const noexcept { return in_line_; }
   // Writes the rest, waiting.
@@ -41,7 +41,7 @@ class Drain final : private reactor::FdHandler {
   std::string queue_;
   std::size_t done_ = 0;
   bool watching_ = false;
-  bool broken_ = false;
+  int error_ = 0;
   bool in_line_ = false;
 };
 
@@ -61,8 +61,10 @@ class Printer {
   void rank_ended(std::uint32_t rank);
   // More than is good waits to be written.
   bool congested() const noexcept;
-  bool broken() const noexcept { return out_.broken(); }
-  // One line about the first file that could not be made or written; "" = none.
+  // Whether the reader of standard output is gone.
+  bool broken() const noexcept;
+  // One line about the first file, or standard output, that could not be made or written; "" =
+  // none.
   const std::string& complaint() const noexcept { return complaint_; }
   void finish();
 
@@ -74,6 +76,7 @@ class Printer {
 
   std::string decorate(std::uint32_t rank, int stream, std::string_view text, Drain& drain);
   std::string prefix(std::uint32_t rank) const;
+  void note_full();
   void to_file(std::uint32_t rank, int stream, std::string_view text);
   std::string file_name(std::uint32_t rank, int stream) const;
 

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "krg/cli/exit.h"
 #include "krg/krgrun/plan.h"
 #include "krg/log/log.h"
 #include "runner.h"
@@ -24,8 +25,7 @@ int show(const krgrun::Job& job) {
     std::fprintf(stderr, "krgrun: %s\n", complaint.c_str());
     return 2;
   }
-  std::fputs(krgrun::display(job, *plan).c_str(), stdout);
-  return 0;
+  return cli::print(krgrun::display(job, *plan));
 }
 
 }  // namespace

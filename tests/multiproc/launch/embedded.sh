@@ -68,6 +68,20 @@ check "a second interrupt kills who ignores the first" \
   bash -c 'timeout 60 "$0/krgrun" -n 2 sh -c "trap \"\" INT; echo up; sleep 60" >"$1/int" 2>&1 &
            for i in {1..200}; do [[ $(grep -c up "$1/int") == 2 ]] && break; sleep 0.05; done
            p=$(pgrep -P $! krgrun); kill -INT $p; sleep 0.3; kill -INT $p; wait $!; (($? == 130))' "$bin" "$folder"
+# At moments on both sides of the start, and while ranks are being started.
+interrupted_after() { # SECONDS
+  local code=0
+  timeout --foreground -s INT -k 10 "$1" "$bin/krgrun" --nodes 3 -n 8 --oversubscribe sleep 60 </dev/null || code=$?
+  ((code != 137)) || echo "after $1 s an interrupt did not end the job"
+  ((code != 137))
+}
+interrupted_at_any_moment() {
+  local after
+  for after in 0.02 0.06 0.10 0.13 0.16 0.18 0.20 0.22 0.24 0.26 0.28 0.32 0.40 0.60; do
+    interrupted_after "$after" || return 1
+  done
+}
+check "one interrupt at any moment ends the job" interrupted_at_any_moment
 
 # --- MPI: that both libraries start; what they compute, krgrun/embedded_test.sh checks ------------
 

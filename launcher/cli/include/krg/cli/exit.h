@@ -18,7 +18,8 @@ inline constexpr int kUsage = 2;
 
 // Prints "program: complaint" and returns kUsage.
 int refuse(std::string_view program, std::string_view complaint);
-// Prints `text` and returns kDone, or kFailed if stdout does not take it.
+// Prints `text` and returns kDone; or, if stdout does not take it, says why not and returns
+// kFailed.
 int print(std::string_view text);
 
 }  // namespace krg::cli
