@@ -6,12 +6,19 @@
 // says that it has given them up.
 #include "resident.h"
 
-#include <cstring>
 #include <utility>
 
 #include "copies.h"
 
 namespace krg::kddm {
+
+Block Copies::for_message(const Set& set, HolderEntry& entry) noexcept {
+  if (!set.resident || !entry.block.is_lent()) return pin(entry);
+  Block copy = set.resident->copy(entry.id, entry.block.size());
+  // As for what arrives: a member that has no memory at all can not go on.
+  KRG_ASSERT(copy);
+  return copy;
+}
 
 bool Copies::take_place(const Set& set, HolderEntry& entry) noexcept {
   Block block = set.resident->lend(entry.id);
@@ -23,13 +30,9 @@ bool Copies::take_place(const Set& set, HolderEntry& entry) noexcept {
 void Copies::settle_arrived(const Set& set, HolderEntry& entry, Arrived& data) noexcept {
   if (!entry.block.is_lent() && !take_place(set, entry)) return set_heap(entry, block_of(data));
   if (data.empty()) return;
-  std::byte* const place = entry.block.bytes().data();
-  if (set.resident->is_open(entry.id)) {
-    // What is pushed onto a copy that its users read already is, as a rule, what they read.
-    if (std::memcmp(place, data.bytes().data(), data.size()) == 0) return;
-    set.resident->vacate(entry.id);
-  }
-  std::memcpy(place, data.bytes().data(), data.size());
+  // Pushed onto a copy that its users read already: as a rule it is what they read.
+  if (set.resident->is_open(entry.id)) set.resident->vacate(entry.id);
+  set.resident->write(entry.id, data.bytes());
 }
 
 void Copies::leave(const Set& set, HolderEntry& entry) noexcept {
@@ -51,7 +54,7 @@ void Copies::confine(const Set& set, HolderEntry& entry) noexcept {
       break;
   }
   set.resident->protect(entry.id);
-  Block kept = Block::copy(entry.block.bytes());
+  Block kept = set.resident->copy(entry.id, entry.block.size());
   // As for what arrives: a member that has no memory at all can not go on.
   KRG_ASSERT(kept);
   leave(set, entry);
@@ -64,7 +67,7 @@ void Copies::settle(const Set& set, HolderEntry& entry) noexcept {
   if (!entry.block || entry.block.is_lent()) return;
   const Block heap = entry.block;
   if (!take_place(set, entry)) return;
-  std::memcpy(entry.block.bytes().data(), heap.bytes().data(), heap.size());
+  set.resident->write(entry.id, heap.bytes());
 }
 
 }  // namespace krg::kddm

@@ -28,6 +28,15 @@ class Resident final : private BlockKeeper {
     if (!block) residence_.let_go(set_);
     return block;
   }
+  void write(ObjectId object, std::span<const std::byte> from) noexcept {
+    residence_.write(set_, object, from);
+  }
+  // Its contents, on the heap. Empty if memory is exhausted.
+  Block copy(ObjectId object, std::size_t bytes) noexcept {
+    Block block = Block::make(bytes);
+    if (block) residence_.read(set_, object, block.bytes());
+    return block;
+  }
   bool is_open(ObjectId object) const noexcept { return residence_.is_open(set_, object); }
   void protect(ObjectId object) noexcept { residence_.protect(set_, object); }
   void vacate(ObjectId object) noexcept { residence_.vacate(set_, object); }

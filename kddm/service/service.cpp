@@ -398,7 +398,7 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
   }
   Data data;
   if (message.kind == Kind::data) {
-    const Block block = entry == nullptr ? Block() : copies_.pin(*entry);
+    const Block block = entry == nullptr ? Block() : copies_.for_message(set, *entry);
     counters_.data_bytes_sent->add(block.size());
     data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }

@@ -61,7 +61,7 @@ void Mapping::open(Page first, std::uint64_t count, bool write, bool mapped) noe
     const auto done = task_.uffd.map(at, count * kPageBytes, write);
     if (!done) {
       // A task has removed the memory behind its mapping: then it has zeros there.
-      if (done.error().code() == Errc::corrupt) region_.refill(first);
+      if (done.error().code() == Errc::corrupt) static_cast<void>(region_.refill(first));
       if (done.error().code() != Errc::corrupt && done.error().code() != Errc::would_block) {
         return complain(done.error(), first, "mapping");
       }

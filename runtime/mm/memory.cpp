@@ -24,6 +24,12 @@ Status check_name(const std::string& name) {
   return Error(Errc::invalid_argument, "a region's name has 1 to 200 bytes");
 }
 
+// The memory can be written by whoever maps it.
+Status check_caller(const gate::Call& call) {
+  if (call.caller().uid == ::geteuid()) return {};
+  return Error(Errc::denied, "regions are for tasks of krgd's own user");
+}
+
 // Whatever a task passes is read as one.
 bool is_userfaultfd(int fd) noexcept {
   std::array<char, 64> target{};
@@ -56,6 +62,7 @@ class Memory::Impl {
 // --- Regions ------------------------------------------------------------------------------------
 
 Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Request request) {
+  KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
   if (request.bytes == 0 || request.bytes > kRegionBytesMax) {
     co_return Error(Errc::too_large, "a region has 1 to 2^40 bytes");
@@ -82,6 +89,7 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
 }
 
 Co<Result<RegionInfo>> Memory::Impl::find(gate::Call& call, calls::Find::Request request) {
+  KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
   const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
   if (!set) co_return set.error();
@@ -96,6 +104,7 @@ Co<Result<RegionInfo>> Memory::Impl::find(gate::Call& call, calls::Find::Request
 }
 
 Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::Request request) {
+  KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
   const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
   if (!set) co_return set.error();
@@ -107,11 +116,8 @@ Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::
 // --- Tasks --------------------------------------------------------------------------------------
 
 Result<wire::Empty> Memory::Impl::attach(gate::Call& call, const calls::Attach::Request& request) {
+  KRG_TRY(check_caller(call));
   const gate::Caller& caller = call.caller();
-  // The memory can be written by whoever maps it.
-  if (caller.uid != ::geteuid()) {
-    return Error(Errc::denied, "regions are for tasks of krgd's own user");
-  }
   std::vector<UniqueFd> fds = call.take_fds();
   if (fds.size() != 1 || !is_userfaultfd(fds[0].get())) {
     return Error(Errc::invalid_argument, "not with a userfaultfd");

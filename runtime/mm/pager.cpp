@@ -73,6 +73,13 @@ void Pager::begin(kddm::SetId set, const kddm::SetOptions& options) {
   if (!made) KRG_WARN("set {}: its pages lie on the heap: {}", set.value, made.error().message());
 }
 
+Co<Status> Pager::first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into) {
+  Region* const region = find(set);
+  const bool placed = region != nullptr && region->is_place(page_of(object), into.data());
+  if (placed) co_return region->refill(page_of(object));
+  co_return co_await Linker::first_touch(set, object, into);  // On the heap.
+}
+
 void Pager::end(kddm::SetId set) noexcept {
   if (Region* const region = find(set)) region->end();
   forget_if_idle(set);
@@ -95,6 +102,15 @@ std::span<std::byte> Pager::place(kddm::SetId set, kddm::ObjectId object) noexce
 void Pager::let_go(kddm::SetId set) noexcept {
   if (Region* const region = find(set)) region->let_go();
   forget_if_idle(set);
+}
+
+void Pager::write(kddm::SetId set, kddm::ObjectId object,
+                  std::span<const std::byte> from) noexcept {
+  if (Region* const region = find(set)) region->write(page_of(object), from);
+}
+
+void Pager::read(kddm::SetId set, kddm::ObjectId object, std::span<std::byte> into) noexcept {
+  if (Region* const region = find(set)) region->read(page_of(object), into);
 }
 
 bool Pager::is_open(kddm::SetId set, kddm::ObjectId object) const noexcept {

@@ -61,11 +61,16 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   void end(kddm::SetId set) noexcept override;
   kddm::Residence* residence() noexcept override { return this; }
   void begin(kddm::SetId set, const kddm::SetOptions& options) override;
+  // Zeros, without a look at the bytes: they cost no page of krgd's address space then.
+  Co<Status> first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into) override;
 
  private:
   // --- kddm::Residence
   std::span<std::byte> place(kddm::SetId set, kddm::ObjectId object) noexcept override;
   void let_go(kddm::SetId set) noexcept override;
+  void write(kddm::SetId set, kddm::ObjectId object,
+             std::span<const std::byte> from) noexcept override;
+  void read(kddm::SetId set, kddm::ObjectId object, std::span<std::byte> into) noexcept override;
   bool is_open(kddm::SetId set, kddm::ObjectId object) const noexcept override;
   void protect(kddm::SetId set, kddm::ObjectId object) noexcept override;
   void vacate(kddm::SetId set, kddm::ObjectId object) noexcept override;

@@ -65,9 +65,25 @@ void Region::vacate(Page page) noexcept {
   KRG_ASSERT(false);
 }
 
-void Region::refill(Page page) noexcept {
+Status Region::refill(Page page) noexcept {
   const auto at = static_cast<off_t>(page.value * kPageBytes);
-  if (!ended_) static_cast<void>(::fallocate(memory_.get(), FALLOC_FL_KEEP_SIZE, at, kPageBytes));
+  if (ended_ || ::fallocate(memory_.get(), FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) return {};
+  return errno_error(Errc::no_memory, "a page of a region");
+}
+
+void Region::write(Page page, std::span<const std::byte> from) noexcept {
+  if (ended_) return;
+  const auto at = static_cast<off_t>(page.value * kPageBytes);
+  // As everywhere where data arrive: a member that has no memory at all can not go on.
+  KRG_ASSERT(::pwrite(memory_.get(), from.data(), from.size(), at) ==
+             static_cast<ssize_t>(from.size()));
+}
+
+void Region::read(Page page, std::span<std::byte> into) noexcept {
+  if (ended_) return;
+  const auto at = static_cast<off_t>(page.value * kPageBytes);
+  KRG_ASSERT(::pread(memory_.get(), into.data(), into.size(), at) ==
+             static_cast<ssize_t>(into.size()));
 }
 
 void Region::end() noexcept {

@@ -1,9 +1,9 @@
 // region.h: a region's memory on this node: the memfd that its tasks map, and who has what of it.
 //
-// Model    the memory is a sealed-size memfd, mapped here as a whole (the alias) and by each task
-//          under a userfaultfd. A page's contents are in the memfd while the node has a copy of it;
-//          else there is a hole. What protect() and vacate() take away is taken from all tasks when
-//          they return.
+// Model    the memory is a memfd, mapped here as a whole (the alias, which as a rule nobody
+//          touches) and by each task under a userfaultfd. A page's contents are in the memfd while
+//          the node has a copy of it; else there is a hole. What protect() and vacate() take away
+//          is taken from all tasks when they return.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/mm.md, "Orders"; facts: write-protect, look, punch
@@ -40,8 +40,14 @@ class Region {
   void let_go() noexcept { --lent_; }
   void protect(Page page) noexcept;
   void vacate(Page page) noexcept;
-  // Puts zeros where the memory has a hole.
-  void refill(Page page) noexcept;
+  // Puts zeros where the memory has a hole. Errors  no_memory
+  Status refill(Page page) noexcept;
+  // The contents of a page; by system calls, since each page that krgd maps costs two faults' time.
+  void write(Page page, std::span<const std::byte> from) noexcept;
+  void read(Page page, std::span<std::byte> into) noexcept;
+  bool is_place(Page page, const std::byte* at) const noexcept {
+    return at == alias_ + page.value * kPageBytes;
+  }
   // It does not exist any more: who touches it gets SIGBUS.
   void end() noexcept;
   bool ended() const noexcept { return ended_; }

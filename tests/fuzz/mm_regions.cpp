@@ -44,7 +44,9 @@ void fuzz_options(std::span<const std::uint8_t> bytes) {
     const auto place = residence.place(set, object);
     KRG_ASSERT(place.empty() || (accepted && page < options.object_count));
     if (place.empty()) continue;
-    std::memset(place.data(), 1, place.size());
+    std::vector<std::byte> bytes_of_page(place.size(), std::byte{1});
+    residence.write(set, object, bytes_of_page);
+    KRG_ASSERT(place[5] == std::byte{1});
     residence.protect(set, object);
     residence.vacate(set, object);
     KRG_ASSERT(place[0] == std::byte{0} && !residence.is_open(set, object));

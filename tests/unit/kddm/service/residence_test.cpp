@@ -28,6 +28,12 @@ class Pages final : public Linker, public Residence {
     return std::as_writable_bytes(std::span(&value[object.value], 1));
   }
   void let_go(SetId) noexcept override { --lent; }
+  void write(SetId, ObjectId object, std::span<const std::byte> from) noexcept override {
+    std::memcpy(&value[object.value], from.data(), from.size());
+  }
+  void read(SetId, ObjectId object, std::span<std::byte> into) noexcept override {
+    std::memcpy(into.data(), &value[object.value], into.size());
+  }
   bool is_open(SetId, ObjectId object) const noexcept override {
     return open[object.value] != Open::none;
   }

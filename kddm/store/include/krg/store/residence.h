@@ -26,6 +26,9 @@ class Residence {
   // Each success is ended by a let_go() of the set, when kddm looks at the bytes no more.
   virtual std::span<std::byte> place(SetId set, ObjectId object) noexcept = 0;
   virtual void let_go(SetId set) noexcept = 0;
+  // The contents of a place, as a whole; to look at the place itself may cost far more.
+  virtual void write(SetId set, ObjectId object, std::span<const std::byte> from) noexcept = 0;
+  virtual void read(SetId set, ObjectId object, std::span<std::byte> into) noexcept = 0;
   // Whether its users may see the copy now.
   virtual bool is_open(SetId set, ObjectId object) const noexcept = 0;
   // When it returns nobody can write the copy any more; who reads it may go on.
