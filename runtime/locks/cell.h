@@ -12,8 +12,8 @@
 
 namespace krg {
 
-// The bytes of a mutex's object. Zero, as a first touch leaves them, is free.
-struct MutexWord {
+// The bytes of a lock's object. Zero, as a first touch leaves them, is free.
+struct LockWord {
   enum State : std::uint32_t { free = 0, held = 1, not_recoverable = 2 };
 
   std::uint32_t state;
@@ -21,8 +21,8 @@ struct MutexWord {
   std::int32_t thread;
   std::uint32_t spare[13];
 };
-static_assert(sizeof(MutexWord) == 64 && std::is_trivially_copyable_v<MutexWord>);
-static_assert(offsetof(MutexWord, pid) == 4 && offsetof(MutexWord, thread) == 8);
+static_assert(sizeof(LockWord) == 64 && std::is_trivially_copyable_v<LockWord>);
+static_assert(offsetof(LockWord, pid) == 4 && offsetof(LockWord, thread) == 8);
 
 // `holder` is 0, or the thread of this process that has the lock; all else is that thread's. A
 // thread may look whether it is itself: only itself can make or end that.

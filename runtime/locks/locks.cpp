@@ -17,7 +17,7 @@ Result<std::unique_ptr<Locks>> Locks::open(kddm::Space& space, const std::string
     return Error(Errc::invalid_argument, "the number of sync objects");
   }
   kddm::SetOptions options;
-  options.object_bytes = sizeof(MutexWord);
+  options.object_bytes = sizeof(LockWord);
   options.object_count = count;
   KRG_TRY_ASSIGN(const kddm::SetId set, space.open(name, options));
   std::unique_ptr<Locks> locks(new (std::nothrow) Locks(space, set, count));

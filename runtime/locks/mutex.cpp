@@ -7,6 +7,7 @@
 
 #include "cell.h"
 #include "krg/base/assert.h"
+#include "owned.h"
 
 namespace krg {
 namespace {
@@ -14,16 +15,6 @@ namespace {
 pid_t this_thread() noexcept {
   thread_local const pid_t id = ::gettid();
   return id;
-}
-
-// The object has no bytes any more: its last holder's node has died with them.
-Result<kddm::WriteLease> grab_anew(kddm::Space& space, kddm::SetId set, kddm::ObjectId object,
-                                   const kddm::Use& use) {
-  // Whoever else found it lost may be first; what is removed here then is a mutex that was taken
-  // with the same notice, after it was unlocked.
-  const Status removed = space.remove(set, object, use);
-  if (!removed && removed.error().code() != Errc::not_found) return removed.error();
-  return space.grab(set, object, use);
 }
 
 }  // namespace
@@ -50,24 +41,20 @@ Result<Taken> Mutex::take(const kddm::Use& use) {
       return Error(Errc::invalid_argument, "this thread has the mutex").with_native(EDEADLK);
     }
   }
-  const kddm::ObjectId object{index_};
-  Result<kddm::WriteLease> lease = locks_->space_->grab(locks_->set_, object, use);
-  const bool lost = !lease && lease.error().code() == Errc::lost;
-  if (lost) lease = grab_anew(*locks_->space_, locks_->set_, object, use);
-  if (!lease) return lease.error();
-
-  MutexWord word;
-  std::memcpy(&word, lease->bytes().data(), sizeof word);
-  if (word.state == MutexWord::not_recoverable) {
+  KRG_TRY_ASSIGN(Owned owned,
+                 grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
+  LockWord word;
+  std::memcpy(&word, owned.lease.bytes().data(), sizeof word);
+  if (word.state == LockWord::not_recoverable) {
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
-  const bool died = lost || word.state != MutexWord::free;
-  word.state = MutexWord::held;
+  const bool died = owned.lost || word.state != LockWord::free;
+  word.state = LockWord::held;
   word.pid = ::getpid();
   word.thread = self;
-  std::memcpy(lease->bytes().data(), &word, sizeof word);
-  cell.lease = std::move(*lease);
+  std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
+  cell.lease = std::move(owned.lease);
   cell.depth = 1;
   cell.inconsistent = died;
   cell.holder.store(self, std::memory_order_relaxed);
@@ -80,7 +67,7 @@ Status Mutex::unlock() {
     return Error(Errc::denied, "this thread does not have the mutex").with_native(EPERM);
   }
   if (--cell.depth != 0) return {};
-  const std::uint32_t state = cell.inconsistent ? MutexWord::not_recoverable : MutexWord::free;
+  const std::uint32_t state = cell.inconsistent ? LockWord::not_recoverable : LockWord::free;
   std::memcpy(cell.lease.bytes().data(), &state, sizeof state);
   cell.holder.store(0, std::memory_order_relaxed);
   // The cell is the next holder's as soon as the lease ends, so it ends outside of it.

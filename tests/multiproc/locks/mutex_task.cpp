@@ -1,5 +1,7 @@
-// mutex_task count ROUNDS | kinds | death: a mutex as tasks on several nodes use it.
+// mutex_task count ROUNDS | readers ROUNDS | dead_writer | kinds | death: locks as tasks on several
+// nodes use them.
 #include <krg/locks/mutex.h>
+#include <krg/locks/rw_lock.h>
 #include <krg/task/space.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@ using krg::Errc;
 using krg::Locks;
 using krg::Mutex;
 using krg::MutexKind;
+using krg::RwLock;
 using krg::Taken;
 using krg::kddm::ObjectId;
 using krg::kddm::SetId;
@@ -104,6 +107,67 @@ int count(int rounds) {
   const std::int64_t all = task.read(kCount);
   expect(all == std::int64_t{tasks} * rounds, "every round was counted");
   std::printf("right: %d tasks, %lld rounds\n", tasks, static_cast<long long>(all));
+  return 0;
+}
+
+// A writer makes two numbers equal that differ in between; readers never see them differ.
+int readers(int rounds) {
+  const Task task;
+  RwLock lock(*task.locks, 6);
+  for (int i = 0; i < rounds; ++i) {
+    if (i % 4 == 0) {
+      const auto guard = must(lock.write(), "to write");
+      const std::int64_t value = task.read(kCount) + 1;
+      task.write(kCount, value);
+      task.write(kInside, value);
+      continue;
+    }
+    const auto guard = must(lock.read(), "to read");
+    expect(task.read(kCount) == task.read(kInside), "no writer is inside");
+  }
+  {
+    const auto guard = must(lock.write(), "to write");
+    task.write(kDone, task.read(kDone) + 1);
+  }
+  if (number_of("KRG_RANK") != 0) return 0;
+  const int tasks = number_of("KRG_SIZE");
+  task.wait_for(kDone, tasks);
+  expect(task.read(kCount) == std::int64_t{tasks} * ((rounds + 3) / 4), "every round was counted");
+  const auto one = must(lock.read(), "to read");
+  const auto two = must(lock.try_read(), "two readers together");
+  expect(lock.try_write().error().code() == Errc::would_block, "no writer beside readers");
+  expect(lock.write(50ms).error().code() == Errc::timed_out, "a writer waits for readers");
+  std::printf("right: %d readers and writers\n", tasks);
+  return 0;
+}
+
+// Dies while it writes.
+void die_writing() {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Task task;
+    const auto guard = must(RwLock(*task.locks, 7).write(), "a child's lock");
+    ::_exit(0);
+  }
+  int how = 0;
+  expect(::waitpid(child, &how, 0) == child && how == 0, "the child has had it");
+}
+
+int dead_writer() {
+  die_writing();
+  const Task task;
+  RwLock lock(*task.locks, 7);
+  expect(lock.read().error().native() == EOWNERDEAD, "readers are refused");
+  expect(must(lock.write(), "to write").owner_died(), "a writer is told");
+  expect(lock.read().error().native() == EOWNERDEAD, "readers are still refused");
+  {
+    auto guard = must(lock.write(), "to write");
+    expect(guard.owner_died(), "the next writer is told too");
+    guard.make_consistent();
+  }
+  static_cast<void>(must(lock.read(), "put right"));
+  expect(!must(lock.write(), "to write").owner_died(), "put right for writers");
+  std::puts("dead writer right");
   return 0;
 }
 
@@ -213,6 +277,8 @@ int main(int argc, char** argv) {
   const int rank = number_of("KRG_RANK");
   if (rank < 0) return 2;
   if (verb == "count" && argc > 2) return count(std::atoi(argv[2]));
+  if (verb == "readers" && argc > 2) return readers(std::atoi(argv[2]));
+  if (verb == "dead_writer") return dead_writer();
   if (verb == "kinds") return kinds();
   if (verb == "death") return rank == 0 ? kill_the_holder() : be_told();
   return 2;

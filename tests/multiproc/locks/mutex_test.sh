@@ -17,6 +17,9 @@ run() { # NODES TASKS VERB...
 
 check_text '^right: 16 tasks, 3200 rounds' "exclusion, 16 tasks on 4 nodes" run 4 16 count 200
 check_text '^right: 4 tasks, 2000 rounds' "exclusion, 4 tasks on one node" run 1 4 count 500
+check_text '^right: 8 readers and writers' "readers and writers on 4 nodes" run 4 8 readers 80
+check_text '^right: 4 readers and writers' "readers and writers on one node" run 1 4 readers 200
+check_text '^dead writer right' "a writer that dies" run 2 1 dead_writer
 check_text '^kinds right' "kinds, one node" run 1 1 kinds
 check_text '^kinds right' "kinds, two nodes" run 2 1 kinds
 check_text '^told [0-9.]+ ms after the death' "a killed holder, same node" run 1 2 death

@@ -36,6 +36,7 @@ class Locks {
 
  private:
   friend class Mutex;
+  friend class RwLock;
   struct Cell;
   Locks(kddm::Space& space, kddm::SetId set, std::uint64_t count);
 
