@@ -1,5 +1,7 @@
 #include "krg/locks/locks.h"
 
+#include <unistd.h>
+
 #include <new>
 
 #include "cell.h"
@@ -7,7 +9,11 @@
 namespace krg {
 
 Locks::Locks(kddm::Space& space, kddm::SetId set, std::uint64_t count)
-    : space_(&space), set_(set), count_(count), cells_(new (std::nothrow) Cell[count]) {}
+    : space_(&space),
+      set_(set),
+      count_(count),
+      pid_(::getpid()),
+      cells_(new (std::nothrow) Cell[count]) {}
 
 Locks::~Locks() = default;
 

@@ -51,7 +51,7 @@ Result<Taken> Mutex::take(const kddm::Use& use) {
   }
   const bool died = owned.lost || word.state != LockWord::free;
   word.state = LockWord::held;
-  word.pid = ::getpid();
+  word.pid = locks_->pid_;
   word.thread = self;
   std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
   cell.lease = std::move(owned.lease);

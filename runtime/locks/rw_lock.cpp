@@ -1,7 +1,5 @@
 #include "krg/locks/rw_lock.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstring>
 
@@ -47,7 +45,7 @@ Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
   std::memcpy(&word, owned.lease.bytes().data(), sizeof word);
   const bool died = owned.lost || word.state != LockWord::free;
   word.state = LockWord::held;
-  word.pid = ::getpid();
+  word.pid = locks_->pid_;
   word.thread = 0;  // A guard may end in another thread.
   std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
   return WriteGuard(std::move(owned.lease), died);

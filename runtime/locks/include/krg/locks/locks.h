@@ -3,7 +3,7 @@
 // Model    an array of `count` sync objects, all free at first, each an object of 64 bytes in one
 //          KDDM set. Whoever opens the name first makes it. A lock is a lease of its object.
 // Threads  safe. A child of fork() opens its own.
-// Blocks   open() and destroy(): until done, or 60 s.
+// Blocks   open(): until done, or 60 s for each of its calls to krgd.
 // Source   docs/design/sync.md; docs/decisions/0010-locks-are-leases.md
 #pragma once
 
@@ -43,6 +43,7 @@ class Locks {
   kddm::Space* space_;
   kddm::SetId set_;
   std::uint64_t count_;
+  std::int32_t pid_;               // Asking the kernel costs more than a lock.
   std::unique_ptr<Cell[]> cells_;  // What this process knows of each.
 };
 

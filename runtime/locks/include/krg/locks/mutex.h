@@ -5,7 +5,8 @@
 //          make_consistent() before it unlocks, nobody gets it any more. When a node dies that
 //          had the mutex last, locked or not, that counts as a holder's death.
 // Threads  safe. The thread that locked is the one that unlocks.
-// Blocks   lock(): until it is had, or until the timeout.
+// Blocks   lock(): until it is had, or until the timeout, which krgd counts from the
+//          beginning of its turn: it may be early by so much.
 // Source   pthread_mutex_lock(3p), pthread_mutexattr_setrobust(3p); docs/design/sync.md
 #pragma once
 
