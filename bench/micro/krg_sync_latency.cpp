@@ -1,0 +1,149 @@
+// krg_sync_latency: locks between the tasks of krgrun, beside a pthread mutex shared by processes.
+//
+//     krgrun --nodes N -n 2 --map-by node krg_sync_latency
+//
+// Rank 0 alone: lock and unlock, in turn with pthread's. Then both ranks lock and unlock one mutex
+// all the time. Nanoseconds, medians.
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "krg/config/environment.h"
+#include "krg/locks/mutex.h"
+#include "krg/locks/rw_lock.h"
+#include "krg/task/space.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+using krg::kddm::ObjectId;
+
+constexpr int kRounds = 15;
+constexpr int kBatch = 20000;
+constexpr auto kHammering = 1s;
+
+template <class T>
+T must(krg::Result<T> result, const char* what) {
+  if (!result) {
+    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
+    std::exit(1);
+  }
+  return std::move(*result);
+}
+
+double ns_each(auto once) {
+  const auto start = Clock::now();
+  for (int i = 0; i < kBatch; ++i) once();
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / kBatch;
+}
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+pthread_mutex_t* shared_mutex(bool robust) {
+  void* const memory = ::mmap(nullptr, sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE,
+                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) std::exit(1);
+  auto* const mutex = static_cast<pthread_mutex_t*>(memory);
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+  if (robust) pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(mutex, &attributes);
+  return mutex;
+}
+
+void alone(krg::Locks& locks) {
+  krg::Mutex mutex(locks, 0);
+  krg::RwLock lock(locks, 1);
+  pthread_mutex_t* const plain = shared_mutex(false);
+  pthread_mutex_t* const robust = shared_mutex(true);
+  std::array<std::vector<double>, 5> times;
+  for (int i = 0; i < kRounds; ++i) {
+    const auto with_pthread = [](pthread_mutex_t* m) {
+      return ns_each([m] {
+        pthread_mutex_lock(m);
+        pthread_mutex_unlock(m);
+      });
+    };
+    times[0].push_back(with_pthread(plain));
+    times[1].push_back(with_pthread(robust));
+    times[2].push_back(ns_each([&] { const auto held = must(mutex.guard(), "the mutex"); }));
+    times[3].push_back(ns_each([&] { const auto held = must(lock.read(), "the lock"); }));
+    times[4].push_back(ns_each([&] { const auto held = must(lock.write(), "the lock"); }));
+  }
+  const char* const names[] = {"pthread_mutex_ns", "pthread_robust_mutex_ns", "mutex_ns",
+                               "rw_lock_read_ns", "rw_lock_write_ns"};
+  for (std::size_t i = 0; i < times.size(); ++i)
+    std::printf("%-26s %8.1f\n", names[i], median(times[i]));
+}
+
+struct Numbers {
+  krg::kddm::Space& space;
+  krg::kddm::SetId set;
+
+  std::int64_t add(ObjectId object, std::int64_t more) {
+    auto lease = must(space.grab(set, object), "a number");
+    std::int64_t value = 0;
+    std::memcpy(&value, lease.bytes().data(), sizeof value);
+    value += more;
+    std::memcpy(lease.bytes().data(), &value, sizeof value);
+    return value;
+  }
+  void meet(ObjectId object, std::int64_t all) {
+    add(object, 1);
+    while (add(object, 0) < all) std::this_thread::sleep_for(2ms);
+  }
+};
+
+std::int64_t hammer(krg::Locks& locks) {
+  krg::Mutex mutex(locks, 2);
+  std::int64_t times = 0;
+  const auto end = Clock::now() + kHammering;
+  while (Clock::now() < end) {
+    const auto held = must(mutex.guard(), "the mutex");
+    ++times;
+  }
+  return times;
+}
+
+}  // namespace
+
+int main() {
+  const auto environment = krg::config::Environment::of_process();
+  const auto rank = environment.get("KRG_RANK");
+  const auto size = environment.get("KRG_SIZE");
+  if (!rank || !size) {
+    std::fputs("krg_sync_latency: to be started by krgrun\n", stderr);
+    return 2;
+  }
+  const std::int64_t tasks = std::atoi(std::string(*size).c_str());
+  const auto space = must(krg::kddm::Space::connect(), "the space");
+  const auto locks = must(krg::Locks::open(*space, "bench.locks", 4), "the locks");
+  krg::kddm::SetOptions options;
+  options.object_bytes = sizeof(std::int64_t);
+  Numbers numbers{*space, must(space->open("bench.numbers", options), "the numbers")};
+  if (*rank == "0") alone(*locks);
+  numbers.meet(ObjectId{0}, tasks);
+  const std::int64_t mine = hammer(*locks);
+  numbers.add(ObjectId{2}, mine);
+  numbers.meet(ObjectId{1}, tasks);
+  if (*rank != "0") return 0;
+  const std::int64_t all = numbers.add(ObjectId{2}, 0);
+  std::printf(
+      "%-26s %8.1f  (rank 0: %.0f %%)\n", "mutex_hammered_ns",
+      std::chrono::duration<double, std::nano>(kHammering).count() / static_cast<double>(all),
+      100.0 * static_cast<double>(mine) / static_cast<double>(all));
+  return 0;
+}

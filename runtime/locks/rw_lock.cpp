@@ -1,0 +1,61 @@
+#include "krg/locks/rw_lock.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "cell.h"
+#include "krg/base/assert.h"
+#include "owned.h"
+
+namespace krg {
+
+RwLock::RwLock(Locks& locks, std::uint64_t index) noexcept : locks_(&locks), index_(index) {
+  KRG_ASSERT(index < locks.count());
+}
+
+Result<RwLock::ReadGuard> RwLock::read(Duration timeout) { return take_read({.timeout = timeout}); }
+
+Result<RwLock::ReadGuard> RwLock::try_read() {
+  return take_read({.timeout = kTimeout, .try_only = true});
+}
+
+Result<RwLock::WriteGuard> RwLock::write(Duration timeout) {
+  return take_write({.timeout = timeout});
+}
+
+Result<RwLock::WriteGuard> RwLock::try_write() {
+  return take_write({.timeout = kTimeout, .try_only = true});
+}
+
+Result<RwLock::ReadGuard> RwLock::take_read(const kddm::Use& use) {
+  const Error died = Error(Errc::corrupt, "a writer died, and nobody has put right what it left")
+                         .with_native(EOWNERDEAD);
+  auto lease = locks_->space_->get(locks_->set_, kddm::ObjectId{index_}, use);
+  if (!lease) return lease.error().code() == Errc::lost ? died : lease.error();
+  LockWord word;
+  std::memcpy(&word, lease->bytes().data(), sizeof word);
+  if (word.state != LockWord::free) return died;
+  return ReadGuard(std::move(*lease));
+}
+
+Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
+  KRG_TRY_ASSIGN(Owned owned,
+                 grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
+  LockWord word;
+  std::memcpy(&word, owned.lease.bytes().data(), sizeof word);
+  const bool died = owned.lost || word.state != LockWord::free;
+  word.state = LockWord::held;
+  word.pid = locks_->pid_;
+  word.thread = 0;  // A guard may end in another thread.
+  std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
+  return WriteGuard(std::move(owned.lease), died);
+}
+
+RwLock::WriteGuard::~WriteGuard() {
+  if (!lease_) return;
+  // What is not put right stays as its dead owner left it.
+  const std::uint32_t state = owner_died_ ? LockWord::held : LockWord::free;
+  std::memcpy(lease_.bytes().data(), &state, sizeof state);
+}
+
+}  // namespace krg
