@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 
 // Never returns.
 [[noreturn]] void be_krgd(const std::string& gate) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock);
   node::Node node(reactor, {.self = {NodeId{0}, Incarnation{1}},
