@@ -211,6 +211,7 @@ void Pager::give_up(Region& region, Page page, const Error& why) {
 }
 
 Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
+  bool told = false;
   for (;;) {
     const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};
     auto fetching = write ? kddm_->grab(set, object_of(page), within)
@@ -222,8 +223,10 @@ Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
       co_return;
     }
     if (!lease && is_passing(lease.error())) {
-      KRG_WARN("region {} page {} on node {}: {}; trying again", region->info().name, page.value,
-               self_.value, lease.error().message());
+      if (!std::exchange(told, true)) {
+        KRG_WARN("region {} page {} on node {}: {}; trying again", region->info().name, page.value,
+                 self_.value, lease.error().message());
+      }
       co_await reactor::sleep_for(reactor_, kAgain);
       continue;
     }

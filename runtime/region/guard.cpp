@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <cstdio>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -22,12 +23,17 @@ using namespace std::chrono_literals;
 
 constexpr Duration kConnectLimit = 10s;
 
-struct State {
-  std::mutex mutex;
-  std::condition_variable changed;
+// Of one krgd.
+struct Watch {
   std::vector<Guarded*> regions;
   std::optional<Status> connected;
   bool running = false;
+};
+
+struct State {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::map<std::string, Watch> watches;  // By the gate's path; they stay.
 };
 
 // Lives as long as the process: its thread may run until the very end. A child has its own.
@@ -37,10 +43,10 @@ State*& state() {
 }
 
 Co<Status> wait_for_end(gate::Control& control, std::string path, Deadline deadline) {
-  const Status connected = co_await control.connect(std::move(path), deadline);
+  const Status connected = co_await control.connect(path, deadline);
   {
     const std::lock_guard lock(state()->mutex);
-    state()->connected = connected;
+    state()->watches[path].connected = connected;
   }
   state()->changed.notify_all();
   if (!connected) co_return connected;
@@ -59,20 +65,23 @@ void watch(const std::string& path) {
   const Status how =
       reactor::block_on(reactor, wait_for_end(control, path, reactor.after(kConnectLimit)));
   const std::lock_guard lock(state()->mutex);
-  state()->running = false;
-  if (!how || state()->regions.empty()) return;
+  Watch& mine = state()->watches[path];
+  mine.running = false;
+  if (!how || mine.regions.empty()) return;
   std::fprintf(stderr, "krg: process %d: this node's krgd has ended, and its regions with it\n",
                static_cast<int>(::getpid()));
-  for (Guarded* const region : state()->regions) region->on_krgd_end();
+  for (Guarded* const region : mine.regions) region->on_krgd_end();
 }
 
 void before_fork() noexcept { state()->mutex.lock(); }
 void in_parent() noexcept { state()->mutex.unlock(); }
 // The thread is not there, and what it has locked is not to be trusted.
 void in_child() noexcept {
-  const std::vector<Guarded*> regions = std::move(state()->regions);
+  const std::map<std::string, Watch> watches = std::move(state()->watches);
   state() = new State;
-  for (Guarded* const region : regions) region->on_fork();
+  for (const auto& [path, watch] : watches) {
+    for (Guarded* const region : watch.regions) region->on_fork();
+  }
 }
 
 }  // namespace
@@ -82,22 +91,23 @@ Status guard(const std::string& gate, Guarded& region) {
   static_cast<void>(once);
   State& s = *state();
   std::unique_lock lock(s.mutex);
-  if (!s.running) {
-    s.running = true;
-    s.connected.reset();
+  Watch& its = s.watches[gate];
+  if (!its.running) {
+    its.running = true;
+    its.connected.reset();
     std::thread(watch, gate).detach();
   }
   // Bounded by the connection's deadline.
-  s.changed.wait(lock, [&] { return s.connected.has_value(); });
-  if (!*s.connected) return *s.connected;
-  s.regions.push_back(&region);
+  s.changed.wait(lock, [&] { return its.connected.has_value(); });
+  if (!*its.connected) return *its.connected;
+  its.regions.push_back(&region);
   return {};
 }
 
 void unguard(Guarded& region) noexcept {
   State& s = *state();
   const std::lock_guard lock(s.mutex);
-  std::erase(s.regions, &region);
+  for (auto& [path, watch] : s.watches) std::erase(watch.regions, &region);
 }
 
 }  // namespace krg

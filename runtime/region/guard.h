@@ -25,7 +25,7 @@ class Guarded {
   ~Guarded() = default;
 };
 
-// Requires  remove() before it goes. `gate`: of the process's krgd, the same each time.
+// Requires  remove() before it goes. `gate`: of the krgd that serves it.
 // Errors  those of gate::Control::connect()
 Status guard(const std::string& gate, Guarded& region);
 void unguard(Guarded& region) noexcept;

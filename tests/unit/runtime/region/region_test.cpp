@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ using namespace std::chrono_literals;
 
 // Never returns.
 [[noreturn]] void be_krgd(const std::string& gate) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const reactor::RealClock clock;
   reactor::Reactor reactor(clock);
   node::Node node(reactor, {.self = {NodeId{0}, Incarnation{1}},
@@ -45,14 +47,17 @@ class RegionTest : public testing::Test {
     gate_ = folder_ + "/gate";
     krgd_ = fork();
     if (krgd_ == 0) be_krgd(gate_);
-    for (int i = 0; i < 500 && access(gate_.c_str(), F_OK) != 0; ++i) {
-      std::this_thread::sleep_for(10ms);
-    }
+    for (int i = 0; i < 500 && !krgd_answers(); ++i) std::this_thread::sleep_for(10ms);
   }
   ~RegionTest() override {
     end_krgd();
     unlink(gate_.c_str());
     rmdir(folder_.c_str());
+  }
+  // Its socket is there before it listens.
+  bool krgd_answers() const {
+    return access(gate_.c_str(), F_OK) == 0 &&
+           Region::destroy("nobody", gate_).error().code() == Errc::not_found;
   }
   void end_krgd() {
     if (krgd_ <= 0) return;
