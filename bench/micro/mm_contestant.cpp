@@ -39,10 +39,11 @@ struct Control {
 
 class MmContestant final : public harness::Contestant {
  public:
-  explicit MmContestant(const harness::Settings& settings) : settings_(settings) {}
+  MmContestant(const harness::Settings& settings, std::string folder)
+      : settings_(settings), folder_(std::move(folder)) {}
 
   Status open(Side side, Meeting& meeting) override {
-    KRG_TRY(krgd_.start(settings_, side, meeting));
+    KRG_TRY(krgd_.start(settings_, folder_, side, meeting));
     options_.gate = krgd_.gate();
     KRG_TRY(share_control(side, meeting));
     if (side == Side::client) KRG_TRY(Region::create("bench", kPage * kPages, 0, krgd_.gate()));
@@ -156,6 +157,7 @@ class MmContestant final : public harness::Contestant {
   }
 
   const harness::Settings settings_;
+  const std::string folder_;
   MmKrgd krgd_;
   RegionOptions options_;
   UniqueFd memory_;
@@ -166,8 +168,9 @@ class MmContestant final : public harness::Contestant {
 
 }  // namespace
 
-std::unique_ptr<harness::Contestant> mm_contestant(const harness::Settings& settings) {
-  return std::make_unique<MmContestant>(settings);
+std::unique_ptr<harness::Contestant> mm_contestant(const harness::Settings& settings,
+                                                   std::string folder) {
+  return std::make_unique<MmContestant>(settings, std::move(folder));
 }
 
 }  // namespace krg::bench

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "krg/harness/contestant.h"
 #include "krg/harness/settings.h"
@@ -9,6 +10,8 @@
 namespace krg::bench {
 
 // Job::detail: as baseline::page_fault() has it.
-std::unique_ptr<harness::Contestant> mm_contestant(const harness::Settings& settings);
+// `folder`: for the sockets of its krgds; the sides of a bench end without tidying up.
+std::unique_ptr<harness::Contestant> mm_contestant(const harness::Settings& settings,
+                                                   std::string folder);
 
 }  // namespace krg::bench

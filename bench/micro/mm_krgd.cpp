@@ -62,16 +62,12 @@ MmKrgd::~MmKrgd() {
     ::waitpid(pid_, nullptr, 0);
   }
   ::unlink(gate_.c_str());
-  ::rmdir(folder_.c_str());
 }
 
-Status MmKrgd::start(const harness::Settings& settings, harness::Side side,
-                     harness::Meeting& meeting) {
+Status MmKrgd::start(const harness::Settings& settings, const std::string& folder,
+                     harness::Side side, harness::Meeting& meeting) {
   const NodeId self{side == harness::Side::client ? 0u : 1u};
-  char folder[] = "/tmp/krg_bench_XXXXXX";
-  if (::mkdtemp(folder) == nullptr) return errno_error(Errc::system_error, "mkdtemp");
-  folder_ = folder;
-  gate_ = folder_ + "/gate";
+  gate_ = folder + "/gate" + std::to_string(self.value);
   int to[2], from[2];
   if (::pipe(to) != 0 || ::pipe(from) != 0) return errno_error(Errc::system_error, "pipe");
   pid_ = ::fork();

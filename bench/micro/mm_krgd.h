@@ -20,12 +20,14 @@ class MmKrgd {
 
   // Node 0 is the client's, node 1 the server's; both call it at the same time.
   // Errors  system_error  it has ended; it has said why
-  Status start(const harness::Settings& settings, harness::Side side, harness::Meeting& meeting);
+  // `folder`: where its socket is to be; it stays when this ends.
+  Status start(const harness::Settings& settings, const std::string& folder, harness::Side side,
+               harness::Meeting& meeting);
   const std::string& gate() const noexcept { return gate_; }
 
  private:
   pid_t pid_ = -1;
-  std::string folder_, gate_;
+  std::string gate_;
 };
 
 }  // namespace krg::bench

@@ -29,6 +29,8 @@ BENCHES = {
     "krg_raw_peers": {"takes": ("shm", "tcp"), "run": SHORT, "size": 2048},
     "krg_wait_policy": {"takes": ("shm", "tcp"), "run": [*SHORT, "--row", "1 pair, 0"], "size": 500},
     "krg_gate_latency": {"takes": ("shm",), "run": SHORT, "size": 300},
+    "krg_mm_latency": {"takes": ("shm", "tcp"), "run": [*SHORT, "--row", "read_here"],
+                       "size": 4096},
     "krg_launch": {"takes": ("shm", "tcp"), "run": [*SHORT[:2], "--row", "/bin/true, 1 node"],
                    "size": 2},
 }
