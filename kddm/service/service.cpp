@@ -396,9 +396,10 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
     set.introduced.insert(to);
     channels_.send(to, encode(set.id, set.options));
   }
+  Block block;  // Until the message has gone: a copied Data borrows its bytes.
   Data data;
   if (message.kind == Kind::data) {
-    const Block block = entry == nullptr ? Block() : copies_.for_message(set, *entry);
+    if (entry != nullptr) block = copies_.for_message(set, *entry);
     counters_.data_bytes_sent->add(block.size());
     data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }

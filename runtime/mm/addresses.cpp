@@ -9,8 +9,8 @@ namespace {
 constexpr kddm::SetId kBook{16};
 constexpr kddm::ObjectId kNext{0};
 // Below it are programs and their heaps, above it libraries and stacks, as Linux lays them out on
-// x86-64 and on arm64 with 48 bits of address.
-constexpr std::uint64_t kBegin = std::uint64_t{0x1000} << 32;
+// x86-64 and on arm64 with 48 bits of address; AddressSanitizer's shadow ends at 2^44 and a little.
+constexpr std::uint64_t kBegin = std::uint64_t{0x2000} << 32;
 constexpr std::uint64_t kEnd = std::uint64_t{0x5000} << 32;
 // Page tables of two regions are not shared, and a run past the end of one meets no other.
 constexpr std::uint64_t kAlign = std::uint64_t{1} << 21;
