@@ -3,6 +3,8 @@
 
 usage: check_style.py ROOT        prints each violation as file:line: text; exit code 1 if any
 
+Also that nothing was left behind in the root.
+
 Soft limits (header 200 lines, source 500) are printed as warnings; hard limits fail.
 """
 
@@ -11,6 +13,10 @@ import re
 import sys
 
 FOLDERS = ("core", "transport", "kddm", "runtime", "compat", "launcher", "bench", "tests", "docs")
+# Of the root; what .gitignore names may be there too.
+ROOT_FILES = ("CHANGELOG.md", "CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "dev",
+              ".clang-format", ".clang-tidy", ".git", ".gitignore")
+IGNORED_FILES = ("*.swp", "compile_commands.json")
 PRODUCT = ("core", "transport", "kddm", "runtime", "compat", "launcher")
 HARD_FILE_LINES = 800
 SOFT_HEADER_LINES = 200
@@ -115,6 +121,10 @@ class Checker:
         self.warnings = []
 
     def run(self):
+        for path in sorted(self.root.iterdir()):
+            known = path.name in ROOT_FILES or any(path.match(name) for name in IGNORED_FILES)
+            if path.is_file() and not known:
+                self.errors.append(f"{path.name}: the root holds no such file")
         for folder in FOLDERS:
             for path in sorted((self.root / folder).rglob("*")):
                 if path.suffix in (".h", ".cpp", ".c") and path.is_file():

@@ -40,6 +40,10 @@ class CheckStyle(unittest.TestCase):
                                'int f() { return 1\'000; }\nconst char* s = "getenv(throw";\n',
         }), [])
 
+    def test_the_root_holds_what_tools_insist_on_and_nothing_left_behind(self):
+        self.assertEqual(self.errors({"README.md": "", "dev": "", "compile_commands.json": ""}), [])
+        self.one_error({"x.24142,vm.btr": ""}, "x.24142,vm.btr: the root holds no such file")
+
     def test_a_file_of_801_lines_is_refused(self):
         self.one_error({"core/base/x.cpp": "\n" * 801}, "801 lines")
 
