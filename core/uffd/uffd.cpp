@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "krg/base/descriptors.h"
+
 namespace krg {
 namespace {
 
@@ -82,7 +84,7 @@ Result<Uffd> Uffd::open() {
 }
 
 Result<UniqueFd> Uffd::duplicate() const noexcept {
-  UniqueFd copy(::fcntl(fd(), F_DUPFD_CLOEXEC, 3));
+  UniqueFd copy = krg::duplicate(fd());
   if (!copy) return errno_error(Errc::system_error, "fcntl");
   return copy;
 }

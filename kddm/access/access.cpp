@@ -1,13 +1,12 @@
 #include "krg/access/access.h"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <unordered_map>
 #include <utility>
 
+#include "krg/base/descriptors.h"
 #include "krg/calls/calls.h"
 #include "krg/log/log.h"
 
@@ -17,12 +16,6 @@ namespace {
 OpOptions options_of(const gate::Call& call, const calls::Use::Request& request) noexcept {
   return {call.deadline(), request.try_only, request.no_touch, request.manual_touch,
           request.touch_bytes};
-}
-
-Result<UniqueFd> copy_of(int fd) {
-  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
-  if (!copy) return errno_error(Errc::system_error, "fcntl");
-  return copy;
 }
 
 }  // namespace
@@ -109,9 +102,7 @@ Result<calls::Attach::Reply> TaskAccess::Impl::attach(gate::Call& call) {
   auto task = std::make_unique<Task>(*this, caller.pid, index);
   Status how = watch(*task);
   for (const int fd : {store_->directory_fd(), store_->shared_fd(), task->bell.get()}) {
-    if (!how) break;
-    Result<UniqueFd> copy = copy_of(fd);
-    how = copy ? call.pass(std::move(*copy)) : Status(copy.error());
+    if (how) how = call.pass_copy(fd);
   }
   if (!how) {
     task->unwatch();
@@ -125,7 +116,7 @@ Result<calls::Attach::Reply> TaskAccess::Impl::attach(gate::Call& call) {
 Status TaskAccess::Impl::watch(Task& task) {
   task.bell = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!task.bell) return errno_error(Errc::system_error, "eventfd");
-  task.process = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, task.pid, 0)));
+  task.process = open_process(task.pid);
   if (!task.process) return errno_error(Errc::system_error, "pidfd_open");
   KRG_TRY(reactor_.watch(task.bell.get(), EPOLLIN, task.on_bell));
   return reactor_.watch(task.process.get(), EPOLLIN, task.on_end);

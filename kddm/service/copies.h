@@ -101,8 +101,8 @@ class Copies final : private BlockKeeper {
   }
   // The bytes, kept for whoever holds the block.
   Block pin(HolderEntry& entry) noexcept;
-  // The same for a message: from a residence a copy of them.
-  Block for_message(const Set& set, HolderEntry& entry) noexcept;
+  // The same for who must not see later writes: from a residence a copy of them.
+  Block stable_bytes(const Set& set, HolderEntry& entry) noexcept;
 
   // A slot without an entry that tasks no longer use: see NodeStore::sweep().
   void forget(SlotId slot) noexcept;

@@ -12,7 +12,7 @@
 
 namespace krg::kddm {
 
-Block Copies::for_message(const Set& set, HolderEntry& entry) noexcept {
+Block Copies::stable_bytes(const Set& set, HolderEntry& entry) noexcept {
   if (!set.resident || !entry.block.is_lent()) return pin(entry);
   Block copy = set.resident->copy(entry.id, entry.block.size());
   // As for what arrives: a member that has no memory at all can not go on.
@@ -54,9 +54,7 @@ void Copies::confine(const Set& set, HolderEntry& entry) noexcept {
       break;
   }
   set.resident->protect(entry.id);
-  Block kept = set.resident->copy(entry.id, entry.block.size());
-  // As for what arrives: a member that has no memory at all can not go on.
-  KRG_ASSERT(kept);
+  Block kept = stable_bytes(set, entry);
   leave(set, entry);
   set_heap(entry, std::move(kept));
 }

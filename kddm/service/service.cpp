@@ -399,7 +399,7 @@ void Service::send(Set& set, ObjectId object, HolderEntry* entry, NodeId to,
   Block block;  // Until the message has gone: a copied Data borrows its bytes.
   Data data;
   if (message.kind == Kind::data) {
-    if (entry != nullptr) block = copies_.for_message(set, *entry);
+    if (entry != nullptr) block = copies_.stable_bytes(set, *entry);
     counters_.data_bytes_sent->add(block.size());
     data = block.size() <= kCopiedMax ? Data::copied(block.bytes()) : block.share();
   }

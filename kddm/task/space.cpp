@@ -4,9 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "krg/config/environment.h"
-#include "krg/gate/control.h"
-#include "krg/reactor/block_on.h"
+#include "krg/gate/one_call.h"
 #include "space_impl.h"
 #include "why.h"
 
@@ -22,23 +20,20 @@ struct Attached {
   UniqueFd bell;
 };
 
-Co<Result<Attached>> attach(gate::Control& control, std::string path, Deadline deadline) {
-  KRG_CO_TRY(co_await control.connect(std::move(path), deadline));
-  const wire::Empty nothing;
-  std::vector<UniqueFd> none;
+Result<Attached> attach(const std::string& path) {
   std::vector<UniqueFd> fds;
-  auto reply = co_await control.call<calls::Attach>(nothing, deadline, std::move(none), &fds);
-  if (!reply) co_return reply.error();
+  KRG_TRY_ASSIGN(const auto reply,
+                 gate::call_once<calls::Attach>(path, {}, kConnectLimit, {}, &fds));
   if (fds.size() != calls::Attach::kFds) {
-    co_return Error(Errc::protocol_error, "krgd passed other descriptors than it should");
+    return Error(Errc::protocol_error, "krgd passed other descriptors than it should");
   }
   Attached attached;
   attached.pass.directory = std::move(fds[0]);
   attached.pass.shared = std::move(fds[1]);
   attached.bell = std::move(fds[2]);
-  attached.pass.geometry = reply->geometry;
-  attached.pass.task = reply->task;
-  co_return attached;
+  attached.pass.geometry = reply.geometry;
+  attached.pass.task = reply.task;
+  return attached;
 }
 
 }  // namespace
@@ -48,20 +43,8 @@ Space::~Space() = default;
 
 Result<std::unique_ptr<Space>> Space::connect(const std::string& gate,
                                               const std::string& name_space) {
-  std::string path = gate;
-  if (path.empty()) {
-    const auto environment = config::Environment::of_process();
-    const auto given = environment.get("KRG_GATE");
-    if (!given) {
-      return Error(Errc::not_found, "this process was not started by krgrun: no KRG_GATE");
-    }
-    path = *given;
-  }
-  const reactor::RealClock clock;
-  reactor::Reactor reactor(clock);
-  gate::Control control(reactor);
-  KRG_TRY_ASSIGN(Attached attached,
-                 reactor::block_on(reactor, attach(control, path, reactor.after(kConnectLimit))));
+  KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
+  KRG_TRY_ASSIGN(Attached attached, attach(path));
   KRG_TRY_ASSIGN(auto client, gate::Client::connect(path, {}));
   auto impl = std::make_unique<Impl>(std::move(client), std::move(attached.bell));
   KRG_TRY_ASSIGN(impl->store_,

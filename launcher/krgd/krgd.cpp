@@ -12,6 +12,7 @@
 #include <string>
 
 #include "daemon.h"
+#include "krg/base/descriptors.h"
 #include "krg/base/freed_memory.h"
 #include "krg/boot/channel.h"
 #include "krg/control/clusters.h"
@@ -33,8 +34,8 @@ constexpr int kDescriptors = 4096;
 // nothing. A standing krgd also lets go of standard error, which is its launcher's, and writes to
 // `log`.
 void take_channel(UniqueFd& in, UniqueFd& out, const std::string& log) {
-  in.reset(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-  out.reset(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
+  in = duplicate(STDIN_FILENO);
+  out = duplicate(STDOUT_FILENO);
   const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
   dup2(null.get(), STDIN_FILENO);
   if (!log.empty()) {

@@ -1,7 +1,6 @@
 #include "krg/mm/memory.h"
 
 #include <fcntl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "addresses.h"
+#include "krg/base/descriptors.h"
 #include "pager.h"
 
 namespace krg::mm {
@@ -71,7 +71,7 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
     co_return Error(Errc::invalid_argument, "a region's address is that of a page");
   }
   RegionInfo info;
-  info.bytes = (request.bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  info.bytes = whole_pages(request.bytes);
   info.address = request.address;
   info.name = request.name;
   if (info.address == 0) {
@@ -97,9 +97,7 @@ Co<Result<RegionInfo>> Memory::Impl::find(gate::Call& call, calls::Find::Request
   if (!options) co_return options.error();
   const auto region = pager_.region(*set, *options);
   if (!region) co_return region.error();
-  UniqueFd memory(::fcntl((*region)->fd(), F_DUPFD_CLOEXEC, 3));
-  if (!memory) co_return errno_error(Errc::system_error, "fcntl");
-  KRG_CO_TRY(call.pass(std::move(memory)));
+  KRG_CO_TRY(call.pass_copy((*region)->fd()));
   co_return (*region)->info();
 }
 
@@ -130,7 +128,7 @@ Result<wire::Empty> Memory::Impl::attach(gate::Call& call, const calls::Attach::
   task.address = request.address;
   task.read_only = request.read_only;
   task.uffd = Uffd(std::move(fds[0]));
-  task.process = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, caller.pid, 0)));
+  task.process = open_process(caller.pid);
   if (!task.process) return errno_error(Errc::system_error, "pidfd_open");
   KRG_TRY(pager_.admit(*region, std::move(task)));
   return wire::Empty{};

@@ -9,10 +9,8 @@
 #include <vector>
 
 #include "guard.h"
-#include "krg/config/environment.h"
-#include "krg/gate/control.h"
+#include "krg/gate/one_call.h"
 #include "krg/mm_calls/calls.h"
-#include "krg/reactor/block_on.h"
 #include "krg/uffd/uffd.h"
 
 namespace krg {
@@ -23,34 +21,12 @@ namespace calls = mm::calls;
 
 constexpr Duration kLimit = 60s;
 
-Result<std::string> gate_path(const std::string& given) {
-  if (!given.empty()) return given;
-  const auto environment = config::Environment::of_process();
-  const auto path = environment.get("KRG_GATE");
-  if (path) return std::string(*path);
-  return Error(Errc::not_found, "this process was not started by krgrun: no KRG_GATE");
-}
-
-template <class S>
-Co<Result<typename S::Reply>> connect_and_call(gate::Control& control, std::string path,
-                                               typename S::Request request,
-                                               std::vector<UniqueFd> fds,
-                                               std::vector<UniqueFd>* received, Deadline deadline) {
-  KRG_CO_TRY(co_await control.connect(std::move(path), deadline));
-  co_return co_await control.call<S>(request, deadline, std::move(fds), received);
-}
-
-// One call; such calls are rare, so each has a connection of its own.
+// Such calls are rare, so each has a connection of its own.
 template <class S>
 Result<typename S::Reply> call(const std::string& path, typename S::Request request,
                                std::vector<UniqueFd> fds = {},
                                std::vector<UniqueFd>* received = nullptr) {
-  const reactor::RealClock clock;
-  reactor::Reactor reactor(clock);
-  gate::Control control(reactor);
-  return reactor::block_on(
-      reactor, connect_and_call<S>(control, path, std::move(request), std::move(fds), received,
-                                   reactor.after(kLimit)));
+  return gate::call_once<S>(path, std::move(request), kLimit, std::move(fds), received);
 }
 
 }  // namespace
@@ -161,13 +137,13 @@ Region::~Region() = default;
 
 Status Region::create(const std::string& name, std::size_t bytes, std::uintptr_t address,
                       const std::string& gate) {
-  KRG_TRY_ASSIGN(const std::string path, gate_path(gate));
+  KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   const auto made = call<calls::Create>(path, {name, bytes, address});
   return made ? Status() : Status(made.error());
 }
 
 Result<Region> Region::attach(const std::string& name, const RegionOptions& options) {
-  KRG_TRY_ASSIGN(std::string path, gate_path(options.gate));
+  KRG_TRY_ASSIGN(std::string path, gate::path_or_own(options.gate));
   std::vector<UniqueFd> fds;
   KRG_TRY_ASSIGN(mm::RegionInfo info, call<calls::Find>(path, {name}, {}, &fds));
   if (fds.size() != 1) return Error(Errc::protocol_error, "krgd passed no memory");
@@ -185,15 +161,14 @@ Result<Region> Region::open(const std::string& name, std::size_t bytes,
     there = attach(name, options);
   }
   if (!there) return there;
-  const std::size_t pages = (bytes + mm::kPageBytes - 1) / mm::kPageBytes;
-  if (there->size() != pages * mm::kPageBytes) {
+  if (there->size() != mm::whole_pages(bytes)) {
     return Error(Errc::invalid_argument, "the region of this name has another size");
   }
   return there;
 }
 
 Status Region::destroy(const std::string& name, const std::string& gate) {
-  KRG_TRY_ASSIGN(const std::string path, gate_path(gate));
+  KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   const auto done = call<calls::Destroy>(path, {name});
   return done ? Status() : Status(done.error());
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "krg/mm_calls/calls.h"
 #include "krg/region/region.h"
 
 struct krg_region {
@@ -39,7 +40,7 @@ int krg_region_open(const char* name, size_t bytes, void* address, unsigned flag
                                         ? krg::Region::open(name, bytes, options)
                                         : krg::Region::attach(name, options);
   if (!opened) return fail(name, opened.error());
-  if (bytes != 0 && (bytes + 4095) / 4096 * 4096 != opened->size()) {
+  if (bytes != 0 && krg::mm::whole_pages(bytes) != opened->size()) {
     return fail(name, krg::Error(krg::Errc::invalid_argument, "it has another size"));
   }
   auto* const made = new (std::nothrow) krg_region{std::move(*opened)};

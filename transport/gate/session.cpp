@@ -1,13 +1,12 @@
 #include "session.h"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "deadline.h"
+#include "krg/base/descriptors.h"
 #include "krg/log/log.h"
 
 namespace krg::gate {
@@ -15,11 +14,6 @@ namespace {
 
 constexpr std::size_t kCallsMax = 256;  // In service at once for one session, over its socket.
 constexpr std::size_t kLanesMax = 16;   // Of one session.
-
-UniqueFd open_process(pid_t pid) noexcept {
-  if (pid <= 0) return {};
-  return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-}
 
 }  // namespace
 
@@ -159,7 +153,7 @@ Status Session::on_attach(const FrameHeader& header) {
   if (!lane) return refuse(lane.error());
   std::vector<UniqueFd> fds;
   for (const int fd : {(*lane)->fd(), host_.status_fd(), bell_fd_.get()}) {
-    fds.emplace_back(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    fds.push_back(duplicate(fd));
     if (!fds.back()) return refuse(errno_error(Errc::system_error, "out of descriptors"));
   }
   lanes_.push_back(std::move(*lane));

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "krg/config/environment.h"
 #include "krg/gate/client.h"
+#include "krg/gate/one_call.h"
 #include "krg/node/status.h"
 
 namespace {
@@ -56,12 +56,11 @@ void storm(Client& client, const char* file) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto environment = krg::config::Environment::of_process();
-  const auto path = environment.get("KRG_GATE");
+  const auto path = krg::gate::path_or_own("");
   if (!path || argc < 2) return 2;
-  const auto client = Client::connect(std::string(*path), {});
+  const auto client = Client::connect(*path, {});
   if (!client) {
-    std::fprintf(stderr, "no gate at %s\n", std::string(*path).c_str());
+    std::fprintf(stderr, "no gate at %s\n", path->c_str());
     return 1;
   }
   if (std::strcmp(argv[1], "storm") == 0 && argc == 3) storm(**client, argv[2]);

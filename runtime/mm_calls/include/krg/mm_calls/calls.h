@@ -19,6 +19,11 @@ inline constexpr std::uint64_t kPageBytes = 4096;
 inline constexpr std::uint64_t kRegionBytesMax = std::uint64_t{1} << 40;
 inline constexpr std::size_t kRegionNameMax = 200;
 
+// The bytes of the pages that `bytes` need.
+constexpr std::uint64_t whole_pages(std::uint64_t bytes) noexcept {
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
 // What every node and every task knows of a region.
 struct RegionInfo {
   kddm::SetId set;

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "krg/base/deadline.h"
+#include "krg/base/descriptors.h"
 #include "krg/base/unique_fd.h"
 #include "krg/error/result.h"
 
@@ -52,6 +53,11 @@ class Call {
   // Sends `fd` along with the reply.
   // Errors  not_supported  the call came through a lane; limit_reached  kFdsMax are waiting.
   virtual Status pass(UniqueFd fd) = 0;
+  // The same for one that is kept. Errors  system_error  no descriptor is left
+  Status pass_copy(int fd) {
+    UniqueFd copy = duplicate(fd);
+    return copy ? pass(std::move(copy)) : errno_error(Errc::system_error, "fcntl");
+  }
   // The stream beside the call; nullptr for a call through a lane.
   virtual Conversation* conversation() noexcept { return nullptr; }
 
