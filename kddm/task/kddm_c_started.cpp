@@ -1,5 +1,6 @@
 // The functions of krg/task/kddm.h about operations that go on beside the caller.
 #include <cerrno>
+#include <functional>
 #include <new>
 #include <utility>
 #include <variant>
@@ -19,12 +20,16 @@ struct krg_kddm_started {
 
 namespace {
 
-template <class T>
-int begin(krg_kddm_space* space, SetId set, ObjectId object, Result<Ticket<T>> begun,
-          krg_kddm_started** started) {
-  if (!begun) return fail_object(set, object, begun.error());
-  *started = new (std::nothrow) krg_kddm_started{std::move(*begun), space, set, object};
-  return *started == nullptr ? fail_object(set, object, Error(Errc::no_memory)) : 0;
+// `start`: what begins it, of the space, set and object, as `use` says.
+template <class Start>
+int begin(krg_kddm_space* space, krg_kddm_set set, std::uint64_t object, unsigned flags,
+          krg_kddm_started** started, Start start) {
+  const SetId of{set};
+  const ObjectId id{object};
+  auto begun = start(*space->space, of, id, use_of(space, flags));
+  if (!begun) return fail_object(of, id, begun.error());
+  *started = new (std::nothrow) krg_kddm_started{std::move(*begun), space, of, id};
+  return *started == nullptr ? fail_object(of, id, Error(Errc::no_memory)) : 0;
 }
 
 // Of what is ready.
@@ -47,35 +52,27 @@ int end(krg_kddm_started& of, Ticket<WriteLease>& ticket, krg_kddm_lease** lease
 
 int krg_kddm_start_get(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
                        krg_kddm_started** started) {
-  const SetId of{set};
-  const ObjectId id{object};
-  return begin(space, of, id, space->space->start_get(of, id, use_of(space, flags)), started);
+  return begin(space, set, object, flags, started, std::mem_fn(&Space::start_get));
 }
 int krg_kddm_start_grab(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
                         krg_kddm_started** started) {
-  const SetId of{set};
-  const ObjectId id{object};
-  return begin(space, of, id, space->space->start_grab(of, id, use_of(space, flags)), started);
+  return begin(space, set, object, flags, started, std::mem_fn(&Space::start_grab));
 }
 int krg_kddm_start_flush(krg_kddm_space* space, krg_kddm_set set, uint64_t object, uint32_t to,
                          unsigned flags, krg_kddm_started** started) {
-  const SetId of{set};
-  const ObjectId id{object};
   const NodeId node = to == KRG_KDDM_NO_NODE ? kNoNode : NodeId{to};
-  const Use use = use_of(space, flags);
-  return begin(space, of, id, space->space->start_flush(of, id, node, use), started);
+  return begin(space, set, object, flags, started,
+               [node](Space& own, SetId of, ObjectId id, const Use& use) {
+                 return own.start_flush(of, id, node, use);
+               });
 }
 int krg_kddm_start_sync(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
                         krg_kddm_started** started) {
-  const SetId of{set};
-  const ObjectId id{object};
-  return begin(space, of, id, space->space->start_sync(of, id, use_of(space, flags)), started);
+  return begin(space, set, object, flags, started, std::mem_fn(&Space::start_sync));
 }
 int krg_kddm_start_remove(krg_kddm_space* space, krg_kddm_set set, uint64_t object, unsigned flags,
                           krg_kddm_started** started) {
-  const SetId of{set};
-  const ObjectId id{object};
-  return begin(space, of, id, space->space->start_remove(of, id, use_of(space, flags)), started);
+  return begin(space, set, object, flags, started, std::mem_fn(&Space::start_remove));
 }
 
 int krg_kddm_is_ready(const krg_kddm_started* started) {

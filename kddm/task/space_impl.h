@@ -106,6 +106,10 @@ class Space::Impl {
     if (!reply) return reply.error();
     return adopt<Lease>(reply->grant);
   }
+  // The same beside the caller.
+  template <class T>
+  Result<Ticket<T>> start(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                          NodeId to = kNoNode);
   static calls::Bring::Request bring(bool for_write, SetId set, ObjectId first, std::uint64_t count,
                                      const Use& use) {
     calls::Bring::Request request;

@@ -103,11 +103,11 @@ template class Ticket<void>;
 // --- What begins them ---------------------------------------------------------------------------
 
 template <class T>
-Result<Ticket<T>> Space::start(int verb, SetId set, ObjectId object, const Use& use, NodeId to) {
-  const auto what = static_cast<calls::Verb>(verb);
-  const auto request = Impl::request(what, set, object, use, to);
-  KRG_TRY_ASSIGN(auto call, impl_->client_->start<calls::Use>(request, use.timeout));
-  return Ticket<T>(std::make_unique<typename Ticket<T>::Impl>(*impl_, what, use, std::move(call)));
+Result<Ticket<T>> Space::Impl::start(calls::Verb verb, SetId set, ObjectId object, const Use& use,
+                                     NodeId to) {
+  KRG_TRY_ASSIGN(auto call,
+                 client_->start<calls::Use>(request(verb, set, object, use, to), use.timeout));
+  return Ticket<T>(std::make_unique<typename Ticket<T>::Impl>(*this, verb, use, std::move(call)));
 }
 
 Result<Ticket<ReadLease>> Space::start_get(SetId set, ObjectId object, const Use& use) {
@@ -117,7 +117,7 @@ Result<Ticket<ReadLease>> Space::start_get(SetId set, ObjectId object, const Use
     return Ticket<ReadLease>(std::make_unique<Ticket<ReadLease>::Impl>(*impl_, std::move(hit)));
   }
   impl_->count_miss(impl_->misses_.gets, hit.miss());
-  return start<ReadLease>(static_cast<int>(calls::Verb::get), set, object, use, kNoNode);
+  return impl_->start<ReadLease>(calls::Verb::get, set, object, use);
 }
 
 Result<Ticket<WriteLease>> Space::start_grab(SetId set, ObjectId object, const Use& use) {
@@ -127,17 +127,17 @@ Result<Ticket<WriteLease>> Space::start_grab(SetId set, ObjectId object, const U
     return Ticket<WriteLease>(std::make_unique<Ticket<WriteLease>::Impl>(*impl_, std::move(hit)));
   }
   impl_->count_miss(impl_->misses_.grabs, hit.miss());
-  return start<WriteLease>(static_cast<int>(calls::Verb::grab), set, object, use, kNoNode);
+  return impl_->start<WriteLease>(calls::Verb::grab, set, object, use);
 }
 
 Result<Ticket<void>> Space::start_flush(SetId set, ObjectId object, NodeId to, const Use& use) {
-  return start<void>(static_cast<int>(calls::Verb::flush), set, object, use, to);
+  return impl_->start<void>(calls::Verb::flush, set, object, use, to);
 }
 Result<Ticket<void>> Space::start_sync(SetId set, ObjectId object, const Use& use) {
-  return start<void>(static_cast<int>(calls::Verb::sync), set, object, use, kNoNode);
+  return impl_->start<void>(calls::Verb::sync, set, object, use);
 }
 Result<Ticket<void>> Space::start_remove(SetId set, ObjectId object, const Use& use) {
-  return start<void>(static_cast<int>(calls::Verb::remove), set, object, use, kNoNode);
+  return impl_->start<void>(calls::Verb::remove, set, object, use);
 }
 
 }  // namespace krg::kddm

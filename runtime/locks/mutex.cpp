@@ -43,17 +43,12 @@ Result<Taken> Mutex::take(const kddm::Use& use) {
   }
   KRG_TRY_ASSIGN(Owned owned,
                  grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
-  LockWord word;
-  std::memcpy(&word, owned.lease.bytes().data(), sizeof word);
-  if (word.state == LockWord::not_recoverable) {
+  if (owned.word.state == LockWord::not_recoverable) {
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
-  const bool died = owned.lost || word.state != LockWord::free;
-  word.state = LockWord::held;
-  word.pid = locks_->pid_;
-  word.thread = self;
-  std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
+  const bool died = owned.owner_died();
+  owned.hold(locks_->pid_, self);
   cell.lease = std::move(owned.lease);
   cell.depth = 1;
   cell.inconsistent = died;
@@ -61,11 +56,15 @@ Result<Taken> Mutex::take(const kddm::Use& use) {
   return died ? Taken::owner_died : Taken::clean;
 }
 
-Status Mutex::unlock() {
+Result<Locks::Cell*> Mutex::own_cell() const {
   Locks::Cell& cell = locks_->cells_[index_];
-  if (cell.holder.load(std::memory_order_relaxed) != this_thread()) {
-    return Error(Errc::denied, "this thread does not have the mutex").with_native(EPERM);
-  }
+  if (cell.holder.load(std::memory_order_relaxed) == this_thread()) return &cell;
+  return Error(Errc::denied, "this thread does not have the mutex").with_native(EPERM);
+}
+
+Status Mutex::unlock() {
+  KRG_TRY_ASSIGN(Locks::Cell* const own, own_cell());
+  Locks::Cell& cell = *own;
   if (--cell.depth != 0) return {};
   const std::uint32_t state = cell.inconsistent ? LockWord::not_recoverable : LockWord::free;
   std::memcpy(cell.lease.bytes().data(), &state, sizeof state);
@@ -77,11 +76,8 @@ Status Mutex::unlock() {
 }
 
 Status Mutex::make_consistent() {
-  Locks::Cell& cell = locks_->cells_[index_];
-  if (cell.holder.load(std::memory_order_relaxed) != this_thread()) {
-    return Error(Errc::denied, "this thread does not have the mutex").with_native(EPERM);
-  }
-  cell.inconsistent = false;
+  KRG_TRY_ASSIGN(Locks::Cell* const cell, own_cell());
+  cell->inconsistent = false;
   return {};
 }
 

@@ -41,13 +41,8 @@ Result<RwLock::ReadGuard> RwLock::take_read(const kddm::Use& use) {
 Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
   KRG_TRY_ASSIGN(Owned owned,
                  grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
-  LockWord word;
-  std::memcpy(&word, owned.lease.bytes().data(), sizeof word);
-  const bool died = owned.lost || word.state != LockWord::free;
-  word.state = LockWord::held;
-  word.pid = locks_->pid_;
-  word.thread = 0;  // A guard may end in another thread.
-  std::memcpy(owned.lease.bytes().data(), &word, sizeof word);
+  const bool died = owned.owner_died();
+  owned.hold(locks_->pid_, 0);  // A guard may end in another thread.
   return WriteGuard(std::move(owned.lease), died);
 }
 

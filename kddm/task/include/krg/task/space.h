@@ -134,8 +134,6 @@ class Space {
   friend class Ticket;
   class Impl;
   explicit Space(std::unique_ptr<Impl> impl);
-  template <class T>
-  Result<Ticket<T>> start(int verb, SetId set, ObjectId object, const Use& use, NodeId to);
   Status give_size(WriteLease& lease, const Use& use);
   std::unique_ptr<Impl> impl_;
 };

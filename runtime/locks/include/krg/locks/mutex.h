@@ -57,6 +57,8 @@ class Mutex {
 
  private:
   Result<Taken> take(const kddm::Use& use);
+  // Errors  denied  the calling thread does not have it
+  Result<Locks::Cell*> own_cell() const;
 
   Locks* locks_;
   std::uint64_t index_;
