@@ -6,13 +6,11 @@
 
 #include <atomic>
 #include <cstring>
-#include <numeric>
-#include <random>
 #include <thread>
 #include <vector>
 
+#include "krg/baseline/page_rounds.h"
 #include "krg/baseline/peers.h"
-#include "krg/reactor/clock.h"
 #include "krg/uffd/uffd.h"
 #include "ucx_worker.h"
 
@@ -27,8 +25,7 @@ using harness::Sample;
 using harness::Side;
 
 constexpr unsigned kRequest = 1, kReply = 2;
-constexpr std::size_t kPage = 4096, kPages = 4096, kBatch = 64;
-constexpr std::size_t kRound = 256;  // Pages of a round whose times are taken.
+constexpr std::size_t kPage = kPageBytes, kPages = kMemoryPages, kBatch = 64;
 
 class PageFault final : public harness::Contestant {
  public:
@@ -54,10 +51,15 @@ class PageFault final : public harness::Contestant {
   }
 
   Result<Sample> measure(const Job& job) override {
-    fetches_ = job.detail < 2 || job.kind == Kind::bandwidth;
+    fetches_ = is_miss(job) || job.kind == Kind::bandwidth;
     batch_ = job.kind == Kind::bandwidth ? kBatch : 1;
     active_ = true;
-    const auto measured = job.kind == Kind::bandwidth ? stream(job) : faults(job);
+    const auto measured = job.kind == Kind::bandwidth
+                              ? time_stream(
+                                    job, [this] { forget(); }, [this] { return seen_; })
+                              : time_faults(
+                                    job, [this] { return forget(), Status(); },
+                                    [this](std::size_t i) { return seen_ + i * kPage; });
     active_ = false;
     return measured;
   }
@@ -84,47 +86,6 @@ class PageFault final : public harness::Contestant {
     if (!fetches_) {
       for (std::size_t i = 0; i < kPages; ++i) alias_[i * kPage] = std::byte{1};
     }
-  }
-
-  Result<Sample> faults(const Job& job) {
-    harness::Latencies latencies;
-    std::vector<std::size_t> order(kRound);
-    std::iota(order.begin(), order.end(), 0);
-    std::mt19937 random(1);
-    const double us = 1e-3 / reactor::ticks_per_ns();
-    const auto end = std::chrono::steady_clock::now() + job.length;
-    while (std::chrono::steady_clock::now() < end) {
-      forget();
-      std::shuffle(order.begin(), order.end(), random);
-      for (const std::size_t page : order) {
-        volatile std::byte* const at = seen_ + page * kPage;
-        if (job.detail == 3) static_cast<void>(*at);  // Mapped to be read.
-        const std::uint64_t from = reactor::ticks();
-        if (job.detail == 1 || job.detail == 3) {
-          *at = std::byte{2};
-        } else {
-          static_cast<void>(*at);
-        }
-        latencies.add(static_cast<double>(reactor::ticks() - from) * us);
-      }
-    }
-    return latencies.summary();
-  }
-
-  Result<Sample> stream(const Job& job) {
-    const auto begin = std::chrono::steady_clock::now();
-    std::uint64_t bytes = 0, sum = 0;
-    std::chrono::duration<double> took{0};
-    while (std::chrono::steady_clock::now() - begin < job.length) {
-      forget();
-      const auto from = std::chrono::steady_clock::now();
-      const auto* const words = reinterpret_cast<const volatile std::uint64_t*>(seen_);
-      for (std::size_t i = 0; i < kPage * kPages / 8; ++i) sum += words[i];
-      took += std::chrono::steady_clock::now() - from;
-      bytes += kPage * kPages;
-    }
-    sum_ = sum;
-    return Sample{static_cast<double>(bytes) / took.count() * 1e-6, 0};
   }
 
   void handle() {
@@ -198,7 +159,6 @@ class PageFault final : public harness::Contestant {
   std::atomic<std::size_t> batch_{1};
   std::byte* place_ = nullptr;
   std::uint64_t replies_ = 0, pending_ = 0;
-  volatile std::uint64_t sum_ = 0;
   std::thread handler_;
 };
 

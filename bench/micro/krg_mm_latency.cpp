@@ -5,13 +5,18 @@
 #include <filesystem>
 #include <string>
 
+#include "krg/baseline/page_rounds.h"
 #include "krg/baseline/peers.h"
 #include "krg/harness/program.h"
 #include "mm_contestant.h"
 
+using namespace krg;  // NOLINT
+
 namespace {
 
-constexpr std::size_t kPage = 4096;
+constexpr std::size_t kPage = baseline::kPageBytes;
+
+constexpr std::uint64_t detail_of(baseline::PageRow row) { return static_cast<std::uint64_t>(row); }
 
 // Goes with the program, whose sides end without destructors.
 class Folder {
@@ -35,7 +40,7 @@ class Folder {
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace krg;
+  using baseline::PageRow;
   harness::Program program(
       "krg_mm_latency",
       "one thread that reads a userfaultfd, fetches the page by a raw UCX active message and maps "
@@ -49,10 +54,14 @@ int main(int argc, char** argv) {
   match.entrants.push_back({"krg", [&] { return bench::mm_contestant(settings, folder.path()); }});
   match.entrants.push_back(
       {"uffd + raw UCX AM", [&settings] { return baseline::page_fault(settings.transport); }});
-  match.rows.push_back({"read_miss_4096", "us", {.size = kPage, .detail = 0}});
-  match.rows.push_back({"write_miss_4096", "us", {.size = kPage, .detail = 1}});
-  match.rows.push_back({"read_here_4096", "us", {.size = kPage, .detail = 2}});
-  match.rows.push_back({"write_upgrade_4096", "us", {.size = kPage, .detail = 3}});
+  match.rows.push_back(
+      {"read_miss_4096", "us", {.size = kPage, .detail = detail_of(PageRow::read_miss)}});
+  match.rows.push_back(
+      {"write_miss_4096", "us", {.size = kPage, .detail = detail_of(PageRow::write_miss)}});
+  match.rows.push_back(
+      {"read_here_4096", "us", {.size = kPage, .detail = detail_of(PageRow::read_here)}});
+  match.rows.push_back(
+      {"write_upgrade_4096", "us", {.size = kPage, .detail = detail_of(PageRow::write_upgrade)}});
   match.rows.push_back(
       {"read_stream_16mib", "MB/s", {.kind = harness::Kind::bandwidth, .size = kPage}});
   program.add(std::move(match));

@@ -4,15 +4,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <numeric>
 #include <optional>
-#include <random>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "krg/base/unique_fd.h"
-#include "krg/reactor/clock.h"
+#include "krg/baseline/page_rounds.h"
 #include "krg/region/region.h"
 #include "krg/shm/futex.h"
 #include "mm_krgd.h"
@@ -26,9 +23,8 @@ using harness::Kind;
 using harness::Meeting;
 using harness::Sample;
 using harness::Side;
-using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kPage = 4096, kPages = 4096, kRound = 256;
+constexpr std::size_t kPage = baseline::kPageBytes, kPages = baseline::kMemoryPages;
 
 // What the client asks of the server's task: to write the first so many pages.
 struct Control {
@@ -68,7 +64,12 @@ class MmContestant final : public harness::Contestant {
   }
 
   Result<Sample> measure(const Job& job) override {
-    return job.kind == Kind::bandwidth ? stream(job) : faults(job);
+    if (job.kind == Kind::bandwidth) {
+      return baseline::time_stream(
+          job, [this] { have_written(kPages); }, [this] { return region_->data(); });
+    }
+    return baseline::time_faults(
+        job, [&] { return prepare(job); }, [this](std::size_t i) { return page(i); });
   }
 
  private:
@@ -110,50 +111,11 @@ class MmContestant final : public harness::Contestant {
     }
   }
 
-  Result<Sample> faults(const Job& job) {
-    harness::Latencies latencies;
-    std::vector<std::size_t> order(kRound);
-    std::iota(order.begin(), order.end(), 0);
-    std::mt19937 random(1);
-    const double us = 1e-3 / reactor::ticks_per_ns();
-    const auto end = Clock::now() + job.length;
-    while (Clock::now() < end) {
-      if (job.detail < 2) {
-        have_written(kRound);
-      } else {
-        touch(kRound);
-        KRG_TRY(attach());  // The node has them, and nothing is mapped.
-      }
-      std::shuffle(order.begin(), order.end(), random);
-      for (const std::size_t i : order) {
-        volatile std::byte* const at = page(i);
-        if (job.detail == 3) static_cast<void>(*at);
-        const std::uint64_t from = reactor::ticks();
-        if (job.detail == 1 || job.detail == 3) {
-          *at = std::byte{2};
-        } else {
-          static_cast<void>(*at);
-        }
-        latencies.add(static_cast<double>(reactor::ticks() - from) * us);
-      }
-    }
-    return latencies.summary();
-  }
-
-  Result<Sample> stream(const Job& job) {
-    std::uint64_t bytes = 0, sum = 0;
-    std::chrono::duration<double> took{0};
-    const auto begin = Clock::now();
-    while (Clock::now() - begin < job.length) {
-      have_written(kPages);
-      const auto from = Clock::now();
-      const auto* const words = reinterpret_cast<const volatile std::uint64_t*>(region_->data());
-      for (std::size_t i = 0; i < kPage * kPages / 8; ++i) sum += words[i];
-      took += Clock::now() - from;
-      bytes += kPage * kPages;
-    }
-    sum_ = sum;
-    return Sample{static_cast<double>(bytes) / took.count() * 1e-6, 0};
+  // The pages of a round are the server's, or the node has them and nothing is mapped.
+  Status prepare(const Job& job) {
+    if (baseline::is_miss(job)) return have_written(baseline::kRoundPages), Status();
+    touch(baseline::kRoundPages);
+    return attach();
   }
 
   const harness::Settings settings_;
@@ -163,7 +125,6 @@ class MmContestant final : public harness::Contestant {
   UniqueFd memory_;
   Control* control_ = nullptr;
   std::optional<Region> region_;
-  volatile std::uint64_t sum_ = 0;
 };
 
 }  // namespace
