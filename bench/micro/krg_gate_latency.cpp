@@ -9,6 +9,7 @@
 #include <string>
 #include <thread>
 
+#include "krg/base/spin_pause.h"
 #include "krg/gate/client.h"
 #include "krg/gate/lane.h"
 #include "krg/gate/server.h"
@@ -182,7 +183,7 @@ class PingPong final : public harness::Contestant {
     if (sleeps_) {
       shm::futex_wait(word, seen, Deadline(shm::monotonic_now() + 5ms));
     } else {
-      shm::spin_pause();
+      spin_pause();
     }
   }
 

@@ -6,6 +6,9 @@
 #include <array>
 #include <limits>
 
+#include "cpus.h"
+#include "krg/base/spin_pause.h"
+
 namespace krg::reactor {
 namespace {
 
@@ -16,10 +19,10 @@ constexpr unsigned kClockInterval = 16;
 constexpr Duration kFdInterval = std::chrono::microseconds(30);
 // Of a reactor that is turned by hand: its clock may stand.
 constexpr unsigned kFdTurns = 128;
-// After so many coroutines the pollers get their chance: no coroutine starves the network.
 // What may come of a network before its message is there.
 constexpr unsigned kLoudTurns = 2;
 constexpr std::uint64_t kPollerEvent = ~std::uint64_t{0};
+// After so many coroutines the pollers get their chance: no coroutine starves the network.
 constexpr int kReadyPerTurnMax = 4096;
 
 }  // namespace
@@ -186,7 +189,7 @@ void Reactor::run() {
     const bool worked = make_turn(look_at_fds);
     if (drowsy_ && background_ && waiting_ == Waiting::adaptive) {
       sleep();
-      controller_.woke();
+      controller_.woke(ticks());
       continue;
     }
     if (worked) {
@@ -209,20 +212,21 @@ void Reactor::wait_for_work() noexcept {
       sleep();
       return;
     case Waiting::adaptive:
-      if (controller_.poll_at_once()) return;
+      if (controller_.poll_at_once()) return spin_pause();
       break;
   }
   const std::uint64_t begin = ticks();
+  if (controller_.asks(begin)) controller_.answer(begin, cpus_suffice(loadavg_));
   switch (controller_.idle(begin, soon_ != 0)) {
     case WaitController::Action::poll:
-      return;
+      return spin_pause();
     case WaitController::Action::yield:
       sched_yield();
       controller_.yielded(begin, ticks());
       return;
     case WaitController::Action::block:
       sleep();
-      controller_.woke();
+      controller_.woke(ticks());
       return;
   }
 }

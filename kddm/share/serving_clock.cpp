@@ -1,4 +1,5 @@
 #include "krg/share/serving_clock.h"
+#include "krg/base/spin_pause.h"
 
 #include <array>
 #include <cstdio>
@@ -48,7 +49,7 @@ ServingClock::ServingClock(Ticks ticks) noexcept : ticks_(ticks) {
   first_tick_ = ticks_now(ticks_);
   first_ = shm::monotonic_now();
   if (ticks_ == Ticks::monotonic) return;
-  while (shm::monotonic_now() - first_ < kMeasured) shm::spin_pause();
+  while (shm::monotonic_now() - first_ < kMeasured) spin_pause();
 }
 
 std::uint64_t ServingClock::tick_at(TimePoint until) const noexcept {

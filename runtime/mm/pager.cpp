@@ -211,6 +211,7 @@ void Pager::give_up(Region& region, Page page, const Error& why) {
 }
 
 Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
+  const reactor::Soon soon(reactor_);
   bool told = false;
   for (;;) {
     const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};

@@ -1,4 +1,5 @@
 #include "krg/gate/client.h"
+#include "krg/base/spin_pause.h"
 
 #include <poll.h>
 #include <sys/mman.h>
@@ -236,7 +237,7 @@ bool Client::Impl::spin_for(const shm::FutexWord& state) noexcept {
         vain_spins_.store(0, std::memory_order_relaxed);
         return true;
       }
-      shm::spin_pause();
+      spin_pause();
     }
   } while (reactor::ticks() - begin < spin_ticks_);
   vain_spins_.fetch_add(1, std::memory_order_relaxed);

@@ -37,7 +37,7 @@ class WaitControllerTest : public ::testing::Test {
   }
   void sleep(std::uint64_t length) {
     now_ += length;
-    controller_.woke();
+    controller_.woke(now_);
   }
 
   WaitController controller_;
@@ -104,7 +104,7 @@ TEST_F(WaitControllerTest, QuickYieldsBringItBackToSpinning) {
 TEST_F(SlowSystemCallsTest, AYieldThatIsSlowOnlyAsEverySystemCallIsLetsNoTaskRun) {
   EXPECT_TRUE(idle(kSystemCall + kQuick, 1'000'000));
   EXPECT_EQ(controller_.state(), State::spin);
-  controller_.woke();
+  controller_.woke(now_);
   idle(kSystemCall + kTaskRan, 30'000);
   EXPECT_EQ(controller_.state(), State::coop);
 }
@@ -142,6 +142,84 @@ TEST_F(WaitControllerTest, AProbeAfterTheHogIsGoneComesBack) {
   controller_.worked();
   EXPECT_TRUE(idle(kQuick, 1'000'000));
   EXPECT_GE(now_ - begin, 50'000u);
+}
+
+// What it would have seen, had it polled a little longer, makes it poll longer.
+TEST_F(WaitControllerTest, WorkThatComesSoonAfterItSleptMakesItSpinLonger) {
+  const auto spin = [&] {
+    const std::uint64_t begin = now_;
+    EXPECT_TRUE(idle(kQuick, 10'000'000));
+    return now_ - begin;
+  };
+  std::uint64_t spun = 0;
+  for (int i = 0; i < 5; ++i) {
+    spun = spin();
+    sleep(80'000);
+    controller_.worked();
+  }
+  EXPECT_GE(spun, 200'000u);
+  EXPECT_LE(spun, 450'000u);
+  for (int i = 0; i < 5; ++i) {
+    spun = spin();
+    sleep(1'000'000);
+    controller_.worked();
+  }
+  EXPECT_LE(spun, 60'000u) << "work that came late goes on to be awaited by polling";
+}
+
+TEST_F(WaitControllerTest, WhatWakesItForNothingTeachesNothing) {
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(idle(kQuick, 10'000'000));
+    sleep(1'000);
+  }
+  const std::uint64_t begin = now_;
+  EXPECT_TRUE(idle(kQuick, 10'000'000));
+  EXPECT_LE(now_ - begin, 60'000u);
+}
+
+class BesideHogsTest : public WaitControllerTest {
+ protected:
+  BesideHogsTest() {
+    while (controller_.state() != State::hog) {
+      idle(kSlice, 50'000'000);
+      controller_.worked();
+    }
+  }
+};
+
+TEST_F(BesideHogsTest, WhatIsSureToComeSoonIsAwaitedByPollingForLonger) {
+  const std::uint64_t begin = now_;
+  EXPECT_TRUE(idle(kSlice, 10'000'000, true));
+  EXPECT_GE(now_ - begin, 200'000u);
+  EXPECT_LE(now_ - begin, 250'000u);
+}
+
+TEST_F(BesideHogsTest, WhenAllThreadsHaveAProcessorItProbesAtOnce) {
+  EXPECT_FALSE(controller_.asks(now_)) << "right after it has lost slices";
+  now_ += 20'000'000;
+  ASSERT_TRUE(controller_.asks(now_));
+  controller_.answer(now_, false);
+  EXPECT_FALSE(controller_.asks(now_)) << "it asks all the time";
+  now_ += 20'000'000;
+  ASSERT_TRUE(controller_.asks(now_));
+  controller_.answer(now_, true);
+  EXPECT_EQ(controller_.idle(now_), Action::yield);
+  controller_.yielded(now_, now_ + kQuick);
+  EXPECT_EQ(controller_.state(), State::coop);
+}
+
+TEST_F(BesideHogsTest, AnAnswerThatCostASliceIsNotBelievedTwice) {
+  int slices = 0;
+  for (int i = 0; i < 50 && now_ < 1'000'000'000; ++i) {
+    now_ += 20'000'000;
+    if (controller_.asks(now_)) controller_.answer(now_, true);
+    const int before = yields_;
+    idle(kSlice, 100'000);
+    controller_.worked();
+    slices += yields_ - before;
+  }
+  EXPECT_GE(slices, 2);
+  EXPECT_LE(slices, 8) << "in a second beside a busy loop it has given away too many slices";
 }
 
 }  // namespace

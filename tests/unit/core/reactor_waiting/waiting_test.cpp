@@ -52,7 +52,7 @@ bool idle_time(WaitController& controller, std::uint64_t& now, std::uint64_t end
   for (const std::uint64_t until = now + ends; now < until; now += 100) {
     if (controller.idle(now) == Action::block) {
       now += 100;
-      controller.woke();
+      controller.woke(now);
       return true;
     }
   }

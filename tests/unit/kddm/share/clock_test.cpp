@@ -1,6 +1,7 @@
 // The instant at which the node stops to serve by itself.
 
 #include "fixture.h"
+#include "krg/base/spin_pause.h"
 #include "krg/share/serving_clock.h"
 
 namespace krg::kddm {
@@ -14,7 +15,7 @@ TEST(ShareClock, TheTickOfAnInstantComesNotAfterIt) {
     for (const auto ahead : {Duration(1ms), Duration(10ms), Duration(50ms)}) {
       const TimePoint until = shm::monotonic_now() + ahead;
       const std::uint64_t tick = clock.tick_at(until);
-      while (ticks_now(ticks) < tick) shm::spin_pause();
+      while (ticks_now(ticks) < tick) spin_pause();
       const TimePoint reached = shm::monotonic_now();
       // A busy machine may have stopped us in between; that can only make it later.
       if (reached >= until) continue;
@@ -42,7 +43,7 @@ TEST(ShareClock, NothingIsServedBeforeTheFirstLeaseOfTheNodeAndAfterItsEnd) {
     node.serve_until(until);
     const bool served = static_cast<bool>(task->store->try_read(handle));
     EXPECT_TRUE(served || shm::monotonic_now() >= until - 1ms);
-    while (shm::monotonic_now() < until) shm::spin_pause();
+    while (shm::monotonic_now() < until) spin_pause();
     EXPECT_EQ(task->store->try_read(handle).miss(), Miss::expired);
     EXPECT_EQ(task->store->try_write(handle).miss(), Miss::expired);
     node.serve_until(shm::monotonic_now() + 1h);

@@ -123,6 +123,7 @@ class Reactor {
   Mailbox mailbox_;
   WaitController controller_;
   const Waiting waiting_;
+  UniqueFd loadavg_;  // For cpus_suffice().
   UniqueFd
       epoll_;  // Opened by the first watch() or sleep: one that a simulation drives needs none.
   std::vector<Poller*> pollers_;
@@ -138,6 +139,18 @@ class Reactor {
   bool drowsy_ = false;      // Nothing but background work has happened since.
   unsigned loud_turns_ = 0;  // Since then, that did what nobody has called background.
   std::atomic<bool> stop_{false};
+};
+
+// From soon_begins() to soon_ends().
+class Soon {
+ public:
+  explicit Soon(Reactor& reactor) noexcept : reactor_(reactor) { reactor_.soon_begins(); }
+  Soon(const Soon&) = delete;
+  Soon& operator=(const Soon&) = delete;
+  ~Soon() { reactor_.soon_ends(); }
+
+ private:
+  Reactor& reactor_;
 };
 
 }  // namespace krg::reactor

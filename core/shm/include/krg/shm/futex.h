@@ -29,13 +29,4 @@ inline constexpr int kEveryone = 0x7fffffff;
 // CLOCK_MONOTONIC, for deadlines of futex_wait where there is no reactor.
 TimePoint monotonic_now() noexcept;
 
-// A processor's hint that it spins.
-inline void spin_pause() noexcept {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
 }  // namespace krg::shm

@@ -1,0 +1,29 @@
+#include "cpus.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <string_view>
+
+namespace krg::reactor {
+
+bool cpus_suffice(UniqueFd& loadavg) noexcept {
+  if (!loadavg) loadavg.reset(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+  std::array<char, 128> text;
+  const ssize_t size = ::pread(loadavg.get(), text.data(), text.size(), 0);
+  if (size <= 0) return false;
+  // Three averages, then "running/all".
+  std::string_view rest(text.data(), static_cast<std::size_t>(size));
+  for (int skipped = 0; skipped < 3; ++skipped) {
+    const std::size_t space = rest.find(' ');
+    if (space == std::string_view::npos) return false;
+    rest.remove_prefix(space + 1);
+  }
+  long running = 0;
+  const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), running);
+  return parsed.ec == std::errc() && running <= ::sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+}  // namespace krg::reactor
