@@ -17,6 +17,8 @@ using kddm::Homes;
 constexpr kddm::SetId kDirectory{1};
 // Simulated; nothing here takes a tenth of it.
 constexpr Duration kPatience = std::chrono::seconds(600);
+// Longer than a channel waits for an acknowledgement before it asks for what may be lost.
+constexpr Duration kQuiet = std::chrono::milliseconds(20);
 
 sim::WorldOptions options_for(std::uint32_t size) {
   sim::WorldOptions options;
@@ -220,27 +222,33 @@ Status GrowthCluster::settle() {
   });
 }
 
+// What a node has sent may wait for the channel's window for as long as its peers send nothing
+// themselves: so what comes counts as well.
 void GrowthCluster::rest() {
   std::uint64_t before = 0;
   do {
-    before = sent();
-    const TimePoint end = now() + 20 * kHop;
+    before = sent() + received();
+    const TimePoint end = now() + kQuiet;
     static_cast<void>(world_.run_until(
         [&] {
           meter_.close();
           return now() >= end;
         },
-        20 * kHop));
-  } while (sent() != before);
+        kQuiet));
+  } while (sent() + received() != before);
 }
 
-std::uint64_t GrowthCluster::sent() const noexcept {
+std::uint64_t GrowthCluster::sum_of(stats::Counter* Node::*counter) const noexcept {
   std::uint64_t sum = 0;
   for (const auto& node : nodes_) {
-    if (node != nullptr) sum += node->sent->value();
+    if (node != nullptr) sum += (node.get()->*counter)->value();
   }
   return sum;
 }
+
+std::uint64_t GrowthCluster::sent() const noexcept { return sum_of(&Node::sent); }
+
+std::uint64_t GrowthCluster::received() const noexcept { return sum_of(&Node::received); }
 
 Status GrowthCluster::sound() const {
   for (const auto& node : nodes_) {

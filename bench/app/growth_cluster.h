@@ -93,15 +93,17 @@ class GrowthCluster {
   Status run(NodeId at, Co<Status> what);
   // Until all wide nodes have heard what the members hold.
   Status settle();
-  // Until no message is under way.
+  // Until no message is under way, nor waits to be sent.
   void rest();
 
-  // Messages about objects that all nodes have sent.
+  // Messages about objects that all nodes have sent, and received.
   std::uint64_t sent() const noexcept;
+  std::uint64_t received() const noexcept;
   // Errors  protocol_error  some node got what must never come: the figures are worth nothing.
   Status sound() const;
 
  private:
+  std::uint64_t sum_of(stats::Counter* Node::*counter) const noexcept;
   void choose_nodes();
   void make_neighbours();
   cluster::View view_of(NodeId node, Epoch epoch) const;

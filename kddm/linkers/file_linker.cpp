@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +39,15 @@ Error file_error(const char* what) noexcept {
 
 }  // namespace
 
-// Used by one thread at a time, but for what is const.
+// An object that is to be written.
+struct FileLinker::Write {
+  ObjectId object;
+  std::vector<std::byte> bytes;
+  bool done = false;  // It and what follows are the writing thread's.
+  Status result;
+};
+
+// Used by one thread at a time, but for what is const, and for queue().
 class FileLinker::File {
  public:
   File(const SetOptions& options)
@@ -47,16 +56,24 @@ class FileLinker::File {
   NodeId home() const noexcept { return home_; }
   // Requires  into.size() is the objects' size.
   Status read(ObjectId object, std::span<std::byte> into);
-  Status write(ObjectId object, std::span<const std::byte> from);
+  // From any thread; write() of it is to follow.
+  void queue(std::shared_ptr<Write> what);
+  // Writes all that is queued, and has the disk sync once for all of that. `mine` was queued: so it
+  // is among them, or was so in an earlier call.
+  Status write(Write& mine);
 
  private:
   Status open();
+  Status put(const Write& what);
+  Status sync();
   Result<off_t> offset_of(ObjectId object) const;
 
   const std::string path_;
   const std::uint64_t size_;
   const NodeId home_;
   UniqueFd fd_;
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<Write>> queued_;  // Under `mutex_`.
 };
 
 Status FileLinker::File::open() {
@@ -90,19 +107,44 @@ Status FileLinker::File::read(ObjectId object, std::span<std::byte> into) {
   return {};
 }
 
-Status FileLinker::File::write(ObjectId object, std::span<const std::byte> from) {
-  KRG_TRY_ASSIGN(off_t at, offset_of(object));
+void FileLinker::File::queue(std::shared_ptr<Write> what) {
+  const std::lock_guard lock(mutex_);
+  queued_.push_back(std::move(what));
+}
+
+Status FileLinker::File::put(const Write& what) {
+  KRG_TRY_ASSIGN(off_t at, offset_of(what.object));
   KRG_TRY(open());
-  while (!from.empty()) {
+  for (std::span<const std::byte> from = what.bytes; !from.empty();) {
     const ssize_t put = ::pwrite(fd_.get(), from.data(), from.size(), at);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return file_error("writing a set's file");
     from = from.subspan(static_cast<std::size_t>(put));
     at += put;
   }
-  // What can not be synced has no disk behind it: a device, or a file in memory.
-  if (::fdatasync(fd_.get()) != 0 && errno != EINVAL) return file_error("syncing a set's file");
   return {};
+}
+
+// What can not be synced has no disk behind it: a device, or a file in memory.
+Status FileLinker::File::sync() {
+  if (!fd_ || ::fdatasync(fd_.get()) == 0 || errno == EINVAL) return {};
+  return file_error("syncing a set's file");
+}
+
+Status FileLinker::File::write(Write& mine) {
+  if (mine.done) return mine.result;
+  std::vector<std::shared_ptr<Write>> all;
+  {
+    const std::lock_guard lock(mutex_);
+    all.swap(queued_);
+  }
+  for (const auto& what : all) what->result = put(*what);
+  const Status synced = sync();
+  for (const auto& what : all) {
+    if (what->result) what->result = synced;
+    what->done = true;
+  }
+  return mine.result;
 }
 
 Status FileLinker::accepts(const SetOptions& options) const {
@@ -159,8 +201,11 @@ Co<Status> FileLinker::first_touch(SetId set, ObjectId object, Bytes into) {
 
 Co<Status> FileLinker::write_back(SetId set, ObjectId object, std::span<const std::byte> from) {
   KRG_CO_TRY_ASSIGN(const auto file, file_of(set));
-  const auto bytes = std::make_shared<std::vector<std::byte>>(from.begin(), from.end());
-  std::function<Status()> work = [file, object, bytes] { return file->write(object, *bytes); };
+  const auto write = std::make_shared<Write>();
+  write->object = object;
+  write->bytes.assign(from.begin(), from.end());
+  file->queue(write);
+  std::function<Status()> work = [file, write] { return file->write(*write); };
   co_return co_await run(std::move(work));
 }
 

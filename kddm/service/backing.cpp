@@ -1,6 +1,7 @@
 #include "backing.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -19,12 +20,42 @@ constexpr Duration kLookAgain = std::chrono::microseconds(50);
 // A deadline that is further away travels as this.
 constexpr std::chrono::milliseconds kPatienceMax = std::chrono::hours(1);
 
+// Of a set, at each home: so a linker can end several by one sync of its file.
+constexpr std::size_t kSweptAtOnce = 64;
+constexpr std::uint64_t kSweptBytes = std::uint64_t{8} << 20;
+
 // The home may be another one in the next view.
 bool may_move(Errc code) noexcept {
   return code == Errc::stale || code == Errc::peer_down || code == Errc::not_connected;
 }
 
 }  // namespace
+
+// What those share who write a set back. Who waits for them may be cancelled, and they go on to the
+// end of what they have begun.
+struct Backing::Sweep {
+  Sweep(reactor::Reactor& reactor, std::vector<ObjectId> what, Deadline until)
+      : objects(std::move(what)), deadline(until), writing(reactor) {}
+
+  class User {
+   public:
+    explicit User(Sweep& sweep) noexcept : sweep_(sweep) {}
+    User(const User&) = delete;
+    User& operator=(const User&) = delete;
+    ~User() { sweep_.given_up = true; }
+
+   private:
+    Sweep& sweep_;
+  };
+
+  const std::vector<ObjectId> objects;
+  const Deadline deadline;
+  std::size_t next = 0;
+  Status first;  // The first failure.
+  bool late = false;
+  bool given_up = false;
+  reactor::WaitGroup writing;
+};
 
 Backing::Backing(Service& service) : service_(service) {
   service_.rpc().serve<WriteBack>(
@@ -191,16 +222,29 @@ Co<Status> Backing::write_all_back_here(Set& set, Deadline deadline) {
       objects.push_back(entry.id);
     }
   });
-  Status first;
-  for (const ObjectId object : objects) {
+  const std::uint64_t bytes = std::max<std::uint64_t>(set.options.object_bytes, 1);
+  const std::size_t most = std::clamp<std::size_t>(kSweptBytes / bytes, 1, kSweptAtOnce);
+  const auto writers = static_cast<unsigned>(std::min(most, objects.size()));
+  const auto sweep = std::make_shared<Sweep>(service_.reactor(), std::move(objects), deadline);
+  const Sweep::User user(*sweep);
+  sweep->writing.add(writers);
+  for (unsigned i = 0; i < writers; ++i) service_.reactor().spawn(write_some(sweep, set));
+  const Status ended = co_await sweep->writing.wait(deadline);
+  if (!ended || sweep->late) co_return Error(Errc::timed_out, "writing back a set");
+  co_return sweep->first;
+}
+
+Co<void> Backing::write_some(std::shared_ptr<Sweep> sweep, Set& set) {
+  while (!sweep->given_up && sweep->next < sweep->objects.size()) {
     // What is here waits for nobody, so it would not notice by itself.
-    if (deadline.passed(service_.reactor().now())) {
-      co_return Error(Errc::timed_out, "writing back a set");
-    }
-    const Status how = co_await at_home(set, object, false, deadline);
-    if (!how && first && how.error().code() != Errc::stale) first = how;
+    sweep->late = sweep->deadline.passed(service_.reactor().now());
+    if (sweep->late) break;
+    const ObjectId object = sweep->objects[sweep->next++];
+    const Status how = co_await at_home(set, object, false, sweep->deadline);
+    const bool moved = !how && how.error().code() == Errc::stale;
+    if (!how && !moved && sweep->first) sweep->first = how;
   }
-  co_return first;
+  sweep->writing.done();
 }
 
 Co<Status> Backing::write_all_back(Set& set, Deadline deadline) {

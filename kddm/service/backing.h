@@ -11,6 +11,8 @@
 // Source   Kerrighed kddm (sync_frozen_object, FT_LINKED); docs/design/kddm.md, "Files"
 #pragma once
 
+#include <memory>
+
 #include "krg/reactor/co.h"
 #include "krg/wire/codec.h"
 #include "krg/wire/service.h"
@@ -68,10 +70,13 @@ class Backing {
   Co<Status> write_all_back_here(Set& set, Deadline deadline);
 
  private:
+  struct Sweep;
+
   Co<Status> ask_home(Set& set, ObjectId object, bool drop, Deadline deadline);
   Co<Status> at_home(Set& set, ObjectId object, bool drop, Deadline deadline);
   Co<Status> write_here(Set& set, ObjectId object, std::uint16_t flags, Deadline deadline);
   Co<Status> page_out_here(Set& set, ObjectId object, Deadline deadline);
+  Co<void> write_some(std::shared_ptr<Sweep> sweep, Set& set);
   // Of an object on which there is a lease.
   Co<Status> write_bytes(Set& set, ObjectId object, std::span<const std::byte> bytes);
   Co<Status> forget(Set& set, ObjectId object, Lease lease, Deadline deadline);

@@ -1,6 +1,9 @@
 #include "drain.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -12,11 +15,57 @@ namespace {
 
 constexpr Duration kLookForEnd = std::chrono::milliseconds(1);
 
-bool is_among(const std::vector<ToGive>& some, const ToGive& one) {
-  return std::find(some.begin(), some.end(), one) != some.end();
-}
+// Begun before the first of them has ended: each takes some hops.
+constexpr std::size_t kGivenAtOnce = 256;
+constexpr std::uint64_t kBytesAtOnce = std::uint64_t{8} << 20;
+
+using Given = std::set<ToGive>;
 
 }  // namespace
+
+// The ops that give a list of copies away, in its order; what is left of them is given up with it.
+class Giving {
+ public:
+  Giving(Service& service, std::vector<ToGive> list, Deadline deadline)
+      : service_(service), list_(std::move(list)), deadline_(deadline) {}
+  Giving(const Giving&) = delete;
+  Giving& operator=(const Giving&) = delete;
+
+  bool done() const noexcept { return ended_ == list_.size(); }
+  // Requires  !done()
+  const ToGive& first() const noexcept { return list_[ended_]; }
+  // Waits for the first one, which leaves the list. Requires  !done()
+  Co<Status> next() {
+    begin_some();
+    Op& front = under_way_.front();
+    const Status how = co_await front;
+    bytes_ -= bytes_of(first());
+    under_way_.pop_front();
+    ++ended_;
+    co_return how;
+  }
+
+ private:
+  static std::uint64_t bytes_of(const ToGive& one) noexcept {
+    return one.set->options.object_bytes;
+  }
+  void begin_some() {
+    while (under_way_.size() < kGivenAtOnce && ended_ + under_way_.size() < list_.size()) {
+      const ToGive& one = list_[ended_ + under_way_.size()];
+      if (!under_way_.empty() && bytes_ + bytes_of(one) > kBytesAtOnce) return;
+      bytes_ += bytes_of(one);
+      under_way_.emplace_back(service_, *one.set, one.object, Message{.kind = one.by}, deadline_);
+      under_way_.back().begin();
+    }
+  }
+
+  Service& service_;
+  const std::vector<ToGive> list_;
+  const Deadline deadline_;
+  std::size_t ended_ = 0;
+  std::uint64_t bytes_ = 0;   // As many as those under way may have.
+  std::deque<Op> under_way_;  // They do not move: the protocol knows them by their place.
+};
 
 bool Drain::any_leaves() const noexcept { return service_.reactor().now() < until_; }
 
@@ -159,14 +208,14 @@ std::vector<ToGive> Service::held(bool& asks) {
 // nothing was asked for. A spare may be the newest data as long as its receiver has not told so: a
 // sync that is served has come after that. `last`: nothing more is given to this node then.
 Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
-  std::vector<ToGive> kept;  // Of what was here at the last look.
-  std::vector<ToGive> synced;
+  Given kept;  // Of what was here at the last look.
+  Given synced;
   std::size_t before = SIZE_MAX;
   for (;;) {
     bool asks = false;
     const std::vector<ToGive> held = service_->held(asks);
     const bool given = std::all_of(held.begin(), held.end(), [&](const ToGive& one) {
-      return is_among(kept, one) || is_among(synced, one);
+      return kept.contains(one) || synced.contains(one);
     });
     if (!asks && given) {
       // In the same instant: before the caller goes on, more may come.
@@ -174,15 +223,17 @@ Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
       co_return Status();
     }
     kept.clear();
-    for (const ToGive& one : held) {
-      if (is_among(synced, one)) continue;
-      const Message message{.kind = one.by};
-      const Status how = co_await Op(*service_, *one.set, one.object, message, deadline);
+    std::vector<ToGive> list;
+    std::copy_if(held.begin(), held.end(), std::back_inserter(list),
+                 [&](const ToGive& one) { return !synced.contains(one); });
+    for (Giving giving(*service_, std::move(list), deadline); !giving.done();) {
+      const ToGive one = giving.first();
+      const Status how = co_await giving.next();
       const Errc code = how ? Errc::ok : how.error().code();
-      if (code == Errc::limit_reached) kept.push_back(one);
+      if (code == Errc::limit_reached) kept.insert(one);
       const bool nothing = code == Errc::not_found || code == Errc::lost;
       if (!how && code != Errc::limit_reached && !nothing) co_return how;
-      if (one.by == Kind::op_sync) synced.push_back(one);
+      if (one.by == Kind::op_sync) synced.insert(one);
     }
     if (service_->reactor().now() >= deadline.at()) co_return Error(Errc::timed_out, "draining");
     // What is no less than before may be answered here and stay, by a fault: others have their

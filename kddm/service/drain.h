@@ -6,6 +6,7 @@
 // syncs waits until the leave has happened, or was given up. Model: owned by the reactor's thread.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 
 #include "krg/base/deadline.h"
@@ -38,7 +39,7 @@ struct ToGive {
   ObjectId object;
   Kind by;
   std::uint64_t version = 0;  // Of a spare.
-  bool operator==(const ToGive&) const = default;
+  auto operator<=>(const ToGive&) const = default;
 };
 
 class Drain {

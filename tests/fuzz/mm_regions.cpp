@@ -79,7 +79,8 @@ void fuzz_pages(std::span<const std::uint8_t> bytes) {
   Stream stream;
   std::array<Account, kPages> accounts;
   std::uint32_t now = 0;
-  for (std::size_t i = 0; i + 2 < bytes.size(); i += 3, now += bytes[i]) {
+  for (std::size_t i = 0; i + 2 < bytes.size(); i += 3) {
+    now += bytes[i];
     const Page page{bytes[i + 1] % kPages};
     Account& account = accounts[page.value];
     const Seat seat{static_cast<std::uint16_t>(bytes[i + 2] % 3)};

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "krg/reactor/block_on.h"
+#include "krg/reactor/event.h"
 #include "krg/reactor/reactor.h"
 
 namespace krg::kddm {
@@ -131,6 +132,38 @@ TEST_F(FileLinkerTest, AFileThatMayNotGrowSaysSoAndGoesOnWhenItMay) {
   EXPECT_EQ(*read(0), 4);
   EXPECT_EQ(*read(1), 2);
   EXPECT_EQ(*read(2), 3);
+}
+
+// Goal    of writes that wait for the disk together each has its own end: the one that fails does
+//         not fail the others, and none says that it is done before it is.
+TEST_F(FileLinkerTest, OfWritesThatAreSyncedTogetherEachHasItsOwnEnd) {
+  linker_.begin(kSet, in_file(folder_.file()));
+  constexpr std::uint64_t kWrites = 40;
+  const FileLimit limit(30 * kSize);
+  std::array<Status, kWrites> ends;
+  reactor::WaitGroup group(reactor_);
+  group.add(kWrites);
+  const auto write_one = [](FileLinker& linker, std::uint64_t object, Status& end,
+                            reactor::WaitGroup& all) -> Co<void> {
+    const Bytes bytes(kSize, static_cast<std::byte>(object));
+    end = co_await linker.write_back(kSet, ObjectId{object}, bytes);
+    all.done();
+  };
+  for (std::uint64_t i = 0; i < kWrites; ++i) {
+    reactor_.spawn(write_one(linker_, i, ends[i], group));
+  }
+  const auto wait = [](reactor::WaitGroup& all) -> Co<Status> {
+    co_return co_await all.wait(Deadline::never());
+  };
+  ASSERT_TRUE(reactor::block_on(reactor_, wait(group)));
+  for (std::uint64_t i = 0; i < kWrites; ++i) {
+    ASSERT_EQ(ends[i].has_value(), i < 30) << i;
+    if (ends[i]) {
+      EXPECT_EQ(*read(i), static_cast<int>(i));
+    } else {
+      EXPECT_EQ(ends[i].error().code(), Errc::no_space) << i;
+    }
+  }
 }
 
 TEST_F(FileLinkerTest, AFullDeviceSaysNoSpace) {

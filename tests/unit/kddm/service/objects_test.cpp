@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "kddm_cluster.h"
+#include "krg/testing/matchers.h"
 
 namespace krg::kddm {
 namespace {
@@ -224,6 +225,31 @@ TEST_P(Objects, ANodeThatLeavesGivesEverythingToTheOthers) {
   cluster_.kill(0);
   cluster_.enter({NodeId{1}, NodeId{2}});
   for (std::uint64_t object = 0; object < 30; ++object) EXPECT_EQ(*get(1, set, object), object);
+}
+
+// Goal    a leave does not take a round trip for each object, one after the other.
+TEST_P(Objects, ANodeThatLeavesGivesManyAwayAtOnce) {
+  const SetId set = make_set(of_size(4096), 1);
+  constexpr std::uint64_t kObjects = 400;
+  for (std::uint64_t object = 0; object < kObjects; ++object) {
+    ASSERT_TRUE(write(0, set, object, object));
+  }
+  const auto now = [this] { return cluster_.world().now(); };
+  const TimePoint begin = now();
+  for (std::uint64_t object = 0; object < 40; ++object) {
+    ASSERT_OK(cluster_.run(0, cluster_.kddm(0).flush(set, ObjectId{object}, cluster_.within())));
+  }
+  const Duration forty = now() - begin;
+  const cluster::View before{Epoch{1}, NodeId{0}, {}};
+  const cluster::View after{Epoch{2}, NodeId{1}, {}};
+  const cluster::ViewChange change{before, after, {}, {NodeId{0}}, {}};
+  const TimePoint leave = now();
+  ASSERT_OK(cluster_.run(0, cluster_.kddm(0).prepare(change, cluster_.soon())));
+  EXPECT_LT(now() - leave, forty * 3) << "one by one it would be nine times as long";
+  cluster_.kill(0);
+  cluster_.enter({NodeId{1}, NodeId{2}});
+  for (std::uint64_t object = 0; object < kObjects; ++object)
+    EXPECT_EQ(*get(1, set, object), object);
 }
 
 // Goal    what is first touched at a home that leaves is not lost with it.

@@ -5,7 +5,8 @@
 //          policy `fixed`, or `linker`, which means the same. Without, the file is on a file system
 //          that all nodes have, and each home does the I/O of its objects. A first touch reads;
 //          what is beyond the file's end is zeros. write_back() writes in place and returns when
-//          the system says that the data are on the disk. The file is made if there is none.
+//          the system says that the data are on the disk; what waits for the disk meanwhile is
+//          written next, with one sync for all of it. The file is made if there is none.
 //          What a crash leaves: each object as it was last written back; one whose write back was
 //          under way, or has failed, may be a mix of both contents.
 // Threads  owned by the reactor's thread.
@@ -45,6 +46,7 @@ class FileLinker final : public Linker {
 
  private:
   class File;
+  struct Write;
 
   // Errors  not_found  no such set; unreachable
   Result<std::shared_ptr<File>> file_of(SetId set) const;
