@@ -13,6 +13,7 @@
 #include "addresses.h"
 #include "bulk.h"
 #include "krg/base/descriptors.h"
+#include "krg/mm/report.h"
 #include "pager.h"
 #include "states.h"
 
@@ -61,6 +62,7 @@ class Memory::Impl {
   Result<RegionState> attach(gate::Call& call, const calls::Attach::Request& request);
   Result<wire::Empty> detach(gate::Call& call, const calls::Detach::Request& request);
 
+  mm::Report::Reply report(const mm::Report::Request& request) const;
   // Where pages are to be at home. Errors  invalid_argument
   Status place(RegionInfo& info, const calls::Create::Request& request) const;
 
@@ -177,10 +179,27 @@ Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::
   return wire::Empty{};
 }
 
+mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) const {
+  mm::Report::Reply reply;
+  for (const auto& [set, region] : pager_.regions()) {
+    if (region->ended()) continue;
+    const Traffic& traffic = region->traffic();
+    reply.regions.push_back({region->info().name, region->state().bytes, region->state().read_only,
+                             static_cast<std::uint32_t>(region->tasks()), traffic.reads(),
+                             traffic.writes(), traffic.lost(),
+                             traffic.hottest(std::min(request.hot, mm::Report::kMost))});
+  }
+  return reply;
+}
+
 void Memory::Impl::join(Peers peers) {
   peers_ = std::move(peers);
   bulk_.join(peers_);
   states_.join(peers_);
+  peers_.rpc->serve<mm::Report>(
+      [this](rpc::Incoming&, const mm::Report::Request& request) -> Result<mm::Report::Reply> {
+        return report(request);
+      });
 }
 
 void Memory::Impl::serve(gate::Server& gate) {

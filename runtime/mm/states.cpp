@@ -147,11 +147,10 @@ Co<Result<wire::Empty>> States::take(calls::Watch::Changed news) {
   if (state.bytes == 0 || state.bytes > region->info().capacity || state.bytes % kPageBytes != 0) {
     co_return Error(Errc::protocol_error, "a region's state");
   }
-  const bool shrinks = state.bytes < region->state().bytes;
   apply(*region, state);
   co_await await_tasks(news.set);
   const Region* const left = pager_.find(news.set);
-  if (!shrinks || left == nullptr || left->ended()) co_return wire::Empty{};
+  if (left == nullptr || left->ended()) co_return wire::Empty{};
   const kddm::OpOptions within{.deadline = pager_.reactor().after(kTaking)};
   for (const Page page : left->traffic().placed_from(Page{state.bytes / kPageBytes})) {
     const kddm::ObjectId object{page.value};
