@@ -85,6 +85,11 @@ std::span<std::byte> Region::bytes() const noexcept { return impl_->bytes(); }
 
 std::size_t Region::capacity() const noexcept { return impl_->info().capacity; }
 
+bool Region::is_writable() const noexcept { return !impl_->read_only(); }
+bool Region::is_at_home() const noexcept {
+  return reinterpret_cast<std::uintptr_t>(data()) == impl_->info().address;
+}
+
 Status Region::resize(std::size_t bytes) {
   if (bytes == 0) return Error(Errc::invalid_argument, "a region of no bytes");
   return impl_->change(bytes, calls::Change::Rights::keep);

@@ -8,11 +8,18 @@
 
 #include "krg/mm_calls/calls.h"
 #include "krg/region/bulk.h"
+#include "krg/region/of_c.h"
 #include "krg/region/region.h"
 
 struct krg_region {
   krg::Region region;
 };
+
+namespace krg {
+
+const Region& region_of(const krg_region& region) noexcept { return region.region; }
+
+}  // namespace krg
 
 namespace {
 

@@ -79,6 +79,9 @@ class Region {
   // What it is now: others may change it.
   std::size_t size() const noexcept { return bytes().size(); }
   std::size_t capacity() const noexcept;
+  // Whether it was attached to be written, and whether where all have it by default.
+  bool is_writable() const noexcept;
+  bool is_at_home() const noexcept;
 
   // On all nodes when it returns: whole pages; what is behind the new end is gone, who touches it
   // gets SIGBUS, and it is zeros should the region grow again.
