@@ -1,7 +1,7 @@
 # libkrg, and what `cmake --install` puts where. tests/install builds consumers against the result.
 
 # What a program that links krg may use; those of the list that exist, and what is below them.
-set(KRG_LIBRARY_MODULES base error log config wire reactor shm cluster stats gate task region locks)
+set(KRG_LIBRARY_MODULES base error log config wire reactor shm cluster stats gate task region locks heap)
 get_property(modules GLOBAL PROPERTY KRG_MODULES)
 set(library_modules)
 foreach(module IN LISTS KRG_LIBRARY_MODULES)

@@ -18,6 +18,10 @@ std::string frame_name(std::uint16_t type) {
       return "ask_nodes";
     case AskStats::kFrame:
       return "ask_stats";
+    case AskMemory::kFrame:
+      return "ask_memory";
+    case AllMemory::kFrame:
+      return "all_memory";
     case EndCluster::kFrame:
       return "end_cluster";
     case AreYouThere::kFrame:

@@ -57,6 +57,10 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
     case AskStats::kFrame:
       service_.node().reactor().spawn(tell_stats(alive_));
       return true;
+    case AskMemory::kFrame:
+      return take<AskMemory>(body, [this](AskMemory& m) {
+        service_.node().reactor().spawn(tell_memory(alive_, m.request));
+      });
     case AreYouThere::kFrame:
       client_.send(IAmHere{});
       return true;
@@ -119,6 +123,20 @@ Co<void> Session::tell_stats(std::weak_ptr<char> alive) {
                                                            node.reactor().after(kStatusTime));
   if (alive.expired()) co_return;
   AllStats answer;
+  for (const auto& reply : replies) {
+    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
+  }
+  client_.send(answer);
+}
+
+Co<void> Session::tell_memory(std::weak_ptr<char> alive, mm::Report::Request request) {
+  node::Node& node = service_.node();
+  std::vector<NodeId> asked;
+  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
+  const auto replies = co_await rpc::call_all<mm::Report>(node.rpc(), std::move(asked), request,
+                                                          node.reactor().after(kStatusTime));
+  if (alive.expired()) co_return;
+  AllMemory answer;
   for (const auto& reply : replies) {
     if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
   }

@@ -63,15 +63,29 @@ void Mapping::open(Page first, std::uint64_t count, bool write, bool mapped) noe
       // A task has removed the memory behind its mapping: then it has zeros there.
       if (done.error().code() == Errc::corrupt) static_cast<void>(region_.refill(first));
       if (done.error().code() != Errc::corrupt && done.error().code() != Errc::would_block) {
-        return complain(done.error(), first, "mapping");
+        complain(done.error(), first, "mapping");
       }
-      return wake(first);  // The fault comes again.
+      return wake(first);  // The fault comes again; or the task has unmapped it: a signal.
     }
     if (*done > 0) return;
     // Another thread's fault has mapped it.
     if (!write) return wake(first);
   }
   const Status done = task_.uffd.permit(at, kPageBytes);
+  if (!done) complain(done.error(), first, "permitting");
+}
+
+void Mapping::populate(Page first, std::uint64_t count, bool write) noexcept {
+  const std::uint64_t end = (first.value + count) * kPageBytes;
+  bool was_mapped = false;
+  for (std::uint64_t at = first.value * kPageBytes; at < end;) {
+    const auto done = task_.uffd.map(task_.address + at, end - at, write);
+    if (!done) return;  // What is missing comes with its fault.
+    was_mapped |= *done == 0;
+    at += *done == 0 ? kPageBytes : *done;
+  }
+  if (!write || !was_mapped) return;
+  const Status done = task_.uffd.permit(address_of(first), count * kPageBytes);
   if (!done) complain(done.error(), first, "permitting");
 }
 

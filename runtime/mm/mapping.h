@@ -55,6 +55,8 @@ class Mapping final {
   // The pages first ... first + count - 1, which lie in the region's memory, can be read, or also
   // written; who waits for them goes on. `mapped`: the first is mapped to be read.
   void open(Page first, std::uint64_t count, bool write, bool mapped) noexcept;
+  // As open(), of pages of which some may be mapped already, and for which nobody may wait.
+  void populate(Page first, std::uint64_t count, bool write) noexcept;
   void protect(Page page) noexcept;
   void poison(Page page) noexcept;
   // Who waits for it tries again.

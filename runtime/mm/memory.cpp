@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>
@@ -10,8 +11,11 @@
 #include <vector>
 
 #include "addresses.h"
+#include "bulk.h"
 #include "krg/base/descriptors.h"
+#include "krg/mm/report.h"
 #include "pager.h"
+#include "states.h"
 
 namespace krg::mm {
 namespace {
@@ -45,26 +49,53 @@ class Memory::Impl {
  public:
   Impl(reactor::Reactor& reactor, NodeId self) : pager_(reactor, self) {}
 
+  void join(Peers peers);
+
   Pager& pager() noexcept { return pager_; }
   void serve(gate::Server& gate);
 
  private:
   kddm::Kddm& kddm() noexcept { return pager_.kddm(); }
   Co<Result<RegionInfo>> create(gate::Call& call, calls::Create::Request request);
-  Co<Result<RegionInfo>> find(gate::Call& call, calls::Find::Request request);
+  Co<Result<calls::Find::Reply>> find(gate::Call& call, calls::Find::Request request);
   Co<Result<wire::Empty>> destroy(gate::Call& call, calls::Destroy::Request request);
-  Result<wire::Empty> attach(gate::Call& call, const calls::Attach::Request& request);
+  Result<RegionState> attach(gate::Call& call, const calls::Attach::Request& request);
   Result<wire::Empty> detach(gate::Call& call, const calls::Detach::Request& request);
 
+  mm::Report::Reply report(const mm::Report::Request& request) const;
+  // Where pages are to be at home. Errors  invalid_argument
+  Status place(RegionInfo& info, const calls::Create::Request& request) const;
+
   Pager pager_;
+  Bulk bulk_{pager_};
+  States states_{pager_};
+  Peers peers_;
 };
 
 // --- Regions ------------------------------------------------------------------------------------
 
+Status Memory::Impl::place(RegionInfo& info, const calls::Create::Request& request) const {
+  info.placement = request.placement;
+  const std::vector<NodeId> all = peers_.all ? peers_.all() : std::vector<NodeId>();
+  switch (request.placement) {
+    case Placement::first_touch:
+      return {};
+    case Placement::node:
+      info.home = request.home;
+      if (std::find(all.begin(), all.end(), info.home) != all.end()) return {};
+      return Error(Errc::invalid_argument, "pages at a node that is no member");
+    case Placement::block:
+    case Placement::cyclic:
+      for (const NodeId node : all) info.nodes.insert(node);
+      return info.nodes.empty() ? Status(Error(Errc::not_connected, "no nodes")) : Status();
+  }
+  return Error(Errc::invalid_argument, "unknown placement");
+}
+
 Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Request request) {
   KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
-  if (request.bytes == 0 || request.bytes > kRegionBytesMax) {
+  if (request.bytes == 0 || std::max(request.bytes, request.capacity) > kRegionBytesMax) {
     co_return Error(Errc::too_large, "a region has 1 to 2^40 bytes");
   }
   if (request.address % kPageBytes != 0) {
@@ -72,10 +103,12 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
   }
   RegionInfo info;
   info.bytes = whole_pages(request.bytes);
+  info.capacity = std::max(info.bytes, whole_pages(request.capacity));
+  KRG_CO_TRY(place(info, request));
   info.address = request.address;
   info.name = request.name;
   if (info.address == 0) {
-    const auto address = co_await take_addresses(kddm(), info.bytes, call.deadline());
+    const auto address = co_await take_addresses(kddm(), info.capacity, call.deadline());
     if (!address) co_return address.error();
     info.address = *address;
   }
@@ -88,17 +121,20 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
   co_return bound.error();
 }
 
-Co<Result<RegionInfo>> Memory::Impl::find(gate::Call& call, calls::Find::Request request) {
+Co<Result<calls::Find::Reply>> Memory::Impl::find(gate::Call& call, calls::Find::Request request) {
   KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
   const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
   if (!set) co_return set.error();
   const auto options = co_await kddm().options_of(*set, call.deadline());
   if (!options) co_return options.error();
-  const auto region = pager_.region(*set, *options);
-  if (!region) co_return region.error();
-  KRG_CO_TRY(call.pass_copy((*region)->fd()));
-  co_return (*region)->info();
+  const auto made = pager_.region(*set, *options);
+  if (!made) co_return made.error();
+  KRG_CO_TRY(co_await states_.learn(*set, call.deadline()));
+  Region* const region = pager_.find(*set);
+  if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "it was destroyed");
+  KRG_CO_TRY(call.pass_copy(region->fd()));
+  co_return calls::Find::Reply{region->info(), region->state()};
 }
 
 Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::Request request) {
@@ -113,7 +149,7 @@ Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::
 
 // --- Tasks --------------------------------------------------------------------------------------
 
-Result<wire::Empty> Memory::Impl::attach(gate::Call& call, const calls::Attach::Request& request) {
+Result<RegionState> Memory::Impl::attach(gate::Call& call, const calls::Attach::Request& request) {
   KRG_TRY(check_caller(call));
   const gate::Caller& caller = call.caller();
   std::vector<UniqueFd> fds = call.take_fds();
@@ -131,7 +167,7 @@ Result<wire::Empty> Memory::Impl::attach(gate::Call& call, const calls::Attach::
   task.process = open_process(caller.pid);
   if (!task.process) return errno_error(Errc::system_error, "pidfd_open");
   KRG_TRY(pager_.admit(*region, std::move(task)));
-  return wire::Empty{};
+  return region->state();
 }
 
 Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::Request& request) {
@@ -143,7 +179,32 @@ Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::
   return wire::Empty{};
 }
 
+mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) const {
+  mm::Report::Reply reply;
+  for (const auto& [set, region] : pager_.regions()) {
+    if (region->ended()) continue;
+    const Traffic& traffic = region->traffic();
+    reply.regions.push_back({region->info().name, region->state().bytes, region->state().read_only,
+                             static_cast<std::uint32_t>(region->tasks()), traffic.reads(),
+                             traffic.writes(), traffic.lost(),
+                             traffic.hottest(std::min(request.hot, mm::Report::kMost))});
+  }
+  return reply;
+}
+
+void Memory::Impl::join(Peers peers) {
+  peers_ = std::move(peers);
+  bulk_.join(peers_);
+  states_.join(peers_);
+  peers_.rpc->serve<mm::Report>(
+      [this](rpc::Incoming&, const mm::Report::Request& request) -> Result<mm::Report::Reply> {
+        return report(request);
+      });
+}
+
 void Memory::Impl::serve(gate::Server& gate) {
+  bulk_.serve(gate);
+  states_.serve(gate);
   gate.serve<calls::Create>([this](gate::Call& call, calls::Create::Request request) {
     return create(call, std::move(request));
   });
@@ -167,6 +228,10 @@ Memory::Memory(reactor::Reactor& reactor, NodeId self)
 Memory::~Memory() = default;
 
 kddm::Linker& Memory::linker() noexcept { return impl_->pager(); }
+
+void Memory::join(rpc::Rpc& rpc, std::function<std::vector<NodeId>()> all) {
+  impl_->join({&rpc, std::move(all)});
+}
 
 void Memory::stop() noexcept { impl_->pager().stop(); }
 

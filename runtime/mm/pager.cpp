@@ -28,8 +28,23 @@ Pager::~Pager() = default;
 kddm::SetOptions Pager::options_of(const RegionInfo& info) {
   kddm::SetOptions options;
   options.object_bytes = kPageBytes;
-  options.object_count = info.bytes / kPageBytes;
+  options.object_count = info.capacity / kPageBytes + 1;  // The last one is the region's state.
   options.linker = kLinkerName;
+  switch (info.placement) {
+    case Placement::first_touch:
+      break;
+    case Placement::block:
+      options.policy = kddm::HomePolicy::linker;
+      break;
+    case Placement::cyclic:
+      options.policy = kddm::HomePolicy::round_robin;
+      options.nodes = info.nodes;
+      break;
+    case Placement::node:
+      options.policy = kddm::HomePolicy::fixed;
+      options.home = info.home;
+      break;
+  }
   const std::vector<std::byte> data = wire::encode(info);
   options.linker_data.assign(reinterpret_cast<const char*>(data.data()), data.size());
   return options;
@@ -40,11 +55,27 @@ Result<RegionInfo> Pager::info_of(const kddm::SetOptions& options) {
   KRG_TRY_ASSIGN(RegionInfo info,
                  wire::decode<RegionInfo>(std::as_bytes(std::span(options.linker_data))));
   if (options.object_bytes != kPageBytes || options.variable_size || info.bytes == 0 ||
-      info.bytes > kRegionBytesMax || options.object_count != info.bytes / kPageBytes ||
-      info.bytes % kPageBytes != 0 || info.address % kPageBytes != 0) {
+      info.bytes > info.capacity || info.capacity > kRegionBytesMax ||
+      options.object_count != info.capacity / kPageBytes + 1 || info.bytes % kPageBytes != 0 ||
+      info.capacity % kPageBytes != 0 || info.address % kPageBytes != 0) {
     return Error(Errc::invalid_argument, "pages are objects of 4,096 bytes, 2^28 at most");
   }
+  if (info.placement > Placement::node ||
+      (info.placement == Placement::block && info.nodes.empty())) {
+    return Error(Errc::invalid_argument, "pages at nodes that are not named");
+  }
   return info;
+}
+
+kddm::ObjectId Pager::state_object(const RegionInfo& info) noexcept {
+  return kddm::ObjectId{info.capacity / kPageBytes};
+}
+
+NodeId Pager::preferred_home(kddm::SetId set, kddm::ObjectId object) const noexcept {
+  const auto at = blocks_.find(set);
+  if (at == blocks_.end()) return kNoNode;
+  const Blocks& blocks = at->second;
+  return blocks.nodes.nth(object.value / blocks.pages % blocks.nodes.size());
 }
 
 Result<Region*> Pager::region(kddm::SetId set, const kddm::SetOptions& options) {
@@ -69,6 +100,12 @@ Status Pager::accepts(const kddm::SetOptions& options) const {
 }
 
 void Pager::begin(kddm::SetId set, const kddm::SetOptions& options) {
+  // Where pages are at home does not depend on whether this node has memory for them.
+  const auto info = info_of(options);
+  if (info && info->placement == Placement::block) {
+    const std::uint64_t nodes = info->nodes.size();
+    blocks_[set] = {(info->bytes / kPageBytes + nodes - 1) / nodes, info->nodes};
+  }
   const auto made = region(set, options);
   if (!made) KRG_WARN("set {}: its pages lie on the heap: {}", set.value, made.error().message());
 }
@@ -82,6 +119,7 @@ Co<Status> Pager::first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into
 
 void Pager::end(kddm::SetId set) noexcept {
   if (Region* const region = find(set)) region->end();
+  blocks_.erase(set);
   forget_if_idle(set);
 }
 
@@ -148,6 +186,7 @@ void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
 
 bool Pager::let_in(Region& region, Page page, bool write) {
   served_.clear();
+  region.traffic().given(page, write);
   const bool more =
       region.pages().granted(page, write ? Access::write : Access::read, region.now_us(), served_);
   for (const Pages::Waiting& who : served_) region.open(page, who, 1);
@@ -235,8 +274,13 @@ Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
     write = let_in(*region, page, write);
     const std::uint32_t hold = write ? 0 : region->pages().hold_us(page);
     if (hold > 0) holds_.keep(std::move(*lease), std::chrono::microseconds(hold));
-    if (!write) co_return;
+    if (write) continue;
+    if (!region->is_inside(page)) break;
+    co_return;
   }
+  // The region was made smaller meanwhile: the page is not to come back when that grows.
+  const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};
+  static_cast<void>(co_await kddm_->remove(set, object_of(page), within));
 }
 
 }  // namespace krg::mm

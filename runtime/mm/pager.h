@@ -44,12 +44,17 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   // What a set's options say; the set's id is not among them.
   // Errors  invalid_argument, protocol_error  it is no region
   static Result<RegionInfo> info_of(const kddm::SetOptions& options);
+  // In which a region's RegionState is; of zeros at first.
+  static kddm::ObjectId state_object(const RegionInfo& info) noexcept;
 
   // The region's part on this node, made now if there is none.
   // Errors  those of Region::make(); not_found  it was destroyed; those of info_of()
   Result<Region*> region(kddm::SetId set, const kddm::SetOptions& options);
   // nullptr: nothing of it is here.
   Region* find(kddm::SetId set) noexcept;
+  const auto& regions() const noexcept { return regions_; }
+  // A lease has come: lets those in who waited for the page; true: others want to write.
+  bool let_in(Region& region, Page page, bool write);
   // Errors  those of Region::admit()
   Status admit(Region& region, Mapping::Task task) {
     return region.admit(faults_, *this, std::move(task));
@@ -61,6 +66,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   void end(kddm::SetId set) noexcept override;
   kddm::Residence* residence() noexcept override { return this; }
   void begin(kddm::SetId set, const kddm::SetOptions& options) override;
+  NodeId preferred_home(kddm::SetId set, kddm::ObjectId object) const noexcept override;
   // Zeros, without a look at the bytes: they cost no page of krgd's address space then.
   Co<Status> first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into) override;
 
@@ -82,13 +88,16 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   Co<void> fetch(kddm::SetId set, Page page, bool write);
   // Of a task's stream: what comes next.
   Co<void> bring(kddm::SetId set, Stretch ahead, bool write);
-  // Lets those in who waited for the page; true: others want to write.
-  bool let_in(Region& region, Page page, bool write);
   Co<void> remove_later(kddm::SetId set, Seat seat, pid_t pid);
   // The page can not be had now; true: it is worth trying again.
   bool is_passing(const Error& why) const noexcept;
   void give_up(Region& region, Page page, const Error& why);
   void forget_if_idle(kddm::SetId set) noexcept;
+
+  struct Blocks {
+    std::uint64_t pages = 1;  // Of each.
+    cluster::NodeSet nodes;
+  };
 
   reactor::Reactor& reactor_;
   const NodeId self_;
@@ -97,6 +106,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   kddm::Kddm* kddm_ = nullptr;
   std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;
+  std::unordered_map<kddm::SetId, Blocks> blocks_;  // Of those that are placed so.
 };
 
 }  // namespace krg::mm

@@ -86,6 +86,16 @@ Seat Pages::writer(Page page) const noexcept {
   return state == nullptr ? kNobody : state->writer;
 }
 
+std::vector<Page> Pages::written() const {
+  std::vector<Page> all;
+  for (const auto& [number, chunk] : chunks_) {
+    for (std::uint64_t i = 0; i < kChunk; ++i) {
+      if ((*chunk)[i].writer != kNobody) all.push_back(Page{number * kChunk + i});
+    }
+  }
+  return all;
+}
+
 void Pages::count_bounce(State& state, std::uint32_t now_us) noexcept {
   if (state.access == Access::none) return;
   if (now_us - state.granted_us < kSoonUs) {

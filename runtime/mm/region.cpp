@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "krg/log/log.h"
@@ -16,7 +17,8 @@ constexpr int kReadWrite = PROT_READ | PROT_WRITE;
 }  // namespace
 
 Result<std::unique_ptr<Region>> Region::make(reactor::Reactor& reactor, RegionInfo info) {
-  if (info.bytes == 0 || info.bytes > kRegionBytesMax || info.bytes % kPageBytes != 0) {
+  if (info.bytes == 0 || info.bytes > info.capacity || info.capacity > kRegionBytesMax ||
+      info.bytes % kPageBytes != 0 || info.capacity % kPageBytes != 0) {
     return Error(Errc::too_large, "a region has up to 2^40 bytes, in whole pages");
   }
   UniqueFd memory(::memfd_create("krg.region", MFD_CLOEXEC));
@@ -25,22 +27,24 @@ Result<std::unique_ptr<Region>> Region::make(reactor::Reactor& reactor, RegionIn
     return errno_error(Errc::no_memory, "a region's memory");
   }
   void* const alias =
-      ::mmap(nullptr, info.bytes, kReadWrite, MAP_SHARED | MAP_NORESERVE, memory.get(), 0);
+      ::mmap(nullptr, info.capacity, kReadWrite, MAP_SHARED | MAP_NORESERVE, memory.get(), 0);
   if (alias == MAP_FAILED) return errno_error(Errc::no_memory, "a region's memory");
   return std::unique_ptr<Region>(
       new Region(reactor, std::move(info), std::move(memory), static_cast<std::byte*>(alias)));
 }
 
-Region::~Region() { ::munmap(alias_, info_.bytes); }
+Region::~Region() { ::munmap(alias_, info_.capacity); }
 
 std::span<std::byte> Region::place(Page page) noexcept {
   if (ended_ || page.value >= pages_.count()) return {};
   ++lent_;
+  traffic_.placed(page);
   return {alias_ + page.value * kPageBytes, kPageBytes};
 }
 
 void Region::protect(Page page) noexcept {
   const Seat writer = pages_.writer(page);
+  if (pages_.access(page) == Access::write) traffic_.taken(page);
   pages_.protect(page, now_us());
   if (writer == kNobody) return;
   if (writer != kAnybody) {
@@ -53,6 +57,7 @@ void Region::protect(Page page) noexcept {
 }
 
 void Region::vacate(Page page) noexcept {
+  if (pages_.access(page) != Access::none) traffic_.taken(page);
   pages_.vacate(page, now_us());
   if (ended_) return;
   const auto at = static_cast<off_t>(page.value * kPageBytes);
@@ -67,12 +72,14 @@ void Region::vacate(Page page) noexcept {
 
 Status Region::refill(Page page) noexcept {
   const auto at = static_cast<off_t>(page.value * kPageBytes);
-  if (ended_ || ::fallocate(memory_.get(), FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) return {};
+  // Behind the end of the region there is no memory, and none is to come into being.
+  if (ended_ || !is_inside(page)) return {};
+  if (::fallocate(memory_.get(), FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) return {};
   return errno_error(Errc::no_memory, "a page of a region");
 }
 
 void Region::write(Page page, std::span<const std::byte> from) noexcept {
-  if (ended_) return;
+  if (ended_ || !is_inside(page)) return;
   const auto at = static_cast<off_t>(page.value * kPageBytes);
   // As everywhere where data arrive: a member that has no memory at all can not go on.
   KRG_ASSERT(::pwrite(memory_.get(), from.data(), from.size(), at) ==
@@ -80,7 +87,8 @@ void Region::write(Page page, std::span<const std::byte> from) noexcept {
 }
 
 void Region::read(Page page, std::span<std::byte> into) noexcept {
-  if (ended_) return;
+  if (!ended_ && !is_inside(page)) std::fill(into.begin(), into.end(), std::byte{0});
+  if (ended_ || !is_inside(page)) return;
   const auto at = static_cast<off_t>(page.value * kPageBytes);
   KRG_ASSERT(::pread(memory_.get(), into.data(), into.size(), at) ==
              static_cast<ssize_t>(into.size()));
@@ -93,10 +101,53 @@ void Region::end() noexcept {
     if (mapping) mapping->wake_all();
   }
   // Messages under way may still look at what was here, and would get the signal too.
-  void* const zeros = ::mmap(alias_, info_.bytes, kReadWrite,
+  void* const zeros = ::mmap(alias_, info_.capacity, kReadWrite,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   KRG_ASSERT(zeros == alias_);
 }
+
+// --- What changes -------------------------------------------------------------------------------
+
+bool Region::apply(const RegionState& state) noexcept {
+  if (ended_ || state.version <= state_.version) return false;
+  if (state.bytes != state_.bytes) resize(state.bytes);
+  const bool was_read_only = std::exchange(state_.read_only, state.read_only);
+  state_ = state;
+  if (state.read_only && !was_read_only) take_rights();
+  // Who waits to write may do so now.
+  for (const auto& mapping : seats_) {
+    if (mapping && was_read_only && !state.read_only) mapping->wake_all();
+  }
+  return true;
+}
+
+void Region::resize(std::uint64_t bytes) noexcept {
+  const std::uint64_t before = std::exchange(state_.bytes, bytes);
+  KRG_ASSERT(bytes <= info_.capacity && bytes % kPageBytes == 0);
+  // A file of memory that is made no larger than it could have been from the first.
+  KRG_ASSERT(::ftruncate(memory_.get(), static_cast<off_t>(bytes)) == 0);
+  // Messages under way may look at the alias: behind the file's end that would be a signal.
+  const bool grows = bytes > before;
+  const std::uint64_t begin = std::min(bytes, before);
+  const int flags = grows ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+  void* const at = ::mmap(alias_ + begin, std::max(bytes, before) - begin, kReadWrite,
+                          flags | MAP_NORESERVE | MAP_FIXED, grows ? memory_.get() : -1,
+                          grows ? static_cast<off_t>(begin) : 0);
+  KRG_ASSERT(at == alias_ + begin);
+}
+
+// The protocol's rights stay: it is the tasks that may not write.
+void Region::take_rights() noexcept {
+  for (const Page page : pages_.written()) {
+    const Seat writer = pages_.writer(page);
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      if (seats_[i] && (writer == kAnybody || writer.value == i)) seats_[i]->protect(page);
+    }
+    pages_.forget_writer(page);
+  }
+}
+
+// --- Tasks --------------------------------------------------------------------------------------
 
 Status Region::admit(FaultPoll& faults, Mapping::Owner& owner, Mapping::Task task) {
   std::size_t free = 0;
@@ -134,6 +185,12 @@ void Region::remove(Seat seat) noexcept {
 std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept {
   Mapping* const mapping = seated(who.seat);
   if (mapping == nullptr) return 0;
+  // It waits until its process knows, which then wakes it, or until it may write again.
+  if (who.write && state_.read_only) return 1;
+  if (!is_inside(page)) {
+    mapping->wake(page);
+    return 1;
+  }
   std::uint64_t count = 1;
   if (most > 1 && !who.mapped) {
     count = pages_.run(page, who.write ? Access::write : Access::read, most);
@@ -143,6 +200,21 @@ std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t m
   }
   mapping->open(page, count, who.write, who.mapped);
   return count;
+}
+
+void Region::populate(Page first, std::uint64_t count, Seat seat, bool write) noexcept {
+  Mapping* const mapping = seated(seat);
+  if (mapping == nullptr || count == 0 || !is_inside(Page{first.value + count - 1})) return;
+  if (write && state_.read_only) return;
+  for (std::uint64_t i = 0; write && i < count; ++i) {
+    pages_.note_writer(Page{first.value + i}, seat);
+  }
+  mapping->populate(first, count, write);
+}
+
+bool Region::has_task(pid_t pid) const noexcept {
+  return std::any_of(seats_.begin(), seats_.end(),
+                     [&](const auto& seat) { return seat && seat->task().pid == pid; });
 }
 
 std::uint32_t Region::now_us() const noexcept {

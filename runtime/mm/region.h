@@ -9,6 +9,7 @@
 // Source   docs/design/mm.md, "Orders"; facts: write-protect, look, punch
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -16,6 +17,7 @@
 
 #include "krg/base/unique_fd.h"
 #include "krg/mm/pages.h"
+#include "krg/mm/traffic.h"
 #include "krg/mm_calls/calls.h"
 #include "mapping.h"
 
@@ -34,6 +36,16 @@ class Region {
   int fd() const noexcept { return memory_.get(); }
   Pages& pages() noexcept { return pages_; }
   const Pages& pages() const noexcept { return pages_; }
+  Traffic& traffic() noexcept { return traffic_; }
+  const Traffic& traffic() const noexcept { return traffic_; }
+
+  // --- What changes
+  const RegionState& state() const noexcept { return state_; }
+  // Its bytes are now so many, and its tasks may write or not; false: that is old news. Who reads
+  // or writes behind its end gets SIGBUS, who may not write waits.
+  // Requires  state.bytes in whole pages, at most info().capacity.
+  bool apply(const RegionState& state) noexcept;
+  bool is_inside(Page page) const noexcept { return page.value < state_.bytes / kPageBytes; }
 
   // --- As kddm::Residence
   std::span<std::byte> place(Page page) noexcept;
@@ -66,6 +78,15 @@ class Region {
   // What has been granted is given to the task: the page, and up to `most` in all that follow it
   // and are open so far. How many. Requires  the page is.
   std::uint64_t open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept;
+  // The same of a task that has not asked: whatever it maps of them already stays.
+  // Requires  all are open so far.
+  void populate(Page first, std::uint64_t count, Seat seat, bool write) noexcept;
+  bool has_task(pid_t pid) const noexcept;
+  template <class Condition>
+  bool all_tasks(Condition&& condition) const {
+    return std::all_of(seats_.begin(), seats_.end(),
+                       [&](const auto& seat) { return !seat || condition(seat->task().pid); });
+  }
   // Of the clock that Pages is told.
   std::uint32_t now_us() const noexcept;
 
@@ -75,13 +96,18 @@ class Region {
         info_(std::move(info)),
         memory_(std::move(memory)),
         alias_(alias),
-        pages_(info_.bytes / kPageBytes) {}
+        state_{0, info_.bytes, false},
+        pages_(info_.capacity / kPageBytes) {}
+  void resize(std::uint64_t bytes) noexcept;
+  void take_rights() noexcept;
 
   reactor::Reactor& reactor_;
   const RegionInfo info_;
   UniqueFd memory_;
   std::byte* const alias_;
+  RegionState state_;
   Pages pages_;
+  Traffic traffic_;
   std::vector<std::unique_ptr<Mapping>> seats_;  // By seat; nullptr: free.
   std::size_t tasks_ = 0;
   std::size_t lent_ = 0;

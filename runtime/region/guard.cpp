@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "krg/gate/control.h"
+#include "krg/mm_calls/calls.h"
 #include "krg/reactor/block_on.h"
 
 namespace krg {
@@ -50,6 +51,16 @@ Co<Status> wait_for_end(gate::Control& control, std::string path, Deadline deadl
   }
   state()->changed.notify_all();
   if (!connected) co_return connected;
+  for (mm::calls::Watch::Request request;;) {
+    // As long as this process lives: changes are rare.
+    const auto news = co_await control.call<mm::calls::Watch>(request, Deadline::never());
+    if (!news) break;
+    request.seen = news->seen;
+    const std::lock_guard lock(state()->mutex);
+    for (Guarded* const region : state()->watches[path].regions) {
+      for (const auto& changed : news->regions) region->on_change(changed.set, changed.state);
+    }
+  }
   // As long as this process lives: krgd's end is what it is here for.
   co_return co_await control.gone().wait(Deadline::never());
 }

@@ -7,11 +7,19 @@
 #include <utility>
 
 #include "krg/mm_calls/calls.h"
+#include "krg/region/bulk.h"
+#include "krg/region/of_c.h"
 #include "krg/region/region.h"
 
 struct krg_region {
   krg::Region region;
 };
+
+namespace krg {
+
+const Region& region_of(const krg_region& region) noexcept { return region.region; }
+
+}  // namespace krg
 
 namespace {
 
@@ -23,6 +31,10 @@ std::string& message() {
 int fail(const char* name, const krg::Error& error) {
   message() = std::string("region ") + name + ": " + std::string(error.message());
   return krg::to_errno(error.code());
+}
+
+int answer(const char* name, const krg::Status& status) {
+  return status ? 0 : fail(name, status.error());
 }
 
 }  // namespace
@@ -49,16 +61,52 @@ int krg_region_open(const char* name, size_t bytes, void* address, unsigned flag
   return 0;
 }
 
+int krg_region_create(const char* name, size_t bytes, size_t capacity) {
+  if (name == nullptr) return fail("?", krg::Error(krg::Errc::invalid_argument, "no name"));
+  krg::RegionShape shape;
+  shape.capacity = capacity;
+  return answer(name, krg::Region::create(name, bytes, shape));
+}
+
 void* krg_region_address(const krg_region* region) { return region->region.data(); }
 size_t krg_region_size(const krg_region* region) { return region->region.size(); }
+
+int krg_region_resize(krg_region* region, size_t bytes) {
+  return answer("resize", region->region.resize(bytes));
+}
+
+int krg_region_protect(krg_region* region, int read_only) {
+  using Rights = krg::Region::Rights;
+  return answer("protect",
+                region->region.protect(read_only != 0 ? Rights::read_only : Rights::read_write));
+}
+
+int krg_region_prefetch(const krg_region* region, size_t offset, size_t bytes) {
+  return answer("prefetch", krg::prefetch(region->region, offset, bytes));
+}
+
+int krg_region_advise(const krg_region* region, size_t offset, size_t bytes, krg_advice advice) {
+  const auto said = static_cast<krg::Advice>(advice);
+  return answer("advise", krg::advise(region->region, offset, bytes, said));
+}
+
+int krg_region_copy(const krg_region* to, size_t to_offset, const krg_region* from,
+                    size_t from_offset, size_t bytes) {
+  return answer("copy", krg::copy(to->region, to_offset, from->region, from_offset, bytes));
+}
+
+int krg_region_fill(const krg_region* region, size_t offset, size_t bytes, int value) {
+  const auto byte = static_cast<std::byte>(value);
+  return answer("fill", krg::fill(region->region, offset, bytes, byte));
+}
+
 void krg_region_close(krg_region* region) { delete region; }
 
 int krg_region_destroy(const char* name) {
   if (name == nullptr) {
     return fail("?", krg::Error(krg::Errc::invalid_argument, "no name"));
   }
-  const krg::Status done = krg::Region::destroy(name);
-  return done ? 0 : fail(name, done.error());
+  return answer(name, krg::Region::destroy(name));
 }
 
 const char* krg_region_message(void) { return message().c_str(); }

@@ -33,16 +33,19 @@ void fuzz_options(std::span<const std::uint8_t> bytes) {
   options.object_count = bytes[1];
   options.linker_data.assign(reinterpret_cast<const char*>(bytes.data()) + 2, bytes.size() - 2);
   const auto said = wire::decode<RegionInfo>(std::as_bytes(bytes.subspan(2)));
-  if (said && bytes[1] == 0) options.object_count = said->bytes / kPageBytes;
+  if (said && bytes[1] == 0) options.object_count = said->capacity / kPageBytes + 1;
+  options.policy = kddm::HomePolicy::linker;
   kddm::Linker& linker = memory.linker();
   const bool accepted = linker.accepts(options).has_value();
   const kddm::SetId set{++sets};
   linker.begin(set, options);
   kddm::Residence& residence = *linker.residence();
-  for (const std::uint64_t page : {std::uint64_t{0}, options.object_count - 1, ~std::uint64_t{0}}) {
+  const std::uint64_t behind = accepted ? said->capacity / kPageBytes : 0;
+  const std::uint64_t last = accepted ? said->bytes / kPageBytes - 1 : 0;
+  for (const std::uint64_t page : {std::uint64_t{0}, last, behind, ~std::uint64_t{0}}) {
     const kddm::ObjectId object{page};
     const auto place = residence.place(set, object);
-    KRG_ASSERT(place.empty() || (accepted && page < options.object_count));
+    KRG_ASSERT(place.empty() || (accepted && page < behind));
     if (place.empty()) continue;
     std::vector<std::byte> bytes_of_page(place.size(), std::byte{1});
     residence.write(set, object, bytes_of_page);
@@ -51,6 +54,10 @@ void fuzz_options(std::span<const std::uint8_t> bytes) {
     residence.vacate(set, object);
     KRG_ASSERT(place[0] == std::byte{0} && !residence.is_open(set, object));
     residence.let_go(set);
+  }
+  if (accepted && options.policy == kddm::HomePolicy::linker) {
+    const NodeId home = linker.preferred_home(set, kddm::ObjectId{behind});
+    KRG_ASSERT(said->placement != Placement::block || said->nodes.contains(home));
   }
   linker.end(set);
   KRG_ASSERT(residence.place(set, kddm::ObjectId{0}).empty());

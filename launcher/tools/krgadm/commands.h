@@ -17,6 +17,8 @@ int nodes_command(const cli::Arguments& args, const Target& target,
 int show_nodes(const Target& target, bool json);
 int show_events(const Target& target, bool json);
 int show_stats(const Target& target, bool json);
+// mem [--hot [--top N]]
+int show_memory(const cli::Arguments& args, const Target& target);
 int show_config(const config::Environment& environment, bool json);
 int list_clusters(const Target& target, bool json);
 int start_cluster(const cli::Arguments& args, const Target& target,

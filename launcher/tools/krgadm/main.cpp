@@ -36,6 +36,13 @@ constexpr std::array kNodesOptions = {
     Option{"--timeout", "TIME", "wait, del: give up after this time: 90, 90s, 5m (default: 100s)",
            "Options"},
 };
+constexpr std::array kMemoryOptions = {
+    Option{"--cluster", "NAME", "Talk to the cluster of that name; without it to the only one",
+           "Options"},
+    Option{"--hot", "", "Show the pages that are taken most often, and between whom", "Options"},
+    Option{"--top", "N", "--hot: that many pages (default: 20)", "Options"},
+    Option{"--json", "", "Print JSON for programs", "Options"},
+};
 constexpr std::array kConfigOptions = {
     Option{"--json", "", "Print JSON for programs", "Options"},
 };
@@ -51,6 +58,8 @@ constexpr std::array kCommands = {
             "status wait add del"},
     Command{"events", "Tell what becomes of the nodes, until interrupted", "[OPTION...]", kOptions},
     Command{"stats", "Show what the services of each node have done", "[OPTION...]", kOptions},
+    Command{"mem", "Show the regions of memory and the traffic of their pages", "[OPTION...]",
+            kMemoryOptions},
     Command{"config", "Show every setting, its value and its origin", "[OPTION...]",
             kConfigOptions},
     Command{"cluster",
@@ -99,6 +108,7 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
   if (name == "nodes") return nodes_command(args, target, settings, environment);
   if (name == "events") return show_events(target, json);
   if (name == "stats") return show_stats(target, json);
+  if (name == "mem") return show_memory(args, target);
   return cluster_command(args, target, settings, environment);
 }
 

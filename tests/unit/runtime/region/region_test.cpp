@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <thread>
 
 #include "krg/node/node.h"
+#include "krg/region/bulk.h"
 
 namespace krg {
 namespace {
@@ -45,6 +47,11 @@ class RegionTest : public testing::Test {
     EXPECT_NE(mkdtemp(name), nullptr);
     folder_ = name;
     gate_ = folder_ + "/gate";
+    // Of a region krgd has three, a task two.
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
     krgd_ = fork();
     if (krgd_ == 0) be_krgd(gate_);
     for (int i = 0; i < 500 && !krgd_answers(); ++i) std::this_thread::sleep_for(10ms);
@@ -106,6 +113,11 @@ class RegionTest : public testing::Test {
 
 volatile char* at(const Region& region, std::size_t offset) {
   return reinterpret_cast<volatile char*>(region.data()) + offset;
+}
+
+int store(volatile char& at, char value) {
+  at = value;
+  return 0;
 }
 
 TEST_F(RegionTest, MemoryIsZeroAtFirstAndKeepsWhatIsWritten) {
@@ -298,13 +310,151 @@ TEST_F(RegionTest, ThreadsThatFaultOnOnePageAllGoOn) {
   for (std::size_t i = 0; i < region.size(); i += 4096) EXPECT_EQ(*at(region, i), 8);
 }
 
-TEST_F(RegionTest, AHundredRegionsAtATime) {
+TEST_F(RegionTest, ItGrowsAndShrinksAndWhatWasCutOffIsGone) {
+  ASSERT_TRUE(Region::create("grows", 8 * 4096, RegionShape{.capacity = 64 * 4096}, gate_));
+  auto region = Region::attach("grows", here());
+  ASSERT_TRUE(region);
+  EXPECT_EQ(region->size(), 8u * 4096);
+  EXPECT_EQ(region->capacity(), 64u * 4096);
+  for (std::size_t i = 0; i < 8; ++i) *at(*region, i * 4096) = 5;
+  expect_signal(SIGBUS, [&] { return *at(*region, 8 * 4096); });
+  ASSERT_TRUE(region->resize(64 * 4096));
+  EXPECT_EQ(region->size(), 64u * 4096);
+  *at(*region, 63 * 4096) = 9;
+  ASSERT_TRUE(region->resize(4 * 4096));
+  expect_signal(SIGBUS, [&] { return *at(*region, 4 * 4096); });
+  expect_signal(SIGBUS, [&] { return store(*at(*region, 63 * 4096), 1); });
+  EXPECT_EQ(*at(*region, 3 * 4096), 5);
+  ASSERT_TRUE(region->resize(64 * 4096));
+  EXPECT_EQ(*at(*region, 3 * 4096), 5);
+  EXPECT_EQ(*at(*region, 4 * 4096), 0);
+  EXPECT_EQ(*at(*region, 63 * 4096), 0);
+  EXPECT_EQ(region->resize(65 * 4096).error().code(), Errc::too_large);
+  EXPECT_EQ(region->resize(0).error().code(), Errc::invalid_argument);
+}
+
+TEST_F(RegionTest, WhatIsProtectedCanBeReadButNotWritten) {
+  auto region = Region::open("protected", 1 << 20, here());
+  ASSERT_TRUE(region);
+  *at(*region, 0) = 1;
+  ASSERT_TRUE(region->protect(Region::Rights::read_only));
+  EXPECT_EQ(*at(*region, 0), 1);
+  EXPECT_EQ(*at(*region, 8192), 0);
+  expect_signal(SIGSEGV, [&] { return store(*at(*region, 0), 2); });
+  expect_signal(SIGSEGV, [&] { return store(*at(*region, 40'960), 2); });
+  EXPECT_EQ(fill(*region, 0, 4096, std::byte{1}).error().code(), Errc::denied);
+  // Who attaches it now may not either.
+  expect_signal(SIGSEGV, [&] {
+    RegionOptions elsewhere = here();
+    elsewhere.address =
+        reinterpret_cast<std::uintptr_t>(region->data()) + (std::uintptr_t{1} << 40);
+    const auto other = Region::attach("protected", elsewhere);
+    if (!other || *at(*other, 0) != 1) ::_exit(1);
+    return store(*at(*other, 0), 3);
+  });
+  ASSERT_TRUE(region->protect(Region::Rights::read_write));
+  *at(*region, 0) = 4;
+  *at(*region, 40'960) = 4;
+  EXPECT_EQ(*at(*region, 0), 4);
+}
+
+TEST_F(RegionTest, AnotherTaskThatWritesWhileItIsProtectedGetsASignal) {
+  auto region = Region::open("signals", 64 * 4096, here());
+  ASSERT_TRUE(region);
+  int how = -1;
+  const pid_t writer = fork();
+  if (writer == 0) {
+    ::signal(SIGSEGV, SIG_DFL);
+    for (unsigned i = 0;; ++i) *at(*region, i % 64 * 4096) = static_cast<char>(i);
+  }
+  std::this_thread::sleep_for(50ms);
+  ASSERT_TRUE(region->protect(Region::Rights::read_only));
+  char before[64], after[64];
+  for (std::size_t i = 0; i < 64; ++i) before[i] = *at(*region, i * 4096);
+  for (int tries = 0; tries < 500 && waitpid(writer, &how, WNOHANG) == 0; ++tries) {
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGSEGV) << how;
+  for (std::size_t i = 0; i < 64; ++i) after[i] = *at(*region, i * 4096);
+  EXPECT_EQ(std::memcmp(before, after, 64), 0);
+  kill(writer, SIGKILL);
+}
+
+TEST_F(RegionTest, BulkOperationsDoWhatLoadsAndStoresDo) {
+  const Region from = open("from", 16 << 20), to = open("to", 16 << 20);
+  constexpr std::size_t kBytes = (9 << 20) + 12'345;
+  ASSERT_TRUE(fill(from, 777, kBytes, std::byte{7}));
+  EXPECT_EQ(*at(from, 776), 0);
+  EXPECT_EQ(*at(from, 777), 7);
+  EXPECT_EQ(*at(from, 777 + kBytes - 1), 7);
+  EXPECT_EQ(*at(from, 777 + kBytes), 0);
+  ASSERT_TRUE(copy(to, 5'000'001, from, 777, kBytes));
+  EXPECT_EQ(*at(to, 5'000'000), 0);
+  EXPECT_EQ(std::memcmp(to.data() + 5'000'001, from.data() + 777, kBytes), 0);
+  EXPECT_EQ(*at(to, 5'000'001 + kBytes), 0);
+  ASSERT_TRUE(prefetch(to, 0, to.size()));
+  for (const Advice advice :
+       {Advice::owner, Advice::read_mostly, Advice::will_need, Advice::dont_need}) {
+    ASSERT_TRUE(advise(to, 4096, 1 << 20, advice));
+  }
+  EXPECT_EQ(std::memcmp(to.data() + 5'000'001, from.data() + 777, kBytes), 0);
+  EXPECT_EQ(fill(to, 4096, to.size(), std::byte{1}).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(prefetch(to, to.size() + 1, 1).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(prefetch(to, 1, ~std::size_t{0}).error().code(), Errc::invalid_argument);
+  EXPECT_EQ(copy(to, 0, to, 4096, 8192).error().code(), Errc::invalid_argument);
+  EXPECT_TRUE(copy(to, 0, to, 8192, 8192));
+  EXPECT_TRUE(fill(to, to.size(), 0, std::byte{1}));
+}
+
+TEST_F(RegionTest, PlacementIsOfNodesThatThereAre) {
+  for (const Placement placement : {Placement::block, Placement::cyclic, Placement::node}) {
+    const std::string name = "placed" + std::to_string(static_cast<int>(placement));
+    ASSERT_TRUE(Region::create(name, 1 << 20, RegionShape{.placement = placement}, gate_));
+    const auto region = Region::attach(name, here());
+    ASSERT_TRUE(region);
+    for (std::size_t i = 0; i < region->size(); i += 4096) *at(*region, i) = 3;
+    EXPECT_EQ(*at(*region, region->size() - 4096), 3);
+  }
+  const RegionShape nowhere{.placement = Placement::node, .node = 7};
+  EXPECT_EQ(Region::create("nowhere", 4096, nowhere, gate_).error().code(), Errc::invalid_argument);
+  const RegionShape unknown{.placement = static_cast<Placement>(9)};
+  EXPECT_EQ(Region::create("unknown", 4096, unknown, gate_).error().code(), Errc::invalid_argument);
+  const RegionShape small{.capacity = (std::size_t{1} << 40) + 4096};
+  EXPECT_EQ(Region::create("toolarge", 4096, small, gate_).error().code(), Errc::too_large);
+}
+
+TEST_F(RegionTest, UnmappingDuringAFaultEndsTheFaultWithASignal) {
+  expect_signal(SIGSEGV, [&] {
+    auto region = Region::open("unmapped", 1 << 20, here());
+    if (!region) return 1;
+    kill(krgd_, SIGSTOP);
+    std::thread unmapper([&] {
+      std::this_thread::sleep_for(100ms);
+      munmap(region->data(), region->size());
+      kill(krgd_, SIGCONT);
+    });
+    *at(*region, 4096) = 1;  // When krgd comes to it nothing is there any more.
+    unmapper.join();
+    return 0;
+  });
+  const Region after = open("unmapped", 1 << 20);
+  *at(after, 4096) = 2;
+  EXPECT_EQ(*at(after, 4096), 2);
+}
+
+TEST_F(RegionTest, AThousandRegionsAtATime) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  const std::size_t count = files.rlim_cur < 4096 ? files.rlim_cur / 4 - 50 : 1000;
   std::vector<Region> regions;
-  for (int i = 0; i < 100; ++i) regions.push_back(open("many" + std::to_string(i), 8192));
-  for (int i = 0; i < 100; ++i)
-    *at(regions[static_cast<std::size_t>(i)], 4096) = static_cast<char>(i);
-  for (int i = 0; i < 100; ++i) {
-    EXPECT_EQ(*at(regions[static_cast<std::size_t>(i)], 4096), static_cast<char>(i));
+  for (std::size_t i = 0; i < count; ++i) {
+    auto region = Region::open("thousand" + std::to_string(i), 8192, here());
+    ASSERT_TRUE(region) << i << ": " << region.error().message();
+    regions.push_back(std::move(*region));
+    *at(regions.back(), 4096) = static_cast<char>(i);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    EXPECT_EQ(*at(regions[i], 4096), static_cast<char>(i));
   }
 }
 

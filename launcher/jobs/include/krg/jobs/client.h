@@ -13,6 +13,7 @@
 
 #include "krg/cluster/view.h"
 #include "krg/jobs/spec.h"
+#include "krg/mm/report.h"
 #include "krg/node/status.h"
 #include "krg/proc/exit_status.h"
 
@@ -51,6 +52,11 @@ struct AskNodes {
 struct AskStats {
   static constexpr std::uint16_t kFrame = 21;
   static void wire_fields(auto&, auto&& visit) { visit(); }
+};
+struct AskMemory {
+  static constexpr std::uint16_t kFrame = 47;
+  mm::Report::Request request;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.request); }
 };
 // Ends a standing cluster.
 struct EndCluster {
@@ -154,6 +160,17 @@ struct NodeStats {
 struct AllStats {
   static constexpr std::uint16_t kFrame = 39;
   std::vector<NodeStats> nodes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
+};
+
+struct NodeMemory {
+  NodeId node;
+  mm::Report::Reply report;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.report); }
+};
+struct AllMemory {
+  static constexpr std::uint16_t kFrame = 48;
+  std::vector<NodeMemory> nodes;
   static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
 };
 

@@ -37,6 +37,7 @@ class Session {
   // Answers go to the connection only while `alive` is.
   Co<void> tell_nodes(std::weak_ptr<char> alive);
   Co<void> tell_stats(std::weak_ptr<char> alive);
+  Co<void> tell_memory(std::weak_ptr<char> alive, mm::Report::Request request);
 
   Service& service_;
   control::Connection& client_;

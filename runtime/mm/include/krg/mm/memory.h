@@ -8,12 +8,15 @@
 // Source   Kerrighed mm; docs/design/mm.md
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <vector>
 
 #include "krg/base/ids.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
 #include "krg/reactor/reactor.h"
+#include "krg/rpc/rpc.h"
 #include "krg/store/linker.h"
 
 namespace krg::mm {
@@ -28,6 +31,9 @@ class Memory {
 
   // What makes sets into regions; to be added to the node's Kddm before it enters a view.
   kddm::Linker& linker() noexcept;
+  // How it reaches the cluster's other nodes; `all` says which there are, this one among them.
+  // Requires  once, before open(); `rpc` outlives what this serves there.
+  void join(rpc::Rpc& rpc, std::function<std::vector<NodeId>()> all);
   // Serves the tasks of `gate`. Requires  once; the Kddm has the linker.
   void open(gate::Server& gate, kddm::Kddm& kddm);
   // Serves nobody any more. Requires  the reactor's coroutines have been cancelled.

@@ -69,6 +69,10 @@ class Pages {
   void note_writer(Page page, Seat seat) noexcept;
   // Who has: nobody, one seat, or anybody.
   Seat writer(Page page) const noexcept;
+  // The pages that somebody may write. Cost: all that are known.
+  std::vector<Page> written() const;
+  // Nobody may, though the node could let somebody.
+  void forget_writer(Page page) noexcept { at(page).writer = kNobody; }
   // It can be read at most.
   void protect(Page page, std::uint32_t now_us) noexcept;
   // It is open to nobody.

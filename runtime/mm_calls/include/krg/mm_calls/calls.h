@@ -8,30 +8,13 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
-#include "krg/store/ids.h"
+#include "krg/mm_calls/region_info.h"
 #include "krg/wire/codec.h"
 #include "krg/wire/service.h"
 
 namespace krg::mm {
-
-inline constexpr std::uint64_t kPageBytes = 4096;
-inline constexpr std::uint64_t kRegionBytesMax = std::uint64_t{1} << 40;
-inline constexpr std::size_t kRegionNameMax = 200;
-
-// The bytes of the pages that `bytes` need.
-constexpr std::uint64_t whole_pages(std::uint64_t bytes) noexcept {
-  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
-}
-
-// What every node and every task knows of a region.
-struct RegionInfo {
-  kddm::SetId set;
-  std::uint64_t address = 0;  // Where all map it, if they do not wish otherwise.
-  std::uint64_t bytes = 0;
-  std::string name;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.address, m.bytes, m.name); }
-};
 
 namespace calls {
 
@@ -43,7 +26,12 @@ struct Create {
     std::string name;
     std::uint64_t bytes = 0;
     std::uint64_t address = 0;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.name, m.bytes, m.address); }
+    std::uint64_t capacity = 0;  // 0: no more than `bytes`.
+    Placement placement = Placement::first_touch;
+    NodeId home = kNoNode;
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home);
+    }
   };
   using Reply = RegionInfo;
 };
@@ -56,7 +44,11 @@ struct Find {
     std::string name;
     static void wire_fields(auto& m, auto&& visit) { visit(m.name); }
   };
-  using Reply = RegionInfo;
+  struct Reply {
+    RegionInfo info;
+    RegionState state;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.info, m.state); }
+  };
 };
 
 // The task has mapped it at `address`; with the request comes the userfaultfd that watches there.
@@ -69,7 +61,7 @@ struct Attach {
     bool read_only = false;
     static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.address, m.read_only); }
   };
-  using Reply = wire::Empty;
+  using Reply = RegionState;  // From now on Watch tells of changes.
 };
 
 struct Detach {
@@ -89,6 +81,83 @@ struct Destroy {
   static constexpr const char* kName = "mm.destroy";
   using Request = Find::Request;
   using Reply = wire::Empty;
+};
+
+// Pages are brought to this node, and mapped where the task has attached the region.
+struct Bring {
+  static constexpr ServiceId kId{0x65};
+  static constexpr const char* kName = "mm.bring";
+  static constexpr std::uint64_t kMost = 1 << 14;  // Pages of one call.
+  struct Request {
+    kddm::SetId set;
+    std::uint64_t address = 0;
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+    bool write = false;
+    bool wait = true;  // Else the answer comes when they have been asked for.
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.set, m.address, m.first, m.count, m.write, m.wait);
+    }
+  };
+  using Reply = wire::Empty;
+};
+
+// Which pages, of the calls below.
+struct PageRange {
+  kddm::SetId set;
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.first, m.count); }
+};
+
+// This node gives up what it has of them; what only it has goes to another.
+struct GiveUp {
+  static constexpr ServiceId kId{0x66};
+  static constexpr const char* kName = "mm.give_up";
+  using Request = PageRange;
+  using Reply = wire::Empty;
+};
+
+// Every node on which tasks have attached the region gets copies to read.
+struct Spread {
+  static constexpr ServiceId kId{0x67};
+  static constexpr const char* kName = "mm.spread";
+  using Request = PageRange;
+  using Reply = wire::Empty;
+};
+
+// On all nodes, when it returns.
+struct Change {
+  static constexpr ServiceId kId{0x68};
+  static constexpr const char* kName = "mm.change";
+  enum class Rights : std::uint8_t { keep, read_write, read_only };
+  struct Request {
+    kddm::SetId set;
+    std::uint64_t bytes = 0;  // 0: keep.
+    Rights rights = Rights::keep;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.bytes, m.rights); }
+  };
+  using Reply = RegionState;
+};
+
+// Answered as soon as any region that the calling process has attached was changed after `seen`.
+struct Watch {
+  static constexpr ServiceId kId{0x69};
+  static constexpr const char* kName = "mm.watch";
+  struct Request {
+    std::uint64_t seen = 0;  // The last answer's; 0: none yet.
+    static void wire_fields(auto& m, auto&& visit) { visit(m.seen); }
+  };
+  struct Changed {
+    kddm::SetId set;
+    RegionState state;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.state); }
+  };
+  struct Reply {
+    std::uint64_t seen = 0;
+    std::vector<Changed> regions;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.seen, m.regions); }
+  };
 };
 
 }  // namespace calls

@@ -29,13 +29,34 @@ struct RegionOptions {
   std::string gate;
 };
 
+// Which node keeps the word on a page, that is: who has it. Faults on pages that this node keeps
+// and nobody else has take no message. The contents are where the page was used last, in any case.
+enum class Placement : std::uint8_t {
+  first_touch,  // The contents where they are touched first, the word spread evenly.
+  block,        // As many successive pages at each of the nodes that there are,
+  cyclic,       // or one at each, in turn.
+  node,         // All at RegionShape::node.
+};
+
+struct RegionShape {
+  std::uintptr_t address = 0;  // Where all attach it; 0: where no other region of the cluster lies.
+  std::size_t capacity = 0;    // Up to which it may grow; 0: not at all.
+  Placement placement = Placement::first_touch;
+  std::uint32_t node = 0;
+};
+
 class Region {
  public:
+  enum class Rights : std::uint8_t { read_write, read_only };
+
   // Makes a region; nobody has it yet. `address`: where all attach it; 0: at addresses that no
   // other region of the cluster has.
   // Errors  already_exists; too_large  more than 2^40 bytes; not_found  not started by krg; those
   //         of gate::Control::connect()
   static Status create(const std::string& name, std::size_t bytes, std::uintptr_t address = 0,
+                       const std::string& gate = "");
+  // Errors  invalid_argument  no such node; those above
+  static Status create(const std::string& name, std::size_t bytes, const RegionShape& shape,
                        const std::string& gate = "");
   // Maps it.
   // Errors  not_found  no such region; already_exists  something is mapped there, or this process
@@ -55,13 +76,29 @@ class Region {
 
   std::span<std::byte> bytes() const noexcept;
   std::byte* data() const noexcept { return bytes().data(); }
+  // What it is now: others may change it.
   std::size_t size() const noexcept { return bytes().size(); }
+  std::size_t capacity() const noexcept;
+  // Whether it was attached to be written, and whether where all have it by default.
+  bool is_writable() const noexcept;
+  bool is_at_home() const noexcept;
+
+  // On all nodes when it returns: whole pages; what is behind the new end is gone, who touches it
+  // gets SIGBUS, and it is zeros should the region grow again.
+  // Errors  invalid_argument, too_large  0, or more than its capacity; timed_out, peer_down  some
+  //         node may not know yet: to be called again
+  Status resize(std::size_t bytes);
+  // Of all tasks on all nodes when it returns: who writes what is read-only gets SIGSEGV, also who
+  // waits for a page to write it. Errors  timed_out, peer_down  as resize()
+  Status protect(Rights rights);
+
   // Whether system calls can read and write its memory before the process has touched it; else they
   // may end with EFAULT. See `sysctl vm.unprivileged_userfaultfd`, and the rights of
   // /dev/userfaultfd.
   bool serves_system_calls() const noexcept;
 
  private:
+  friend struct BulkAccess;
   class Impl;
   explicit Region(std::unique_ptr<Impl> impl) noexcept;
   std::unique_ptr<Impl> impl_;

@@ -27,11 +27,31 @@ enum {
 // size, or unknown flags; EMSGSIZE  more than 2^40 bytes
 int krg_region_open(const char* name, size_t bytes, void* address, unsigned flags,
                     krg_region** region);
+// The same of a region that may grow to `capacity` bytes; none of the name may be there yet. EEXIST
+int krg_region_create(const char* name, size_t bytes, size_t capacity);
 void* krg_region_address(const krg_region* region);
 size_t krg_region_size(const krg_region* region);
+// On all nodes when they return. EINVAL, EMSGSIZE  0, or more than its capacity
+int krg_region_resize(krg_region* region, size_t bytes);
+// Who writes what is read-only gets SIGSEGV.
+int krg_region_protect(krg_region* region, int read_only);
+
+// As krg/region/bulk.h. EINVAL  not all of it is in the region, or the two overlap
+typedef enum {
+  KRG_ADVICE_OWNER,
+  KRG_ADVICE_READ_MOSTLY,
+  KRG_ADVICE_WILL_NEED,
+  KRG_ADVICE_DONT_NEED
+} krg_advice;
+int krg_region_prefetch(const krg_region* region, size_t offset, size_t bytes);
+int krg_region_advise(const krg_region* region, size_t offset, size_t bytes, krg_advice advice);
+int krg_region_copy(const krg_region* to, size_t to_offset, const krg_region* from,
+                    size_t from_offset, size_t bytes);
+int krg_region_fill(const krg_region* region, size_t offset, size_t bytes, int value);
+
 // Unmaps it. NULL is nothing.
 void krg_region_close(krg_region* region);
-// Ends it on all nodes. ENOENT
+// Ends it on all nodes, as krg::Region::destroy(). ENOENT
 int krg_region_destroy(const char* name);
 // Of this thread's last error; "" before the first.
 const char* krg_region_message(void);

@@ -1,0 +1,181 @@
+#include "states.h"
+
+#include <utility>
+#include <vector>
+
+#include "krg/log/log.h"
+#include "krg/rpc/multicast.h"
+
+namespace krg::mm {
+namespace {
+
+// From krgd to krgd: a region's new state.
+struct Changed {
+  static constexpr ServiceId kId{0x6b};
+  static constexpr const char* kName = "mm.changed";
+  using Request = calls::Watch::Changed;
+  using Reply = wire::Empty;
+};
+
+// How long a node may take to remove what is behind a region's end.
+constexpr Duration kTaking = std::chrono::seconds(50);
+// How long tasks that do not answer are waited for, and how often who is still there is looked at.
+constexpr Duration kTasks = std::chrono::seconds(2);
+constexpr Duration kLook = std::chrono::milliseconds(20);
+
+// An object of zeros is the state at first.
+Result<RegionState> read_state(const kddm::Lease& lease, const RegionInfo& info) {
+  const RegionState at_first{0, info.bytes, false};
+  const std::size_t size = wire::encoded_size(at_first);
+  if (lease.bytes().size() < size) return Error(Errc::corrupt, "a region's state");
+  KRG_TRY_ASSIGN(const RegionState state, wire::decode<RegionState>(lease.bytes().first(size)));
+  if (state.version == 0) return at_first;
+  if (state.bytes == 0 || state.bytes > info.capacity || state.bytes % kPageBytes != 0) {
+    return Error(Errc::corrupt, "a region's state");
+  }
+  return state;
+}
+
+void write_state(kddm::Lease& lease, const RegionState& state) {
+  const std::vector<std::byte> bytes = wire::encode(state);
+  std::copy(bytes.begin(), bytes.end(), lease.writable().begin());
+}
+
+}  // namespace
+
+void States::serve(gate::Server& gate) {
+  gate.serve<calls::Change>([this](gate::Call& call, calls::Change::Request request) {
+    return change(call, std::move(request));
+  });
+  gate.serve<calls::Watch>([this](gate::Call& call, calls::Watch::Request request) {
+    return watch(call, std::move(request));
+  });
+}
+
+void States::join(const Peers& peers) {
+  peers_ = peers;
+  peers_.rpc->serve<Changed>(
+      [this](rpc::Incoming&, Changed::Request news) { return take(std::move(news)); });
+}
+
+void States::apply(Region& region, const RegionState& state) {
+  if (!region.apply(state)) return;
+  prune();
+  changed_at_[region.info().set] = ++changes_;
+  changed_.set();
+  changed_.clear();
+}
+
+void States::prune() {
+  std::erase_if(changed_at_, [&](const auto& one) { return pager_.find(one.first) == nullptr; });
+  std::erase_if(seen_, [&](const auto& one) {
+    for (const auto& [set, region] : pager_.regions()) {
+      if (region->has_task(one.first)) return false;
+    }
+    return true;
+  });
+}
+
+Co<void> States::await_tasks(kddm::SetId set) {
+  reactor::Reactor& reactor = pager_.reactor();
+  const std::uint64_t change = changed_at_[set];
+  const Deadline until = reactor.after(kTasks);
+  while (!until.passed(reactor.now())) {
+    const Region* const region = pager_.find(set);
+    if (region == nullptr || region->ended()) co_return;
+    const auto has_heard = [&](pid_t pid) { return seen_[pid] >= change; };
+    if (region->all_tasks(has_heard)) co_return;
+    static_cast<void>(co_await heard_.wait(reactor.after(kLook)));
+  }
+}
+
+Co<Status> States::learn(kddm::SetId set, Deadline deadline) {
+  const Region* const before = pager_.find(set);
+  if (before == nullptr) co_return Error(Errc::not_found, "no such region");
+  const RegionInfo info = before->info();
+  const kddm::OpOptions within{.deadline = deadline};
+  const kddm::ObjectId object = Pager::state_object(info);
+  KRG_CO_TRY_ASSIGN(const kddm::Lease lease, co_await pager_.kddm().get(set, object, within));
+  KRG_CO_TRY_ASSIGN(const RegionState state, read_state(lease, info));
+  Region* const region = pager_.find(set);
+  if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "it was destroyed");
+  apply(*region, state);
+  co_return Status();
+}
+
+Co<Result<RegionState>> States::change(gate::Call& call, calls::Change::Request request) {
+  const Region* const region = pager_.find(request.set);
+  if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "no such region");
+  if (!region->has_task(call.caller().pid)) {
+    co_return Error(Errc::denied, "this process has not attached the region");
+  }
+  const RegionInfo info = region->info();
+  if (request.bytes > info.capacity) {
+    co_return Error(Errc::too_large, "more than the region was made for");
+  }
+  const kddm::OpOptions within{.deadline = call.deadline()};
+  const kddm::ObjectId object = Pager::state_object(info);
+  KRG_CO_TRY_ASSIGN(kddm::Lease lease, co_await pager_.kddm().grab(request.set, object, within));
+  KRG_CO_TRY_ASSIGN(RegionState state, read_state(lease, info));
+  ++state.version;
+  if (request.bytes != 0) state.bytes = whole_pages(request.bytes);
+  if (request.rights != calls::Change::Rights::keep) {
+    state.read_only = request.rights == calls::Change::Rights::read_only;
+  }
+  write_state(lease, state);
+  const calls::Watch::Changed news{request.set, state};
+  KRG_CO_TRY(co_await tell_others(news, call.deadline()));
+  co_return state;
+}
+
+Co<Status> States::tell_others(const calls::Watch::Changed& news, Deadline deadline) {
+  const auto answers = co_await rpc::call_all<Changed>(*peers_.rpc, peers_.all(), news, deadline);
+  const std::vector<NodeId> now = peers_.all();
+  for (const auto& answer : answers) {
+    // Who is out of the cluster has nothing of the region any more.
+    if (std::find(now.begin(), now.end(), answer.node) == now.end()) continue;
+    if (!answer.reply) co_return answer.reply.error();
+  }
+  co_return Status();
+}
+
+Co<Result<wire::Empty>> States::take(calls::Watch::Changed news) {
+  Region* const region = pager_.find(news.set);
+  // Who has never heard of it learns the state before it uses it.
+  if (region == nullptr || region->ended()) co_return wire::Empty{};
+  const RegionState& state = news.state;
+  if (state.bytes == 0 || state.bytes > region->info().capacity || state.bytes % kPageBytes != 0) {
+    co_return Error(Errc::protocol_error, "a region's state");
+  }
+  apply(*region, state);
+  co_await await_tasks(news.set);
+  const Region* const left = pager_.find(news.set);
+  if (left == nullptr || left->ended()) co_return wire::Empty{};
+  const kddm::OpOptions within{.deadline = pager_.reactor().after(kTaking)};
+  for (const Page page : left->traffic().placed_from(Page{state.bytes / kPageBytes})) {
+    const kddm::ObjectId object{page.value};
+    const Status done = co_await pager_.kddm().remove(news.set, object, within);
+    if (!done && done.error().code() != Errc::not_found) co_return done.error();
+  }
+  co_return wire::Empty{};
+}
+
+Co<Result<calls::Watch::Reply>> States::watch(gate::Call& call, calls::Watch::Request request) {
+  const pid_t pid = call.caller().pid;
+  seen_[pid] = std::max(seen_[pid], request.seen);
+  heard_.set();
+  heard_.clear();
+  for (;;) {
+    calls::Watch::Reply reply{changes_, {}};
+    for (const auto& [set, at] : changed_at_) {
+      const Region* const region = at > request.seen ? pager_.find(set) : nullptr;
+      if (region != nullptr && region->has_task(pid))
+        reply.regions.push_back({set, region->state()});
+    }
+    if (!reply.regions.empty()) co_return reply;
+    request.seen = changes_;
+    KRG_CO_TRY(co_await changed_.wait(call.deadline()));
+  }
+}
+
+}  // namespace krg::mm

@@ -1,0 +1,156 @@
+#include "impl.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+namespace krg {
+
+namespace calls = mm::calls;
+
+Region::Impl::Impl(calls::Find::Reply found, UniqueFd memory, const RegionOptions& options,
+                   std::string path)
+    : info_(std::move(found.info)),
+      memory_(std::move(memory)),
+      path_(std::move(path)),
+      address_(options.address != 0 ? options.address : static_cast<std::uintptr_t>(info_.address)),
+      read_only_(options.read_only),
+      state_(found.state),
+      bytes_(found.state.bytes) {}
+
+Status Region::Impl::map() {
+  KRG_TRY_ASSIGN(uffd_, Uffd::open());
+  const int rights = read_only_ || state_.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  void* const wanted = reinterpret_cast<void*>(address_);
+  const void* const at = ::mmap(wanted, info_.capacity, rights,
+                                MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory_.get(), 0);
+  if (at == MAP_FAILED) {
+    return errno_error(errno == EEXIST ? Errc::already_exists : Errc::invalid_argument,
+                       "mapping a region at its address");
+  }
+  mapped_ = true;
+  // A child has no userfaultfd there: it would see what happens to be on this node.
+  if (::madvise(wanted, info_.capacity, MADV_DONTFORK) != 0) {
+    return errno_error(Errc::system_error, "madvise");
+  }
+  return uffd_.watch(address_, info_.capacity);
+}
+
+Status Region::Impl::attach() {
+  std::vector<UniqueFd> fds(1);
+  KRG_TRY_ASSIGN(fds[0], uffd_.duplicate());
+  const auto reply = call<calls::Attach>({info_.set, address_, read_only_}, std::move(fds));
+  attached_ = reply.has_value();
+  if (!reply) return reply.error();
+  apply(*reply);
+  return {};
+}
+
+Status Region::Impl::begin() {
+  KRG_TRY(map());
+  KRG_TRY(guard(path_, *this));
+  guarded_ = true;
+  return attach();
+}
+
+// krgd lets nobody write what is read-only; that it is a signal and not a wait is done here.
+void Region::Impl::apply(const mm::RegionState& state) noexcept {
+  const std::lock_guard lock(changing_);
+  if (state.version <= state_.version) return;
+  const bool was_read_only = std::exchange(state_, state).read_only;
+  bytes_.store(state.bytes, std::memory_order_release);
+  if (read_only_ || was_read_only == state.read_only) return;
+  const int rights = state.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  ::mprotect(reinterpret_cast<void*>(address_), info_.capacity, rights);
+  // Who waits to write finds out.
+  static_cast<void>(uffd_.wake(address_, info_.capacity));
+}
+
+void Region::Impl::on_change(kddm::SetId set, const mm::RegionState& state) noexcept {
+  if (set == info_.set) apply(state);
+}
+
+void Region::Impl::on_krgd_end() noexcept {
+  const UniqueFd nothing(::memfd_create("krg.ended", MFD_CLOEXEC));
+  // Beyond the end of its memory every touch is SIGBUS; without memory, SIGSEGV has to do.
+  const int flags = nothing ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+  const int rights = nothing ? PROT_READ | PROT_WRITE : PROT_NONE;
+  ::mmap(reinterpret_cast<void*>(address_), info_.capacity, rights,
+         flags | MAP_FIXED | MAP_NORESERVE, nothing ? nothing.get() : -1, 0);
+  attached_ = false;
+  static_cast<void>(uffd_.wake(address_, info_.capacity));
+}
+
+void Region::Impl::on_fork() noexcept {
+  uffd_ = Uffd();  // It is of the parent's memory.
+  mapped_ = guarded_ = attached_ = false;
+  const Status how = begin();
+  if (how) return;
+  std::fprintf(stderr, "krg: process %d, a child of fork(), has no region %s: %s\n",
+               static_cast<int>(::getpid()), info_.name.c_str(), how.error().message().c_str());
+}
+
+Region::Impl::~Impl() {
+  if (guarded_) unguard(*this);
+  // krgd finds out by itself, at the latest when the process ends.
+  if (attached_) static_cast<void>(call<calls::Detach>({info_.set, address_}));
+  if (!mapped_) return;
+  ::munmap(reinterpret_cast<void*>(address_), info_.capacity);
+  // A thread that waits for a page of it gets its signal.
+  static_cast<void>(uffd_.wake(address_, info_.capacity));
+}
+
+// --- What tasks ask for by name -----------------------------------------------------------------
+
+Status Region::Impl::change(std::uint64_t bytes, calls::Change::Rights rights) {
+  const auto state = call<calls::Change>({info_.set, bytes, rights});
+  if (!state) return state.error();
+  apply(*state);
+  return {};
+}
+
+Status Region::Impl::check(std::size_t offset, std::size_t bytes) const {
+  const std::size_t size = bytes_.load(std::memory_order_acquire);
+  if (offset <= size && bytes <= size - offset) return {};
+  return Error(Errc::invalid_argument, "bytes behind the region's end");
+}
+
+template <class Call>
+Status Region::Impl::each_part(std::size_t offset, std::size_t bytes, Call&& call) const {
+  KRG_TRY(check(offset, bytes));
+  if (bytes == 0) return {};
+  const std::uint64_t end = (offset + bytes - 1) / mm::kPageBytes + 1;
+  for (std::uint64_t first = offset / mm::kPageBytes; first < end;) {
+    const std::uint64_t count = std::min(end - first, calls::Bring::kMost);
+    KRG_TRY(call(first, count));
+    first += count;
+  }
+  return {};
+}
+
+Status Region::Impl::bring(std::size_t offset, std::size_t bytes, bool write, bool wait) const {
+  if (write && read_only_) return Error(Errc::denied, "it was attached to be read");
+  return each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
+    const auto done = call<calls::Bring>({info_.set, address_, first, count, write, wait});
+    return done ? Status() : Status(done.error());
+  });
+}
+
+Status Region::Impl::give_up(std::size_t offset, std::size_t bytes) const {
+  return each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
+    const auto done = call<calls::GiveUp>({info_.set, first, count});
+    return done ? Status() : Status(done.error());
+  });
+}
+
+Status Region::Impl::spread(std::size_t offset, std::size_t bytes) const {
+  return each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
+    const auto done = call<calls::Spread>({info_.set, first, count});
+    return done ? Status() : Status(done.error());
+  });
+}
+
+}  // namespace krg

@@ -1,0 +1,81 @@
+// impl.h: a region as a process has attached it.
+//
+// Model    maps all that the region may grow to; the memory behind it is as long as the region is,
+//          so what is behind its end is SIGBUS. What others change of it the guard's thread tells.
+// Threads  safe.
+// Blocks   as krg/region/region.h.
+// Source   docs/design/mm.md, "Tasks", "What changes"
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "guard.h"
+#include "krg/gate/one_call.h"
+#include "krg/mm_calls/calls.h"
+#include "krg/region/region.h"
+#include "krg/uffd/uffd.h"
+
+namespace krg {
+
+class Region::Impl final : private Guarded {
+ public:
+  Impl(mm::calls::Find::Reply found, UniqueFd memory, const RegionOptions& options,
+       std::string path);
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl();
+
+  // Maps it, and has krgd serve its faults.
+  Status begin();
+  const mm::RegionInfo& info() const noexcept { return info_; }
+  std::span<std::byte> bytes() const noexcept {
+    return {reinterpret_cast<std::byte*>(address_), bytes_.load(std::memory_order_acquire)};
+  }
+  bool serves_kernel() const noexcept { return uffd_.serves_kernel(); }
+  bool read_only() const noexcept { return read_only_; }
+
+  Status change(std::uint64_t bytes, mm::calls::Change::Rights rights);
+  // Errors  invalid_argument  not all of it is in the region
+  Status check(std::size_t offset, std::size_t bytes) const;
+  // Calls about pages, which touch all bytes of the range, a part at a time.
+  Status bring(std::size_t offset, std::size_t bytes, bool write, bool wait) const;
+  Status give_up(std::size_t offset, std::size_t bytes) const;
+  Status spread(std::size_t offset, std::size_t bytes) const;
+
+ private:
+  // Such calls are rare, so each has a connection of its own.
+  static constexpr Duration kLimit = std::chrono::seconds(60);
+  template <class S>
+  Result<typename S::Reply> call(typename S::Request request,
+                                 std::vector<UniqueFd> fds = {}) const {
+    return gate::call_once<S>(path_, std::move(request), kLimit, std::move(fds));
+  }
+  template <class Call>
+  Status each_part(std::size_t offset, std::size_t bytes, Call&& call) const;
+
+  Status map();
+  Status attach();
+  void apply(const mm::RegionState& state) noexcept;
+  void on_krgd_end() noexcept override;
+  void on_fork() noexcept override;
+  void on_change(kddm::SetId set, const mm::RegionState& state) noexcept override;
+
+  const mm::RegionInfo info_;
+  const UniqueFd memory_;
+  const std::string path_;
+  const std::uintptr_t address_;
+  const bool read_only_;  // As it was attached.
+  Uffd uffd_;
+  std::mutex changing_;
+  mm::RegionState state_;  // What is mapped is as this says.
+  std::atomic<std::size_t> bytes_;
+  bool mapped_ = false;
+  bool guarded_ = false;
+  bool attached_ = false;
+};
+
+}  // namespace krg
