@@ -144,6 +144,7 @@ Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::
   if (!set) co_return set.error();
   KRG_CO_TRY(co_await kddm().unbind(set_name(request.name), call.deadline()));
   KRG_CO_TRY(co_await kddm().destroy(*set, call.deadline()));
+  co_await states_.forget(*set, call.deadline());
   co_return wire::Empty{};
 }
 

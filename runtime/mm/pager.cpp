@@ -28,7 +28,7 @@ Pager::~Pager() = default;
 kddm::SetOptions Pager::options_of(const RegionInfo& info) {
   kddm::SetOptions options;
   options.object_bytes = kPageBytes;
-  options.object_count = info.capacity / kPageBytes + 1;  // The last one is the region's state.
+  options.object_count = info.capacity / kPageBytes;
   options.linker = kLinkerName;
   switch (info.placement) {
     case Placement::first_touch:
@@ -56,7 +56,7 @@ Result<RegionInfo> Pager::info_of(const kddm::SetOptions& options) {
                  wire::decode<RegionInfo>(std::as_bytes(std::span(options.linker_data))));
   if (options.object_bytes != kPageBytes || options.variable_size || info.bytes == 0 ||
       info.bytes > info.capacity || info.capacity > kRegionBytesMax ||
-      options.object_count != info.capacity / kPageBytes + 1 || info.bytes % kPageBytes != 0 ||
+      options.object_count != info.capacity / kPageBytes || info.bytes % kPageBytes != 0 ||
       info.capacity % kPageBytes != 0 || info.address % kPageBytes != 0) {
     return Error(Errc::invalid_argument, "pages are objects of 4,096 bytes, 2^28 at most");
   }
@@ -65,10 +65,6 @@ Result<RegionInfo> Pager::info_of(const kddm::SetOptions& options) {
     return Error(Errc::invalid_argument, "pages at nodes that are not named");
   }
   return info;
-}
-
-kddm::ObjectId Pager::state_object(const RegionInfo& info) noexcept {
-  return kddm::ObjectId{info.capacity / kPageBytes};
 }
 
 NodeId Pager::preferred_home(kddm::SetId set, kddm::ObjectId object) const noexcept {

@@ -44,8 +44,6 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   // What a set's options say; the set's id is not among them.
   // Errors  invalid_argument, protocol_error  it is no region
   static Result<RegionInfo> info_of(const kddm::SetOptions& options);
-  // In which a region's RegionState is; of zeros at first.
-  static kddm::ObjectId state_object(const RegionInfo& info) noexcept;
 
   // The region's part on this node, made now if there is none.
   // Errors  those of Region::make(); not_found  it was destroyed; those of info_of()

@@ -23,6 +23,21 @@ constexpr Duration kTaking = std::chrono::seconds(50);
 constexpr Duration kTasks = std::chrono::seconds(2);
 constexpr Duration kLook = std::chrono::milliseconds(20);
 
+// Object i is the state of the region that is set i; none of one that was never changed.
+constexpr kddm::SetId kStates{17};
+constexpr std::uint64_t kStateBytes = 64;
+
+kddm::ObjectId object_of(kddm::SetId set) noexcept { return kddm::ObjectId{set.value}; }
+
+Co<Status> make_states(kddm::Kddm& kddm, Deadline deadline) {
+  kddm::SetOptions options;
+  options.object_bytes = kStateBytes;
+  options.copies = 3;
+  const auto made = co_await kddm.create(options, deadline, kStates);
+  if (!made && made.error().code() != Errc::already_exists) co_return made.error();
+  co_return Status();
+}
+
 // An object of zeros is the state at first.
 Result<RegionState> read_state(const kddm::Lease& lease, const RegionInfo& info) {
   const RegionState at_first{0, info.bytes, false};
@@ -93,10 +108,11 @@ Co<Status> States::learn(kddm::SetId set, Deadline deadline) {
   const Region* const before = pager_.find(set);
   if (before == nullptr) co_return Error(Errc::not_found, "no such region");
   const RegionInfo info = before->info();
-  const kddm::OpOptions within{.deadline = deadline};
-  const kddm::ObjectId object = Pager::state_object(info);
-  KRG_CO_TRY_ASSIGN(const kddm::Lease lease, co_await pager_.kddm().get(set, object, within));
-  KRG_CO_TRY_ASSIGN(const RegionState state, read_state(lease, info));
+  const kddm::OpOptions within{.deadline = deadline, .no_touch = true};
+  const auto lease = co_await pager_.kddm().get(kStates, object_of(set), within);
+  if (!lease && lease.error().code() == Errc::not_found) co_return Status();
+  if (!lease) co_return lease.error();
+  KRG_CO_TRY_ASSIGN(const RegionState state, read_state(*lease, info));
   Region* const region = pager_.find(set);
   if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "it was destroyed");
   apply(*region, state);
@@ -113,9 +129,10 @@ Co<Result<RegionState>> States::change(gate::Call& call, calls::Change::Request 
   if (request.bytes > info.capacity) {
     co_return Error(Errc::too_large, "more than the region was made for");
   }
+  KRG_CO_TRY(co_await make_states(pager_.kddm(), call.deadline()));
   const kddm::OpOptions within{.deadline = call.deadline()};
-  const kddm::ObjectId object = Pager::state_object(info);
-  KRG_CO_TRY_ASSIGN(kddm::Lease lease, co_await pager_.kddm().grab(request.set, object, within));
+  const kddm::ObjectId object = object_of(request.set);
+  KRG_CO_TRY_ASSIGN(kddm::Lease lease, co_await pager_.kddm().grab(kStates, object, within));
   KRG_CO_TRY_ASSIGN(RegionState state, read_state(lease, info));
   ++state.version;
   if (request.bytes != 0) state.bytes = whole_pages(request.bytes);
@@ -125,7 +142,14 @@ Co<Result<RegionState>> States::change(gate::Call& call, calls::Change::Request 
   write_state(lease, state);
   const calls::Watch::Changed news{request.set, state};
   KRG_CO_TRY(co_await tell_others(news, call.deadline()));
+  lease.put();
+  KRG_CO_TRY(co_await pager_.kddm().sync(kStates, object, within));
   co_return state;
+}
+
+Co<void> States::forget(kddm::SetId set, Deadline deadline) {
+  const kddm::OpOptions within{.deadline = deadline};
+  static_cast<void>(co_await pager_.kddm().remove(kStates, object_of(set), within));
 }
 
 Co<Status> States::tell_others(const calls::Watch::Changed& news, Deadline deadline) {

@@ -1,9 +1,10 @@
 // states.h: what changes of a region while it is used: its size, and whether it may be written.
 //
-// Model    the state is an object of the region's set, so changes of one region come one after the
-//          other. Who changes it holds that object until all nodes have taken the new state over:
-//          from then on nobody has anything behind a new end, and nobody writes what is read-only.
-//          Tasks hear of it by a call that waits.
+// Model    the state is an object of KDDM with three copies, so changes of one region come one
+//          after the other, and it outlives the node that made them. Who changes it holds that
+//          object until all nodes have taken the new state over: from then on nobody has anything
+//          behind a new end, and nobody writes what is read-only. Tasks hear of it by a call that
+//          waits.
 // Threads  owned by the reactor's thread.
 // Blocks   never; it suspends, until the deadline.
 // Source   docs/design/mm.md, "What changes"
@@ -26,6 +27,8 @@ class States {
   // Before a task of this node uses the region: what the state is now.
   // Errors  those of Kddm::get()
   Co<Status> learn(kddm::SetId set, Deadline deadline);
+  // The region was destroyed.
+  Co<void> forget(kddm::SetId set, Deadline deadline);
 
  private:
   Co<Result<RegionState>> change(gate::Call& call, calls::Change::Request request);

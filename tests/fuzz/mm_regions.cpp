@@ -33,7 +33,7 @@ void fuzz_options(std::span<const std::uint8_t> bytes) {
   options.object_count = bytes[1];
   options.linker_data.assign(reinterpret_cast<const char*>(bytes.data()) + 2, bytes.size() - 2);
   const auto said = wire::decode<RegionInfo>(std::as_bytes(bytes.subspan(2)));
-  if (said && bytes[1] == 0) options.object_count = said->capacity / kPageBytes + 1;
+  if (said && bytes[1] == 0) options.object_count = said->capacity / kPageBytes;
   options.policy = kddm::HomePolicy::linker;
   kddm::Linker& linker = memory.linker();
   const bool accepted = linker.accepts(options).has_value();

@@ -167,5 +167,27 @@ TEST_F(LostPages, AreSigbusAndTheRestGoesOn) {
   EXPECT_EQ(*at(*region, 3), 99);
 }
 
+TEST_F(LostPages, ARegionIsAttachedAndHasItsSizeAfterWhoChangedItHasDied) {
+  ASSERT_TRUE(Region::create("resized", 8 * 4096, RegionShape{.capacity = 64 * 4096}, gate(0)));
+  ASSERT_TRUE(Region::create("plain", 8 * 4096, 0, gate(0)));
+  const pid_t changer = ::fork();
+  if (changer == 0) {
+    auto region = Region::attach("resized", {.gate = gate(1)});
+    const auto plain = Region::attach("plain", {.gate = gate(1)});
+    ::_exit(region && plain && region->resize(32 * 4096) ? 0 : 1);
+  }
+  int how = -1;
+  ::waitpid(changer, &how, 0);
+  ASSERT_TRUE(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+  kill_krgd(1);
+  const auto region = Region::attach("resized", {.gate = gate(0)});
+  ASSERT_TRUE(region) << region.error().message();
+  EXPECT_EQ(region->size(), 32u * 4096);
+  *at(*region, 31) = 1;
+  const auto plain = Region::attach("plain", {.gate = gate(2)});
+  ASSERT_TRUE(plain) << plain.error().message();
+  *at(*plain, 7) = 1;
+}
+
 }  // namespace
 }  // namespace krg

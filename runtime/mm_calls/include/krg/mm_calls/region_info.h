@@ -47,7 +47,7 @@ struct RegionInfo {
   }
 };
 
-// What may change: an object of the region's set, behind that of its last page.
+// What may change.
 struct RegionState {
   std::uint64_t version = 0;  // 0: as at first.
   std::uint64_t bytes = 0;
