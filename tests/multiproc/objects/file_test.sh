@@ -33,6 +33,7 @@ check "another job reads it" all_right read "$file"
 check_complaint 1 'no space left' "a full device is told" run write /dev/full
 
 # A disk of 128 KiB, in a mount namespace that ends with the command; the set has 256 KiB.
+# shellcheck disable=SC2016  # For the inner shell.
 small_disk() {
   unshare "${namespace[@]}" sh -c 'mount -t tmpfs -o size=128k krg "$0" && exec "$@"' "$XDG_RUNTIME_DIR/disk" "$@"
 }
