@@ -19,9 +19,13 @@ constexpr Duration kRoomPatience = std::chrono::seconds(1);
 
 }  // namespace
 
-std::uint64_t Service::missing_bytes(Set& set, ObjectId object) noexcept {
+bool Service::has_bytes(Set& set, ObjectId object) const noexcept {
   const Copies::Seen seen = copies_.see(set, object);
-  if (seen.slot != kNoSlot || (seen.awake != nullptr && seen.awake->block)) return 0;
+  return seen.slot != kNoSlot || (seen.awake != nullptr && seen.awake->block);
+}
+
+std::uint64_t Service::missing_bytes(Set& set, ObjectId object) const noexcept {
+  if (has_bytes(set, object)) return 0;
   return set.options.variable_size ? 0 : Block::footprint(set.options.object_bytes);
 }
 

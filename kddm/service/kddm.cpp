@@ -50,7 +50,9 @@ Co<Result<Lease>> Kddm::lease(Kind kind, SetId id, ObjectId object, OpOptions op
     co_return sized(std::move(hit), options);
   }
   const std::uint64_t bytes = service_->missing_bytes(*set, object);
-  if (!is_directory(id) && !service_->room().fits(bytes, Room::For::copy)) {
+  // What is here may be used, however full the node is.
+  const bool free = is_directory(id) || service_->has_bytes(*set, object);
+  if (!free && !service_->room().fits(bytes, Room::For::copy)) {
     KRG_CO_TRY(co_await service_->room().make(bytes, Room::For::copy, options.deadline));
   }
   const Room::Promise promise(service_->room(), bytes);

@@ -127,7 +127,9 @@ class Service final : public ChannelSink, private reactor::Timer {
   Backing& backing() noexcept { return *backing_; }
   std::uint64_t used_bytes() const noexcept { return copies_.used_bytes(); }
   // What a copy of `object` would add to them; 0 for what is here, or of unknown size.
-  std::uint64_t missing_bytes(Set& set, ObjectId object) noexcept;
+  std::uint64_t missing_bytes(Set& set, ObjectId object) const noexcept;
+  // A copy of it, of whatever kind, is here.
+  bool has_bytes(Set& set, ObjectId object) const noexcept;
   void use_store(NodeStore& store) noexcept { copies_.use(store); }
 
   // --- Views

@@ -16,6 +16,8 @@ constexpr std::uint32_t kSlots = std::uint32_t{1} << 24;
 constexpr std::uint32_t kTasks = 1024;
 // Well below what a lease of the node is renewed for.
 constexpr Duration kLeaseLook = std::chrono::milliseconds(50);
+// As long as there is no lease nothing hits: so the next one is not to be missed for long.
+constexpr Duration kLeaseWait = std::chrono::milliseconds(1);
 
 std::uint64_t half_of_memory() noexcept {
   const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 1L));
@@ -51,8 +53,10 @@ void Objects::open(gate::Server& gate) {
 }
 
 void Objects::on_timer() noexcept {
-  store_->serve_until(options_.lease_until());
-  reactor_.add_timer(*this, reactor_.after(kLeaseLook));
+  const TimePoint until = options_.lease_until();
+  store_->serve_until(until);
+  const bool serves = until > reactor_.now();
+  reactor_.add_timer(*this, reactor_.after(serves ? kLeaseLook : kLeaseWait));
 }
 
 Result<kddm::NodeStore*> Objects::make_store() {

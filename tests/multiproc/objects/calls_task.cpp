@@ -1,6 +1,6 @@
-// calls_task sync PATH | touch PATH | names | async | snapshots | bad: what a task may ask about
-// sets and objects beside leases, and what it is told when it asks wrongly. Each rank has sets of
-// its own, but for snapshots.
+// calls_task sync PATH | touch PATH | names | async | first_hit | snapshots | bad: what a task may
+// ask about sets and objects beside leases, and what it is told when it asks wrongly. Each rank has
+// sets of its own, but for snapshots.
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -253,6 +253,21 @@ void statistics(Space& space) {
   expect(right, "hits and waits are told apart from other misses");
 }
 
+// How long after the node may serve a task's own leases begin.
+void first_hit(Space& space) {
+  const SetId set = must(space.create(of_size(8)), "a set");
+  fill(space, set, kOne, 1);
+  const auto begin = std::chrono::steady_clock::now();
+  for (bool hit = false; !hit;) {
+    const auto before = space.statistics().misses;
+    static_cast<void>(must(space.get(set, kOne), "an object"));
+    hit = space.statistics().misses == before;
+  }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  std::printf("first hit after %lld us\n",
+              static_cast<long long>(std::chrono::microseconds(took / 1us).count()));
+}
+
 // Goal    a dropped ticket leaves nothing behind, whenever it is dropped.
 // Method  grabs of new objects, dropped at once, after a while, or when they are there, and of one
 //         that is held; then everybody can have each object.
@@ -455,6 +470,8 @@ int main(int argc, char** argv) {
     tickets(*space);
     statistics(*space);
     dropped_tickets(*space);
+  } else if (verb == "first_hit") {
+    first_hit(*space);
   } else if (verb == "snapshots") {
     snapshots(*space, static_cast<unsigned>(std::strtoul(rank, nullptr, 10)));
   } else if (verb == "bad") {

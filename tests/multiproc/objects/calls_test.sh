@@ -18,6 +18,17 @@ both_right() { # NODES PROGRAM VERB...
   echo "$text"
   (($(grep -c '^right$' <<<"$text") == 2))
 }
+# The least of some jobs, each of which has just begun: a busy machine may delay one.
+hits_at_once() {
+  local us least=1000000
+  for _ in 1 2 3 4; do
+    us=$(timeout 60 "$krgrun" --nodes 2 -n 2 --oversubscribe --map-by node "$in_cpp" first_hit |
+      sed -n 's/^first hit after \([0-9]*\) us$/\1/p' | sort -n | tail -1)
+    least=$((us < least ? us : least))
+  done
+  echo "$least us"
+  ((least < 3000))
+}
 folder() { mktemp -d "$XDG_RUNTIME_DIR/files.XXXXXX"; }
 
 for nodes in 1 2; do
@@ -33,4 +44,5 @@ for nodes in 1 2; do
   check "bad cases on $nodes nodes, in C" both_right $nodes "$in_c" bad
   check "sets of all kinds on $nodes nodes, in C" both_right $nodes "$in_c" sets
 done
+check "a task hits as soon as its node may serve" hits_at_once
 finish

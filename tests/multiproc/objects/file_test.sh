@@ -30,5 +30,20 @@ as_written() {
 check "three nodes write" all_right write "$file"
 check "the file has what was written" as_written
 check "another job reads it" all_right read "$file"
-check_complaint 1 'no space left' "a full disk is told" run write /dev/full
+check_complaint 1 'no space left' "a full device is told" run write /dev/full
+
+# A disk of 128 KiB, in a mount namespace that ends with the command; the set has 256 KiB.
+# shellcheck disable=SC2016  # For the inner shell.
+small_disk() {
+  unshare "${namespace[@]}" sh -c 'mount -t tmpfs -o size=128k krg "$0" && exec "$@"' "$XDG_RUNTIME_DIR/disk" "$@"
+}
+mkdir "$XDG_RUNTIME_DIR/disk"
+namespace=(--mount)
+((EUID == 0)) || namespace=(--mount --map-root-user)
+if small_disk true 2>/dev/null; then
+  check_complaint 1 'no space left' "a full disk is told" small_disk timeout 60 "$krgrun" --nodes 3 -n 3 \
+    --oversubscribe --map-by node "$task" write "$XDG_RUNTIME_DIR/disk/objects"
+else
+  echo "mounting is not allowed here: /dev/full stands for a full disk"
+fi
 finish

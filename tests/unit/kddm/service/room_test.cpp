@@ -152,6 +152,41 @@ TEST_P(RoomTest, CopiesThatTheSetWantsAreKept) {
   }
 }
 
+// Goal    what was synced with two copies survives its writer, though the only other node was full.
+// Method  all that node 1 has is in use, so it can give nothing up for what is pushed to it.
+TEST_P(RoomTest, AFullNodeTakesTheCopiesThatTheSetWants) {
+  begin({0, kLimit, 0});
+  cluster_->kill(2);
+  cluster_->enter({NodeId{0}, NodeId{1}});
+  const SetId own = make_set();
+  std::vector<Lease> used;
+  Status full;
+  while (full && used.size() < 200) {
+    const ObjectId object{used.size()};
+    auto lease = cluster_->run(1, cluster_->kddm(1).grab(own, object, cluster_->within()));
+    if (lease) used.push_back(std::move(*lease));
+    if (!lease) full = lease.error();
+  }
+  ASSERT_FALSE(full);
+  ASSERT_EQ(full.error().code(), Errc::no_space) << full.error().message();
+  const SetId set = make_set(2);
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    ASSERT_TRUE(write(0, set, i, 100 + i));
+    const Status synced =
+        cluster_->run(0, cluster_->kddm(0).sync(set, ObjectId{i}, cluster_->within()));
+    ASSERT_TRUE(synced) << i << ": " << synced.error().message();
+  }
+  cluster_->settle();
+  cluster_->kill(0);
+  cluster_->enter({NodeId{1}});
+  cluster_->settle();
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    const auto value = get(1, set, i);
+    ASSERT_TRUE(value) << i << ": " << value.error().message();
+    EXPECT_EQ(*value, 100 + i);
+  }
+}
+
 TEST_P(RoomTest, TheNodeThatMakesTheObjectMayBeTheFullOne) {
   begin({0, kLimit});
   SetOptions options;
