@@ -3,9 +3,12 @@
 //     krgrun --nodes N -n 2 --map-by node krg_sync_latency
 //
 // Rank 0 alone: lock and unlock, in turn with pthread's. Then both ranks lock and unlock one mutex
-// all the time. Nanoseconds, medians.
+// all the time; hand a turn to each other by a condition; and meet at a barrier; each beside two
+// processes that do so by pthread's. Nanoseconds, medians.
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -18,6 +21,8 @@
 #include <vector>
 
 #include "krg/config/environment.h"
+#include "krg/locks/barrier.h"
+#include "krg/locks/condition.h"
 #include "krg/locks/mutex.h"
 #include "krg/locks/rw_lock.h"
 #include "krg/task/space.h"
@@ -51,16 +56,26 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-pthread_mutex_t* shared_mutex(bool robust) {
-  void* const memory = ::mmap(nullptr, sizeof(pthread_mutex_t), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+// Memory that a child shares.
+template <class T>
+T* shared() {
+  void* const memory =
+      ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) std::exit(1);
-  auto* const mutex = static_cast<pthread_mutex_t*>(memory);
+  return new (memory) T();
+}
+
+void init_shared(pthread_mutex_t* mutex, bool robust) {
   pthread_mutexattr_t attributes;
   pthread_mutexattr_init(&attributes);
   pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
   if (robust) pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
   pthread_mutex_init(mutex, &attributes);
+}
+
+pthread_mutex_t* shared_mutex(bool robust) {
+  auto* const mutex = shared<pthread_mutex_t>();
+  init_shared(mutex, robust);
   return mutex;
 }
 
@@ -118,6 +133,110 @@ std::int64_t hammer(krg::Locks& locks) {
   return times;
 }
 
+// --- Two that wait for each other ---------------------------------------------------------------
+
+constexpr int kTurns = 400;
+constexpr int kMeetings = 400;
+
+double ns_per(int times, auto all) {
+  const auto start = Clock::now();
+  all();
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count() / times;
+}
+
+// Of 2 * kTurns turns: those of `me`.
+double turns(krg::Locks& locks, Numbers& numbers, std::int64_t me) {
+  krg::Mutex mutex(locks, 2);
+  krg::Condition condition(locks, 3);
+  constexpr ObjectId kTurn{3};
+  return ns_per(2 * kTurns, [&] {
+    for (int i = 0; i < kTurns; ++i) {
+      const auto held = must(mutex.guard(), "the mutex");
+      must(condition.wait_for(mutex, [&] { return numbers.add(kTurn, 0) % 2 == me; }), "the turn");
+      numbers.add(kTurn, 1);
+      must(krg::Result<int>(condition.notify_one() ? 0 : 1), "the other's turn");
+    }
+  });
+}
+
+double meetings(krg::Locks& locks, std::uint32_t parties) {
+  krg::Barrier barrier(locks, 4, parties);
+  must(barrier.arrive_and_wait(), "the barrier");
+  return ns_per(kMeetings, [&] {
+    for (int i = 0; i < kMeetings; ++i) must(barrier.arrive_and_wait(), "the barrier");
+  });
+}
+
+struct Pthreads {
+  pthread_mutex_t mutex;
+  pthread_cond_t condition;
+  pthread_barrier_t barrier;
+  int turn;
+};
+
+double pthread_turns(Pthreads& with, int me) {
+  return ns_per(2 * kTurns, [&] {
+    for (int i = 0; i < kTurns; ++i) {
+      pthread_mutex_lock(&with.mutex);
+      while (with.turn % 2 != me) pthread_cond_wait(&with.condition, &with.mutex);
+      ++with.turn;
+      pthread_cond_signal(&with.condition);
+      pthread_mutex_unlock(&with.mutex);
+    }
+  });
+}
+
+double pthread_meetings(Pthreads& with) {
+  return ns_per(kMeetings, [&] {
+    for (int i = 0; i < kMeetings; ++i) pthread_barrier_wait(&with.barrier);
+  });
+}
+
+// This process and a child of it: {a turn, a meeting}.
+std::array<double, 2> with_pthread() {
+  auto* const with = shared<Pthreads>();
+  init_shared(&with->mutex, false);
+  pthread_condattr_t condition;
+  pthread_condattr_init(&condition);
+  pthread_condattr_setpshared(&condition, PTHREAD_PROCESS_SHARED);
+  pthread_cond_init(&with->condition, &condition);
+  pthread_barrierattr_t barrier;
+  pthread_barrierattr_init(&barrier);
+  pthread_barrierattr_setpshared(&barrier, PTHREAD_PROCESS_SHARED);
+  pthread_barrier_init(&with->barrier, &barrier, 2);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    pthread_turns(*with, 1);
+    pthread_meetings(*with);
+    ::_exit(0);
+  }
+  const std::array<double, 2> times = {pthread_turns(*with, 0), pthread_meetings(*with)};
+  ::waitpid(child, nullptr, 0);
+  return times;
+}
+
+// The first two ranks hand the turn around, all meet.
+void together(krg::Locks& locks, Numbers& numbers, std::int64_t rank, std::int64_t tasks) {
+  constexpr int kTimes = 5;
+  std::array<std::vector<double>, 4> times;
+  for (int i = 0; i < kTimes; ++i) {
+    if (rank == 0) {
+      const auto pthread = with_pthread();
+      times[0].push_back(pthread[0]);
+      times[2].push_back(pthread[1]);
+    }
+    numbers.meet(ObjectId{4}, tasks * (i + 1));
+    if (rank < 2 && tasks > 1) times[1].push_back(turns(locks, numbers, rank));
+    times[3].push_back(meetings(locks, static_cast<std::uint32_t>(tasks)));
+  }
+  if (rank != 0) return;
+  const char* const names[] = {"pthread_condition_turn_ns", "condition_turn_ns",
+                               "pthread_barrier_2_ns", "barrier_ns"};
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (!times[i].empty()) std::printf("%-26s %8.1f\n", names[i], median(times[i]));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -130,7 +249,7 @@ int main() {
   }
   const std::int64_t tasks = std::atoi(std::string(*size).c_str());
   const auto space = must(krg::kddm::Space::connect(), "the space");
-  const auto locks = must(krg::Locks::open(*space, "bench.locks", 4), "the locks");
+  const auto locks = must(krg::Locks::open(*space, "bench.locks", 8), "the locks");
   krg::kddm::SetOptions options;
   options.object_bytes = sizeof(std::int64_t);
   Numbers numbers{*space, must(space->open("bench.numbers", options), "the numbers")};
@@ -139,6 +258,7 @@ int main() {
   const std::int64_t mine = hammer(*locks);
   numbers.add(ObjectId{2}, mine);
   numbers.meet(ObjectId{1}, tasks);
+  together(*locks, numbers, std::atoi(std::string(*rank).c_str()), tasks);
   if (*rank != "0") return 0;
   const std::int64_t all = numbers.add(ObjectId{2}, 0);
   std::printf(

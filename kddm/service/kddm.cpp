@@ -133,6 +133,13 @@ Co<Status> Kddm::remove(SetId set, ObjectId object, OpOptions options) {
   return simple(Kind::op_remove, set, object, options);
 }
 
+Co<Result<NodeId>> Kddm::home_of(SetId set, ObjectId object, Deadline deadline) {
+  Result<Set*> known = know(set, object);
+  if (known && *known == nullptr) known = co_await learn(set, object, deadline);
+  if (!known) co_return known.error();
+  co_return service_->home_of(**known, object);
+}
+
 bool Kddm::find(SetId id, ObjectId object) const noexcept {
   Set* const set = service_->find_set(id);
   if (set == nullptr) return false;

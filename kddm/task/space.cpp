@@ -46,12 +46,14 @@ Result<std::unique_ptr<Space>> Space::connect(const std::string& gate,
   KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   KRG_TRY_ASSIGN(Attached attached, attach(path));
   KRG_TRY_ASSIGN(auto client, gate::Client::connect(path, {}));
-  auto impl = std::make_unique<Impl>(std::move(client), std::move(attached.bell));
+  auto impl = std::make_unique<Impl>(path, std::move(client), std::move(attached.bell));
   KRG_TRY_ASSIGN(impl->store_,
                  LocalStore::open(std::move(attached.pass), {Impl::ring, impl.get()}));
   if (name_space != "default") KRG_TRY(impl->enter(name_space));
   return std::unique_ptr<Space>(new Space(std::move(impl)));
 }
+
+const std::string& Space::gate() const noexcept { return impl_->gate_; }
 
 // --- Sets ---------------------------------------------------------------------------------------
 

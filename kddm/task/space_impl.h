@@ -32,8 +32,8 @@ inline Subject subject_of(const Use& use) noexcept {
 
 class Space::Impl {
  public:
-  Impl(std::unique_ptr<gate::Client> client, UniqueFd bell)
-      : client_(std::move(client)), bell_(std::move(bell)) {}
+  Impl(std::string gate, std::unique_ptr<gate::Client> client, UniqueFd bell)
+      : gate_(std::move(gate)), client_(std::move(client)), bell_(std::move(bell)) {}
 
   static void ring(void* who) noexcept {
     const std::uint64_t once = 1;
@@ -144,6 +144,7 @@ class Space::Impl {
     return options.name_space == kDefaultNameSpace ? home_ : options.name_space;
   }
 
+  const std::string gate_;
   std::unique_ptr<gate::Client> client_;
   UniqueFd bell_;
   std::unique_ptr<LocalStore> store_;

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "cell.h"
+#include "waits.h"
 
 namespace krg {
 
@@ -29,6 +30,14 @@ Result<std::unique_ptr<Locks>> Locks::open(kddm::Space& space, const std::string
   std::unique_ptr<Locks> locks(new (std::nothrow) Locks(space, set, count));
   if (!locks || !locks->cells_) return Error(Errc::no_memory);
   return locks;
+}
+
+Result<Waits*> Locks::waits() {
+  const std::lock_guard lock(making_waits_);
+  if (!waits_) {
+    KRG_TRY_ASSIGN(waits_, Waits::open(space_->gate()));
+  }
+  return waits_.get();
 }
 
 }  // namespace krg

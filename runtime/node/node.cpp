@@ -16,6 +16,7 @@ Node::Node(reactor::Reactor& reactor, Options options)
       rpc_(reactor, {.self = options_.self, .stats = &registry_}),
       memory_(reactor, options_.self.node),
       objects_(rpc_, objects_options()),
+      sync_(rpc_, objects_.kddm()),
       watch_(
           reactor, options_.self.node, options_.watch,
           [this](NodeId node, Error why) {
@@ -107,6 +108,7 @@ krg::Status Node::open_gate(std::string path) {
   gate_ = std::move(gate);
   objects_.open(*gate_);
   memory_.open(*gate_, objects_.kddm());
+  sync_.open(*gate_);
   gate_path_ = std::move(path);
   return {};
 }
@@ -136,6 +138,7 @@ hotplug::Membership& Node::begin_membership() {
   member_ = true;
   membership.add_listener(*this);
   membership.add_listener(objects_.kddm());
+  membership.add_listener(sync_);
   for (cluster::ViewListener* const listener : listeners_) membership.add_listener(*listener);
   membership.on_event([this](const hotplug::NodeEvent& event) { tell(event); });
   membership.on_over([this](Errc why) {

@@ -1,7 +1,7 @@
-// Goal    no request of a task about shared objects harms krgd, whatever its bytes: it is answered,
-//         or refused, and krgd's own view of the objects stays sound.
+// Goal    no request of a task about shared objects, or about waits for them, harms krgd, whatever
+//         its bytes: it is answered, or refused, and krgd's own view of the objects stays sound.
 // Method  a krgd of one node lives through some inputs; each is a list of calls over a connection
-//         of its own, of any service of krg/calls and any body. There is no linker that writes
+//         of its own, of any service of krg/calls or krg/sync_calls and any body. There is no linker that writes
 //         files.
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -22,6 +22,7 @@
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
 #include "krg/log/log.h"
+#include "krg/sync/sync.h"
 
 namespace krg::kddm {
 namespace {
@@ -47,6 +48,7 @@ struct Krgd {
     kddm.enter(view);
     reactor.spawn(make_sets());
     turn(100);
+    sync.open(server);
     KRG_ASSERT(server.listen());
   }
   ~Krgd() {
@@ -94,6 +96,7 @@ struct Krgd {
   reactor::Reactor reactor{clock};
   rpc::Rpc rpc{reactor, {.self = {NodeId{0}, Incarnation{1}}}};
   Kddm kddm;
+  sync::Sync sync{rpc, kddm};
   std::unique_ptr<TaskAccess> access;
   gate::Server server{reactor, {.path = folder + "/socket"}};
 };
@@ -119,7 +122,10 @@ std::vector<std::uint8_t> calls_of(const std::uint8_t* data, std::size_t size) {
   append(out, header);
   while (size >= 2) {
     ++header.call;
-    header.code = static_cast<std::uint16_t>(calls::Attach::kId.value + data[0] % 16);
+    const unsigned service = data[0] % 20;
+    header.code =
+        static_cast<std::uint16_t>(service < 16 ? calls::Attach::kId.value + service
+                                                : sync::calls::Prepare::kId.value + (service - 16));
     header.size = static_cast<std::uint32_t>(std::min<std::size_t>(data[1], size - 2));
     append(out, header, data + 2);
     data += 2 + header.size;
@@ -143,6 +149,7 @@ void run(Krgd& krgd, const std::uint8_t* data, std::size_t size) {
   ::shutdown(fd.get(), SHUT_RDWR);
   for (int i = 0; i < 64 && krgd.server.sessions() != 0; ++i) krgd.turn(128);
   KRG_ASSERT(krgd.server.sessions() == 0);
+  KRG_ASSERT(krgd.sync.waiting() == 0);
   KRG_ASSERT(krgd.kddm.used_bytes() <= 2 * kLimit);
 }
 

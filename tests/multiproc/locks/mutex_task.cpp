@@ -2,7 +2,6 @@
 // nodes use them.
 #include <krg/locks/mutex.h>
 #include <krg/locks/rw_lock.h>
-#include <krg/task/space.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,77 +11,28 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 #include <string>
 #include <thread>
+
+#include "lock_task.h"
 
 namespace {
 
 using namespace std::chrono_literals;
 using krg::Errc;
-using krg::Locks;
 using krg::Mutex;
 using krg::MutexKind;
 using krg::RwLock;
 using krg::Taken;
 using krg::kddm::ObjectId;
-using krg::kddm::SetId;
-using krg::kddm::SetOptions;
-using krg::kddm::Space;
+using krg::testing::expect;
+using krg::testing::must;
+using krg::testing::now_ns;
+using krg::testing::number_of;
+using krg::testing::Task;
 
 // Of the set of numbers beside the locks.
 constexpr ObjectId kCount{0}, kInside{1}, kDone{2}, kReady{3}, kKilled{4};
-
-std::int64_t now_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-}
-int number_of(const char* variable) {
-  const char* const text = std::getenv(variable);
-  return text == nullptr ? -1 : std::atoi(text);
-}
-void expect(bool right, const char* what) {
-  if (right) return;
-  std::fprintf(stderr, "not so: %s\n", what);
-  std::exit(1);
-}
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-
-// What a task has: numbers that all share, each read and written by leases of its own, and locks.
-struct Task {
-  std::unique_ptr<Space> space = must(Space::connect(), "the space");
-  SetId set = must(space->open("test.numbers", numbers()), "the numbers");
-  std::unique_ptr<Locks> locks = must(Locks::open(*space, "test.locks", 8), "the locks");
-
-  static SetOptions numbers() {
-    SetOptions options;
-    options.object_bytes = sizeof(std::int64_t);
-    return options;
-  }
-  std::int64_t read(ObjectId object) const {
-    const auto lease = must(space->get(set, object), "a number");
-    std::int64_t value = 0;
-    std::memcpy(&value, lease.bytes().data(), sizeof value);
-    return value;
-  }
-  void write(ObjectId object, std::int64_t value) const {
-    auto lease = must(space->grab(set, object), "a number");
-    std::memcpy(lease.bytes().data(), &value, sizeof value);
-  }
-  std::int64_t wait_for(ObjectId object, std::int64_t least = 1) const {
-    for (;;) {
-      if (const std::int64_t value = read(object); value >= least) return value;
-      std::this_thread::sleep_for(2ms);
-    }
-  }
-};
 
 // The numbers are read under one lease and written under another, so only the mutex makes it add
 // up.

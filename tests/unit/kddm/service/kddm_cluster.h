@@ -35,6 +35,7 @@ class KddmCluster {
 
   sim::World& world() { return world_; }
   Kddm& kddm(std::uint32_t node) { return nodes_[node]->kddm; }
+  rpc::Rpc& rpc(std::uint32_t node) { return nodes_[node]->rpc; }
   NodeStore& store(std::uint32_t node) { return *nodes_[node]->store; }
   std::uint64_t count(std::uint32_t node, std::string_view counter) {
     return nodes_[node]->stats.counter(counter).value();

@@ -134,6 +134,9 @@ class Kddm final : public cluster::ViewListener {
   // A task is gone; what NodeStore::release_all() has said of it.
   void on_released(const NodeStore::Released& released) noexcept;
 
+  // Where the object is at home in the present view. Suspends only for a set that is not known yet.
+  // Errors  not_found  no such set; those of get()
+  Co<Result<NodeId>> home_of(SetId set, ObjectId object, Deadline deadline);
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;
 

@@ -60,6 +60,9 @@ class Space {
   // Requires  no lease of it lives.
   ~Space();
 
+  // Where krgd's socket is.
+  const std::string& gate() const noexcept;
+
   // --- Sets. Errors as of kddm::Kddm, and peer_down: krgd is gone. All texts name the thing; ids
   // are the caller's to add. Sets are made in the Space's own name space, unless the options name
   // one that is not the default; an id that is known can be used from any.

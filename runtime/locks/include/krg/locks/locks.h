@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "krg/error/result.h"
@@ -16,6 +17,8 @@
 #include "krg/task/space.h"
 
 namespace krg {
+
+class Waits;
 
 class Locks {
  public:
@@ -37,14 +40,20 @@ class Locks {
  private:
   friend class Mutex;
   friend class RwLock;
+  friend class SyncObject;
   struct Cell;
   Locks(kddm::Space& space, kddm::SetId set, std::uint64_t count);
+
+  // Made when somebody waits, or wakes, for the first time. Errors  those of the gate
+  Result<Waits*> waits();
 
   kddm::Space* space_;
   kddm::SetId set_;
   std::uint64_t count_;
   std::int32_t pid_;               // Asking the kernel costs more than a lock.
   std::unique_ptr<Cell[]> cells_;  // What this process knows of each.
+  std::mutex making_waits_;
+  std::unique_ptr<Waits> waits_;
 };
 
 }  // namespace krg

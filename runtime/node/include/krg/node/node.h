@@ -26,6 +26,7 @@
 #include "krg/objects/objects.h"
 #include "krg/rpc/rpc.h"
 #include "krg/stats/registry.h"
+#include "krg/sync/sync.h"
 
 namespace krg::node {
 
@@ -132,6 +133,7 @@ class Node final : private cluster::ViewListener {
   rpc::Rpc rpc_;
   mm::Memory memory_;  // Outlives the objects, some of which are its pages.
   objects::Objects objects_;
+  sync::Sync sync_;
   std::unique_ptr<fabric::Fabric> fabric_;
   std::string gate_path_;
   std::unique_ptr<gate::Server> gate_;

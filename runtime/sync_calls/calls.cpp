@@ -1,0 +1,1 @@
+#include "krg/sync_calls/calls.h"
