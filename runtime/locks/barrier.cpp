@@ -33,7 +33,7 @@ Result<Barrier::Arrived> Barrier::withdraw(std::uint32_t phase) {
 
 Result<Barrier::Arrived> Barrier::arrive_and_wait(Duration timeout) {
   const Until until(timeout);
-  KRG_TRY_ASSIGN(sync::Ticket ticket, prepare(kTimeout));
+  KRG_TRY_ASSIGN(sync::Ticket ticket, prepare(until.left()));
   KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kTimeout));
   Word word = read<Word>(lease);
   const std::uint32_t phase = word.phase;
@@ -52,7 +52,7 @@ Result<Barrier::Arrived> Barrier::arrive_and_wait(Duration timeout) {
     KRG_TRY_ASSIGN(bool done, over(phase));
     if (done) return Arrived::others;
     // It was let through without a reason.
-    KRG_TRY_ASSIGN(ticket, prepare(kTimeout));
+    KRG_TRY_ASSIGN(ticket, prepare(kSettle));
     KRG_TRY_ASSIGN(done, over(phase));
     if (done) return Arrived::others;
   }
@@ -77,7 +77,7 @@ Status Latch::wait(Duration timeout) const {
   const Until until(timeout);
   KRG_TRY_ASSIGN(bool open, look(std::max(until.left(), kSettle)));
   while (!open) {
-    KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(kTimeout));
+    KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(until.left()));
     KRG_TRY_ASSIGN(open, look(kSettle));
     if (open) break;
     const Status how = SyncObject::wait(ticket, until.left());

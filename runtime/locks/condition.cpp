@@ -1,13 +1,14 @@
 #include "krg/locks/condition.h"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace krg {
 
 Result<Condition::Waited> Condition::wait(Mutex& mutex, Duration timeout) {
   const Until until(timeout);
-  // Its own limit: without a ticket nothing can be waited for, however short that is to be.
-  const Result<sync::Ticket> ticket = prepare(kTimeout);
+  // A little longer than the wait, if that is short: without a ticket there is none.
+  const Result<sync::Ticket> ticket = prepare(std::max(until.left(), kSettle));
   KRG_TRY(mutex.unlock());
   if (!ticket) return ticket.error();
   const Status woken = SyncObject::wait(*ticket, until.left());

@@ -18,7 +18,7 @@ Result<std::uint32_t> Futex::load() const {
 
 Status Futex::wait(std::uint32_t expected, Duration timeout, std::uint32_t bits) {
   const Until until(timeout);
-  KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(kTimeout));
+  KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(until.left()));
   KRG_TRY_ASSIGN(const std::uint32_t value, load());
   if (value != expected) return Error(Errc::would_block, "the word is another");
   return SyncObject::wait(ticket, until.left(), static_cast<std::uint32_t>(at_), bits);

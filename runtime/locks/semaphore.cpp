@@ -43,7 +43,7 @@ Status Semaphore::take(Duration timeout, bool try_only) {
     if (!how) return how;
     if (try_only) return Error(Errc::would_block, "a semaphore without permits");
     // Nobody gives one back meanwhile.
-    KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(kTimeout));
+    KRG_TRY_ASSIGN(const sync::Ticket ticket, prepare(until.left()));
     ++word.waiters;
     write(*lease, word);
     lease->end();

@@ -1,8 +1,8 @@
 // Goal    no request of a task about shared objects, or about waits for them, harms krgd, whatever
 //         its bytes: it is answered, or refused, and krgd's own view of the objects stays sound.
 // Method  a krgd of one node lives through some inputs; each is a list of calls over a connection
-//         of its own, of any service of krg/calls or krg/sync_calls and any body. There is no linker that writes
-//         files.
+//         of its own, of any service of krg/calls or krg/sync_calls and any body. There is no
+//         linker that writes files.
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
