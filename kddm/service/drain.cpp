@@ -196,7 +196,10 @@ std::vector<ToGive> Service::held(bool& asks) {
   for_each_set([&](Set& set) {
     copies_.for_each(set, [&](ObjectId object, const Holder& holder) {
       asks = asks || holder.asks != Asks::nothing || holder.copy == Copy::filling;
-      if (holder.copy >= Copy::read) held.push_back({&set, object, Kind::op_flush});
+      const bool alone = holder.copy == Copy::write;
+      if (holder.copy >= Copy::read) {
+        held.push_back({&set, object, Kind::op_flush, holder.version, alone});
+      }
       if (holder.copy != Copy::spare) return;
       held.push_back({&set, object, Kind::op_sync, holder.version});
     });
@@ -206,7 +209,9 @@ std::vector<ToGive> Service::held(bool& asks) {
 
 // Until there is an instant at which nothing is here but what every other member has too, and
 // nothing was asked for. A spare may be the newest data as long as its receiver has not told so: a
-// sync that is served has come after that. `last`: nothing more is given to this node then.
+// sync that is served has come after that. What was kept because all others had it counts only as
+// long as this node has that very version, and not as a writer: an op that had begun before the
+// drain may have had its turn since. `last`: nothing more is given to this node then.
 Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
   Given kept;  // Of what was here at the last look.
   Given synced;
@@ -215,7 +220,7 @@ Co<Status> Kddm::give_everything(bool last, Deadline deadline) {
     bool asks = false;
     const std::vector<ToGive> held = service_->held(asks);
     const bool given = std::all_of(held.begin(), held.end(), [&](const ToGive& one) {
-      return kept.contains(one) || synced.contains(one);
+      return (kept.contains(one) && !one.alone) || synced.contains(one);
     });
     if (!asks && given) {
       // In the same instant: before the caller goes on, more may come.

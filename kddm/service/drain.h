@@ -38,7 +38,8 @@ struct ToGive {
   Set* set;
   ObjectId object;
   Kind by;
-  std::uint64_t version = 0;  // Of a spare.
+  std::uint64_t version = 0;
+  bool alone = false;  // No other node has this version.
   auto operator<=>(const ToGive&) const = default;
 };
 
