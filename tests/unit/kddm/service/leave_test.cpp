@@ -166,5 +166,53 @@ TEST_F(Leave, WhoHasNoLeaseTakesNoCopy) {
   EXPECT_EQ(get(1, 6, 60), Errc::ok);
 }
 
+// Goal    what may still be written is not left behind because all had it a moment ago.
+// Method  two nodes, two copies of each object. Node 1 reads one that it waits to write, so each
+//         flush leaves it there, and then the writer is asked for again. It has that before so many
+//         others were answered that they have them too.
+TEST_F(Leave, WhoWaitsToWriteWhatAllHaveIsWaitedFor) {
+  cluster_.kill(2);
+  cluster_.enter(cluster::NodeSet::first(2));
+  Kddm& leaver = cluster_.kddm(1);
+  const auto make_pairs = [&](NodeId home) {
+    SetOptions options;
+    options.object_bytes = 8;
+    options.copies = 2;
+    options.policy = HomePolicy::fixed;
+    options.home = home;
+    return *cluster_.run(0, cluster_.kddm(0).create(options, cluster_.soon()));
+  };
+  const SetId many = make_pairs(NodeId{0});
+  const SetId pairs = make_pairs(NodeId{1});
+  const auto have_both = [&](SetId set, ObjectId object) {
+    ASSERT_OK(cluster_.run(1, put(leaver, set, object, 10, cluster_.within())));
+    ASSERT_TRUE(cluster_.run(0, read(cluster_.kddm(0), set, object, cluster_.within())));
+  };
+  for (std::uint64_t object = 0; object < 1'200; ++object) have_both(many, ObjectId{object});
+  const ObjectId one{1};
+  have_both(pairs, one);
+  auto reader = cluster_.run(1, leaver.get(pairs, one, cluster_.within()));
+  ASSERT_TRUE(reader);
+  std::optional<Status> written, drained;
+  cluster_.start(1, put(leaver, pairs, one, 11, cluster_.within()), written);
+  const cluster::View before{leaver.epoch(), NodeId{0}, {}};
+  const cluster::View after{Epoch{before.epoch.value + 1}, NodeId{0}, {}};
+  const cluster::ViewChange change{before, after, {}, {NodeId{1}}, {}};
+  cluster_.start(1, leaver.prepare(change, cluster_.soon()), drained);
+  cluster_.settle();
+  EXPECT_FALSE(written);
+  EXPECT_FALSE(drained) << "it would leave with a writer";
+  *reader = Lease();
+  const auto ended = [&] { return written && drained; };
+  ASSERT_TRUE(cluster_.world().run_until(ended, std::chrono::seconds(5)));
+  ASSERT_OK(*written);
+  ASSERT_OK(*drained);
+  cluster_.kill(1);
+  cluster_.enter(cluster::NodeSet::first(1));
+  const auto left = cluster_.run(0, read(cluster_.kddm(0), pairs, one, cluster_.within()));
+  ASSERT_TRUE(left);
+  EXPECT_EQ(*left, 11u);
+}
+
 }  // namespace
 }  // namespace krg::kddm
