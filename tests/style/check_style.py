@@ -3,7 +3,7 @@
 
 usage: check_style.py ROOT        prints each violation as file:line: text; exit code 1 if any
 
-Also that nothing was left behind in the root.
+Also that nothing was left behind in the root, and that no two services have one id.
 
 Soft limits (header 200 lines, source 500) are printed as warnings; hard limits fail.
 """
@@ -117,6 +117,7 @@ class Checker:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.headings = {}  # Of each page that was cited; None if there is no such page.
+        self.services = {}  # Where each id is, that calls and messages are told apart by.
         self.errors = []
         self.warnings = []
 
@@ -140,6 +141,7 @@ class Checker:
         self.check_functions(code)
         self.check_words(code, text)
         self.check_citations(text)
+        self.check_services(code)
         if "include" in path.parts and path.suffix == ".h":
             self.check_public_header(lines, code)
         if path.suffix == ".cpp" and path.parts[0] in PRODUCT:
@@ -181,6 +183,16 @@ class Checker:
         for number, line in enumerate(text.splitlines(), 1):
             if re.search(r"\b(?:TODO|FIXME|XXX)\b(?!\(#\d+\))", line):
                 self.error(number, "write TODO(#issue) with the issue's number, or do it")
+
+    def check_services(self, code):
+        if self.path.parts[0] not in PRODUCT:
+            return
+        for number, line in enumerate(code.splitlines(), 1):
+            for match in re.finditer(r"\bServiceId kId\{(\w+)\}", line):
+                value = int(match[1], 0)
+                other = self.services.setdefault(value, f"{self.path}:{number}")
+                if other != f"{self.path}:{number}":
+                    self.error(number, f"service {match[1]} is that of {other}")
 
     def headings_of(self, page):
         if page not in self.headings:

@@ -44,6 +44,13 @@ class CheckStyle(unittest.TestCase):
         self.assertEqual(self.errors({"README.md": "", "dev": "", "compile_commands.json": ""}), [])
         self.one_error({"x.24142,vm.btr": ""}, "x.24142,vm.btr: the root holds no such file")
 
+    def test_two_services_of_one_id_are_refused(self):
+        service = "struct Call {\n  static constexpr ServiceId kId{0x60};\n};\n"
+        other = service.replace("0x60", "0x61")
+        self.assertEqual(self.errors({"core/x.cpp": service, "core/y.cpp": other}), [])
+        self.one_error({"core/x.cpp": service, "runtime/y.cpp": service},
+                       "runtime/y.cpp:2: service 0x60 is that of core/x.cpp:2")
+
     def test_a_file_of_801_lines_is_refused(self):
         self.one_error({"core/base/x.cpp": "\n" * 801}, "801 lines")
 

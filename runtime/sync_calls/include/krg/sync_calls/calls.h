@@ -42,7 +42,7 @@ inline constexpr std::uint32_t kAnyBit =
 namespace calls {
 
 struct Prepare {
-  static constexpr ServiceId kId{0x68};
+  static constexpr ServiceId kId{0x78};
   static constexpr const char* kName = "sync.prepare";
   struct Request {
     Key key;
@@ -57,7 +57,7 @@ struct Prepare {
 // Answered when the key has been woken since the ticket was taken, perhaps also without a reason;
 // by the call's deadline with timed_out.
 struct Wait {
-  static constexpr ServiceId kId{0x69};
+  static constexpr ServiceId kId{0x79};
   static constexpr const char* kName = "sync.wait";
   struct Request {
     Key key;
@@ -70,7 +70,7 @@ struct Wait {
 
 // Wakes `count` of those who wait, the first to come first.
 struct Wake {
-  static constexpr ServiceId kId{0x6a};
+  static constexpr ServiceId kId{0x7a};
   static constexpr const char* kName = "sync.wake";
   struct Request {
     Key key;
