@@ -7,12 +7,14 @@
 #include <charconv>
 #include <string_view>
 
+#include "krg/base/unique_fd.h"
+
 namespace krg::reactor {
 
-bool cpus_suffice(UniqueFd& loadavg) noexcept {
-  if (!loadavg) loadavg.reset(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
+bool cpus_suffice() noexcept {
+  const UniqueFd loadavg(::open("/proc/loadavg", O_RDONLY | O_CLOEXEC));
   std::array<char, 128> text;
-  const ssize_t size = ::pread(loadavg.get(), text.data(), text.size(), 0);
+  const ssize_t size = ::read(loadavg.get(), text.data(), text.size());
   if (size <= 0) return false;
   // Three averages, then "running/all".
   std::string_view rest(text.data(), static_cast<std::size_t>(size));

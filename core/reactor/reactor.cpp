@@ -216,7 +216,7 @@ void Reactor::wait_for_work() noexcept {
       break;
   }
   const std::uint64_t begin = ticks();
-  if (controller_.asks(begin)) controller_.answer(begin, cpus_suffice(loadavg_));
+  if (controller_.asks(begin)) controller_.answer(begin, cpus_suffice());
   switch (controller_.idle(begin, soon_ != 0)) {
     case WaitController::Action::poll:
       return spin_pause();

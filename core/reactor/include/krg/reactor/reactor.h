@@ -123,7 +123,6 @@ class Reactor {
   Mailbox mailbox_;
   WaitController controller_;
   const Waiting waiting_;
-  UniqueFd loadavg_;  // For cpus_suffice().
   UniqueFd
       epoll_;  // Opened by the first watch() or sleep: one that a simulation drives needs none.
   std::vector<Poller*> pollers_;
