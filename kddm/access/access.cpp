@@ -8,6 +8,7 @@
 
 #include "krg/base/descriptors.h"
 #include "krg/calls/calls.h"
+#include "krg/gate/own_user.h"
 #include "krg/log/log.h"
 
 namespace krg::kddm {
@@ -91,9 +92,7 @@ class TaskAccess::Impl {
 Result<calls::Attach::Reply> TaskAccess::Impl::attach(gate::Call& call) {
   const gate::Caller& caller = call.caller();
   // All tasks write the same memory.
-  if (caller.uid != ::geteuid()) {
-    return Error(Errc::denied, "shared objects are for tasks of krgd's own user");
-  }
+  KRG_TRY(gate::check_own_user(call, "shared objects are for tasks of krgd's own user"));
   if (tasks_.contains(caller.pid)) {
     return Error(Errc::already_exists, "this process has attached already");
   }

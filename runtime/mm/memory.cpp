@@ -13,6 +13,7 @@
 #include "addresses.h"
 #include "bulk.h"
 #include "krg/base/descriptors.h"
+#include "krg/gate/own_user.h"
 #include "krg/mm/report.h"
 #include "pager.h"
 #include "states.h"
@@ -30,8 +31,7 @@ Status check_name(const std::string& name) {
 
 // The memory can be written by whoever maps it.
 Status check_caller(const gate::Call& call) {
-  if (call.caller().uid == ::geteuid()) return {};
-  return Error(Errc::denied, "regions are for tasks of krgd's own user");
+  return gate::check_own_user(call, "regions are for tasks of krgd's own user");
 }
 
 // Whatever a task passes is read as one.

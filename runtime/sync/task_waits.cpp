@@ -1,11 +1,10 @@
 #include "task_waits.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "krg/base/descriptors.h"
+#include "krg/gate/own_user.h"
 
 namespace krg::sync {
 namespace {
@@ -15,8 +14,7 @@ constexpr std::size_t kKeys = 1024;
 
 // As the objects: the words that are waited for can be written by all who map them.
 Status check_caller(const gate::Call& call) {
-  if (call.caller().uid == ::geteuid()) return {};
-  return Error(Errc::denied, "waits are for tasks of krgd's own user");
+  return gate::check_own_user(call, "waits are for tasks of krgd's own user");
 }
 
 }  // namespace
