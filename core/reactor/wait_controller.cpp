@@ -66,7 +66,7 @@ WaitController::Action WaitController::idle_beside_hogs(std::uint64_t now, bool 
 void WaitController::yielded(std::uint64_t from, std::uint64_t to) noexcept {
   const std::uint64_t length = to - from;
   ++fruitless_;
-  if (length <= hog_ticks_) leave_hogs();
+  if (length <= hog_ticks_) trust_answers();
   if (length > hog_ticks_) {
     foreign_slice(to, length);
   } else if (length > coop_ticks_) {
@@ -88,7 +88,7 @@ void WaitController::learn_from_sleep() noexcept {
       was_short ? std::min(spin_ticks_ * 2, spin_max_) : std::max(spin_ticks_ / 2, spin_min_);
 }
 
-void WaitController::leave_hogs() noexcept {
+void WaitController::trust_answers() noexcept {
   told_ = false;
   believes_ = true;
 }

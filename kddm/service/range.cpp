@@ -9,6 +9,12 @@
 
 namespace krg::kddm {
 
+namespace {
+
+constexpr std::uint64_t kObjectsPerTurn = 64;
+
+}  // namespace
+
 class Range::Impl final : private reactor::Timer {
  public:
   Impl(Kddm& kddm, Service& service, Kind kind, SetId set, ObjectId first, std::uint64_t count,
@@ -62,10 +68,14 @@ class Range::Impl final : private reactor::Timer {
     ~Front() {
       if (range_.front_ == this) range_.front_ = nullptr;
     }
-    bool await_ready() const noexcept { return !range_.has_begun() || !range_.slot().waiting(); }
+    bool await_ready() const noexcept { return !range_.has_to_wait() && !range_.has_to_rest(); }
     void await_suspend(std::coroutine_handle<> caller) noexcept {
       handle = caller;
-      range_.wait(*this);
+      if (range_.has_to_wait()) {
+        range_.wait(*this);
+      } else {
+        range_.service_.reactor().schedule(*this);
+      }
     }
     void await_resume() const noexcept {}
 
@@ -74,6 +84,11 @@ class Range::Impl final : private reactor::Timer {
   };
 
   bool has_begun() const noexcept { return taken_ < begun_; }
+  bool has_to_wait() noexcept { return has_begun() && slot().waiting(); }
+  // Where all objects are here others have their turns all the same, and the loop over them does
+  // not take more and more of the stack, which it does where calls are not made in place of each
+  // other.
+  bool has_to_rest() const noexcept { return taken_ % kObjectsPerTurn == kObjectsPerTurn - 1; }
   Ahead& slot_of(std::uint64_t number) noexcept { return slots_[number % slots_.size()]; }
   Ahead& slot() noexcept { return slot_of(taken_); }
   bool is_here(Set& set, ObjectId object) const noexcept;

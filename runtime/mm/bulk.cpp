@@ -20,22 +20,6 @@ constexpr std::uint64_t kRun = 64;  // Mapped by one system call.
 constexpr Duration kLater = std::chrono::seconds(30);
 constexpr Duration kSpread = std::chrono::seconds(30);
 
-// Goes on in the reactor's next turn: others have theirs, and pages that are all here do not take
-// more and more of the stack.
-class NextTurn final : private reactor::Ready {
- public:
-  explicit NextTurn(reactor::Reactor& reactor) noexcept : reactor_(reactor) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) noexcept {
-    handle = waiter;
-    reactor_.schedule(*this);
-  }
-  void await_resume() const noexcept {}
-
- private:
-  reactor::Reactor& reactor_;
-};
-
 }  // namespace
 
 void Bulk::serve(gate::Server& gate) {
@@ -109,7 +93,6 @@ Co<Status> Bulk::fetch(Wanted wanted, Deadline deadline) {
       at += open;
     }
     run = end;
-    co_await NextTurn(pager_.reactor());
   }
   co_return all;
 }

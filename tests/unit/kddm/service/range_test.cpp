@@ -109,6 +109,21 @@ TEST_P(Ranges, WhatOneNodeWritesOthersReadInOrder) {
   for (std::uint32_t node = 0; node < 3; ++node) EXPECT_EQ(kddm(node).pending(), 0u);
 }
 
+Co<bool> is_under_way(const std::optional<std::vector<std::int64_t>>& found) {
+  co_return !found.has_value();
+}
+
+TEST_P(Ranges, OthersHaveTheirTurnsWhileAllOfItIsHere) {
+  const SetId set = make_set(64);
+  ASSERT_TRUE(cluster_.run(0, fill(grab(0, set, 0, kCount), 0)));
+  std::optional<std::vector<std::int64_t>> found;
+  cluster_.start(0, values(get(0, set, 0, kCount)), found);
+  EXPECT_TRUE(cluster_.run(0, is_under_way(found)));
+  cluster_.settle();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->size(), kCount);
+}
+
 TEST_P(Ranges, OfAnySizeOfObjects) {
   for (const std::uint64_t bytes : {8u, 1000u, 9000u, 70'000u, 1u << 20}) {
     const std::uint64_t count = bytes > 50'000 ? 12 : 300;

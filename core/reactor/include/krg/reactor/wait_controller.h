@@ -63,7 +63,7 @@ class WaitController {
   }
   Action idle_beside_hogs(std::uint64_t now, bool soon) noexcept;
   void learn_from_sleep() noexcept;
-  void leave_hogs() noexcept;
+  void trust_answers() noexcept;
   void foreign_slice(std::uint64_t to, std::uint64_t length) noexcept;
 
   const std::uint64_t spin_min_, spin_max_, soon_spin_ticks_, hog_spin_ticks_, hog_soon_ticks_,
