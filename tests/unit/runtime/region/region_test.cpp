@@ -18,6 +18,7 @@
 
 #include "krg/node/node.h"
 #include "krg/region/bulk.h"
+#include "krg/testing/quiet_fork.h"
 
 namespace krg {
 namespace {
@@ -40,7 +41,7 @@ using namespace std::chrono_literals;
   ::_exit(0);
 }
 
-class RegionTest : public testing::Test {
+class RegionTest : public ::testing::Test {
  protected:
   RegionTest() {
     char name[] = "/tmp/krg_region_XXXXXX";
@@ -52,7 +53,7 @@ class RegionTest : public testing::Test {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    krgd_ = fork();
+    krgd_ = testing::quiet_fork();
     if (krgd_ == 0) be_krgd(gate_);
     for (int i = 0; i < 500 && !krgd_answers(); ++i) std::this_thread::sleep_for(10ms);
   }
@@ -87,7 +88,7 @@ class RegionTest : public testing::Test {
   // How a child ends that does this.
   template <class Work>
   static int child(Work&& work) {
-    const pid_t pid = fork();
+    const pid_t pid = testing::quiet_fork();
     if (pid == 0) ::_exit(work());
     int how = -1;
     waitpid(pid, &how, 0);
@@ -264,7 +265,7 @@ TEST_F(RegionTest, WhenKrgdEndsTheTaskGetsSigbusAndDoesNotWait) {
 TEST_F(RegionTest, ATaskThatIsKilledInAFaultIsGoneAtOnce) {
   const Region region = open("killed", 1 << 20);
   int how = -1;
-  const pid_t victim = fork();
+  const pid_t victim = testing::quiet_fork();
   if (victim == 0) {
     kill(krgd_, SIGSTOP);
     *at(region, 4096) = 1;
@@ -362,7 +363,7 @@ TEST_F(RegionTest, AnotherTaskThatWritesWhileItIsProtectedGetsASignal) {
   auto region = Region::open("signals", 64 * 4096, here());
   ASSERT_TRUE(region);
   int how = -1;
-  const pid_t writer = fork();
+  const pid_t writer = testing::quiet_fork();
   if (writer == 0) {
     ::signal(SIGSEGV, SIG_DFL);
     for (unsigned i = 0;; ++i) *at(*region, i % 64 * 4096) = static_cast<char>(i);
