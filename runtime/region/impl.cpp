@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "krg/config/environment.h"
+#include "krg/region/spans.h"
+
 namespace krg {
 
 namespace calls = mm::calls;
@@ -22,7 +25,9 @@ Region::Impl::Impl(calls::Find::Reply found, UniqueFd memory, const RegionOption
       bytes_(found.state.bytes) {}
 
 Status Region::Impl::map() {
-  KRG_TRY_ASSIGN(uffd_, Uffd::open());
+  const auto faults = config::Environment::of_process().get("KRG_REGION_FAULTS");
+  const bool user_only = faults && *faults == "user";
+  KRG_TRY_ASSIGN(uffd_, Uffd::open(user_only ? Uffd::Serves::user_only : Uffd::Serves::kernel_too));
   const int rights = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
   void* const wanted = reinterpret_cast<void*>(address_);
   const void* const at = ::mmap(wanted, info_.capacity, rights,
@@ -38,6 +43,9 @@ Status Region::Impl::map() {
   }
   KRG_TRY(uffd_.watch(address_, info_.capacity));
   set_rights();
+  if (!uffd_.serves_kernel()) {
+    add_span(address_, info_.capacity, read_only_ ? Span::read_only : Span::read_write);
+  }
   return {};
 }
 
@@ -100,6 +108,7 @@ void Region::Impl::on_krgd_end() noexcept {
 
 void Region::Impl::on_fork() noexcept {
   uffd_ = Uffd();  // It is of the parent's memory.
+  remove_span(address_);
   mapped_ = guarded_ = attached_ = false;
   const Status how = begin();
   if (how) return;
@@ -112,6 +121,7 @@ Region::Impl::~Impl() {
   // krgd finds out by itself, at the latest when the process ends.
   if (attached_) static_cast<void>(call<calls::Detach>({info_.set, address_}));
   if (!mapped_) return;
+  remove_span(address_);
   ::munmap(reinterpret_cast<void*>(address_), info_.capacity);
   // A thread that waits for a page of it gets its signal.
   static_cast<void>(uffd_.wake(address_, info_.capacity));
