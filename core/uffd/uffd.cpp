@@ -72,7 +72,7 @@ UniqueFd open_any(bool& serves_kernel) noexcept {
 
 }  // namespace
 
-Result<Uffd> Uffd::open(Serves serves) {
+Result<Uffd> Uffd::open(Serves serves, Moves moves) {
   Uffd made;
   made.serves_kernel_ = serves == Serves::kernel_too;
   made.fd_ = open_any(made.serves_kernel_);
@@ -80,7 +80,7 @@ Result<Uffd> Uffd::open(Serves serves) {
     return errno_error(errno == EPERM ? Errc::denied : Errc::not_supported, "userfaultfd");
   uffdio_api api{};
   api.api = UFFD_API;
-  api.features = kFeatures;
+  api.features = kFeatures | (moves == Moves::told ? UFFD_FEATURE_EVENT_REMAP : 0);
   if (::ioctl(made.fd(), UFFDIO_API, &api) != 0) {
     return Error(Errc::not_supported, "this kernel's userfaultfd is too old: Linux 6.8 is needed");
   }

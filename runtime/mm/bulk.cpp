@@ -68,7 +68,29 @@ Co<void> Bulk::fetch_later(Wanted wanted, Deadline deadline) {
   static_cast<void>(co_await fetch(wanted, deadline));
 }
 
+// What is pinned here is here, to be written: it is mapped alone.
 Co<Status> Bulk::fetch(Wanted wanted, Deadline deadline) {
+  Status all;
+  const std::uint64_t end = wanted.first.value + wanted.count;
+  for (std::uint64_t at = wanted.first.value; at < end;) {
+    const std::uint64_t pinned = pager_.pins().next(wanted.set, at, end);
+    Wanted run = wanted;
+    run.first = Page{at};
+    run.count = pinned - at;
+    if (run.count > 0) {
+      const Status done = co_await fetch_run(run, deadline);
+      if (!done && all) all = done;
+    }
+    at = pinned;
+    Region* const region = pager_.find(wanted.set);
+    for (; at < end && pager_.pins().has(wanted.set, Page{at}); ++at) {
+      if (region != nullptr) region->populate(Page{at}, 1, wanted.seat, wanted.write);
+    }
+  }
+  co_return all;
+}
+
+Co<Status> Bulk::fetch_run(Wanted wanted, Deadline deadline) {
   const kddm::OpOptions options{.deadline = deadline, .no_touch = !wanted.write};
   const kddm::ObjectId first{wanted.first.value};
   kddm::Kddm& kddm = pager_.kddm();
@@ -104,6 +126,7 @@ Co<Result<wire::Empty>> Bulk::give_up(gate::Call& call, calls::GiveUp::Request r
   for (std::uint64_t page = request.first; page < request.first + request.count; ++page) {
     const kddm::ObjectId object{page};
     if (!pager_.kddm().find(request.set, object)) continue;
+    if (pager_.pins().has(request.set, Page{page})) continue;
     const Status done = co_await pager_.kddm().flush(request.set, object, options);
     // Nobody else can take it: it stays, and nothing is lost by that.
     if (!done && done.error().code() != Errc::limit_reached) co_return done.error();

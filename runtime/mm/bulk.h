@@ -24,12 +24,6 @@ struct Peers {
 
 class Bulk {
  public:
-  explicit Bulk(Pager& pager) noexcept : pager_(pager) {}
-
-  void serve(gate::Server& gate);
-  void join(const Peers& peers);
-
- private:
   struct Wanted {
     kddm::SetId set;
     Page first;
@@ -38,15 +32,24 @@ class Bulk {
     Seat seat = kNobody;  // Where they are mapped; kNobody: nowhere.
   };
 
+  explicit Bulk(Pager& pager) noexcept : pager_(pager) {}
+
   // Errors  not_found  no such region; invalid_argument  not all of the pages are its
   Result<Region*> check(kddm::SetId set, std::uint64_t first, std::uint64_t count);
+  // Errors  of the first page that could not be brought; the others are
+  Co<Status> fetch(Wanted wanted, Deadline deadline);
+
+  void serve(gate::Server& gate);
+  void join(const Peers& peers);
+
+ private:
   Co<Result<wire::Empty>> bring(gate::Call& call, calls::Bring::Request request);
   Co<Result<wire::Empty>> give_up(gate::Call& call, calls::GiveUp::Request request);
   Co<Result<wire::Empty>> spread(gate::Call& call, calls::Spread::Request request);
   // What others have asked to be spread.
   Co<Result<wire::Empty>> take(calls::PageRange pages);
-  // Errors  of the first page that could not be brought; the others are
-  Co<Status> fetch(Wanted wanted, Deadline deadline);
+  // Of pages none of which is pinned here.
+  Co<Status> fetch_run(Wanted wanted, Deadline deadline);
   Co<void> fetch_later(Wanted wanted, Deadline deadline);
 
   Pager& pager_;

@@ -12,17 +12,16 @@
 
 #include "addresses.h"
 #include "bulk.h"
+#include "carry.h"
 #include "krg/base/descriptors.h"
 #include "krg/gate/own_user.h"
 #include "krg/mm/report.h"
+#include "names.h"
 #include "pager.h"
 #include "states.h"
 
 namespace krg::mm {
 namespace {
-
-// Names of regions are names of sets, with this before them.
-std::string set_name(const std::string& region) { return "region:" + region; }
 
 Status check_name(const std::string& name) {
   if (!name.empty() && name.size() <= kRegionNameMax) return {};
@@ -69,6 +68,7 @@ class Memory::Impl {
   Pager pager_;
   Bulk bulk_{pager_};
   States states_{pager_};
+  Carry carry_{pager_, bulk_};
   Peers peers_;
 };
 
@@ -115,7 +115,8 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
   const auto set = co_await kddm().create(Pager::options_of(info), call.deadline());
   if (!set) co_return set.error();
   info.set = *set;
-  const Status bound = co_await kddm().bind(set_name(info.name), info.set, call.deadline());
+  const std::string name = set_name(info.name, request.hidden);
+  const Status bound = co_await kddm().bind(name, info.set, call.deadline());
   if (bound) co_return info;
   static_cast<void>(co_await kddm().destroy(info.set, call.deadline()));
   co_return bound.error();
@@ -124,7 +125,8 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
 Co<Result<calls::Find::Reply>> Memory::Impl::find(gate::Call& call, calls::Find::Request request) {
   KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
-  const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
+  const std::string name = set_name(request.name, request.hidden);
+  const auto set = co_await kddm().look_up(name, call.deadline());
   if (!set) co_return set.error();
   const auto options = co_await kddm().options_of(*set, call.deadline());
   if (!options) co_return options.error();
@@ -140,9 +142,15 @@ Co<Result<calls::Find::Reply>> Memory::Impl::find(gate::Call& call, calls::Find:
 Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::Request request) {
   KRG_CO_TRY(check_caller(call));
   KRG_CO_TRY(check_name(request.name));
-  const auto set = co_await kddm().look_up(set_name(request.name), call.deadline());
+  std::string name = set_name(request.name);
+  auto set = co_await kddm().look_up(name, call.deadline());
+  if (!set && set.error().code() == Errc::not_found) {
+    // Who was making it may have died.
+    name = set_name(request.name, true);
+    set = co_await kddm().look_up(name, call.deadline());
+  }
   if (!set) co_return set.error();
-  KRG_CO_TRY(co_await kddm().unbind(set_name(request.name), call.deadline()));
+  KRG_CO_TRY(co_await kddm().unbind(name, call.deadline()));
   KRG_CO_TRY(co_await kddm().destroy(*set, call.deadline()));
   co_await states_.forget(*set, call.deadline());
   co_return wire::Empty{};
@@ -199,6 +207,7 @@ void Memory::Impl::join(Peers peers) {
   peers_ = std::move(peers);
   bulk_.join(peers_);
   states_.join(peers_);
+  carry_.join(peers_);
   peers_.rpc->serve<mm::Report>(
       [this](rpc::Incoming&, const mm::Report::Request& request) -> Result<mm::Report::Reply> {
         return report(request);
@@ -208,6 +217,7 @@ void Memory::Impl::join(Peers peers) {
 void Memory::Impl::serve(gate::Server& gate) {
   bulk_.serve(gate);
   states_.serve(gate);
+  carry_.serve(gate);
   gate.serve<calls::Create>([this](gate::Call& call, calls::Create::Request request) {
     return create(call, std::move(request));
   });

@@ -114,6 +114,7 @@ Co<Status> Pager::first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into
 }
 
 void Pager::end(kddm::SetId set) noexcept {
+  pins_.drop(set);
   if (Region* const region = find(set)) region->end();
   blocks_.erase(set);
   forget_if_idle(set);

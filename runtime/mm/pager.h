@@ -17,6 +17,7 @@
 #include "holds.h"
 #include "krg/kddm/kddm.h"
 #include "krg/store/linker.h"
+#include "pins.h"
 #include "region.h"
 
 namespace krg::mm {
@@ -36,7 +37,11 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   // Before the first task. It is used until stop().
   void use(kddm::Kddm& kddm) noexcept { kddm_ = &kddm; }
   // Nobody is served any more; before the Kddm goes.
-  void stop() noexcept { holds_.clear(); }
+  void stop() noexcept {
+    holds_.clear();
+    pins_.clear();
+  }
+  Pins& pins() noexcept { return pins_; }
   kddm::Kddm& kddm() noexcept { return *kddm_; }
   reactor::Reactor& reactor() noexcept { return reactor_; }
 
@@ -101,6 +106,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   const NodeId self_;
   FaultPoll faults_;
   Holds holds_;
+  Pins pins_;
   kddm::Kddm* kddm_ = nullptr;
   std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;

@@ -205,6 +205,8 @@ Co<Result<wire::Empty>> States::take(calls::Watch::Changed news) {
   co_await await_tasks(news.set);
   const Region* const left = pager_.find(news.set);
   if (left == nullptr || left->ended()) co_return wire::Empty{};
+  // What is behind the end does not stay, whatever it was pinned for.
+  pager_.pins().drop(news.set, state.bytes / kPageBytes, ~std::uint64_t{0});
   const kddm::OpOptions within{.deadline = pager_.reactor().after(kTaking)};
   for (const Page page : left->traffic().placed_from(Page{state.bytes / kPageBytes})) {
     const kddm::ObjectId object{page.value};

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "impl.h"
+#include "krg/mm_calls/carry.h"
 
 namespace krg {
 namespace {
@@ -34,6 +35,23 @@ Status advise(const Region& region, std::size_t offset, std::size_t bytes, Advic
       return impl.give_up(offset, bytes);
   }
   return Error(Errc::invalid_argument, "unknown advice");
+}
+
+Status pin(const Region& region, std::size_t offset, std::size_t bytes, Duration time) {
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(time).count();
+  if (ms <= 0 || ms > mm::calls::Pin::kMostMs) {
+    return Error(Errc::invalid_argument, "pages are pinned for ten minutes at most");
+  }
+  return BulkAccess::of(region).pin(offset, bytes, static_cast<std::uint32_t>(ms));
+}
+
+Status unpin(const Region& region, std::size_t offset, std::size_t bytes) {
+  return BulkAccess::of(region).pin(offset, bytes, 0);
+}
+
+Status push(const Region& region, std::size_t offset, std::size_t bytes, std::uint32_t node,
+            bool owner) {
+  return BulkAccess::of(region).push(offset, bytes, NodeId{node}, owner);
 }
 
 Status copy(const Region& to, std::size_t to_offset, const Region& from, std::size_t from_offset,

@@ -79,9 +79,15 @@ void watch(const std::string& path) {
   Watch& mine = state()->watches[path];
   mine.running = false;
   if (!how || mine.regions.empty()) return;
-  std::fprintf(stderr, "krg: process %d: this node's krgd has ended, and its regions with it\n",
-               static_cast<int>(::getpid()));
+  // First, so that nothing waits for a page any more; and without stdio, whose state may lie in
+  // one.
   for (Guarded* const region : mine.regions) region->on_krgd_end();
+  char line[96];
+  const int length = std::snprintf(line, sizeof line,
+                                   "krg: process %d: this node's krgd has ended, and its regions "
+                                   "with it\n",
+                                   static_cast<int>(::getpid()));
+  static_cast<void>(!::write(STDERR_FILENO, line, static_cast<std::size_t>(length)));
 }
 
 void before_fork() noexcept { state()->mutex.lock(); }

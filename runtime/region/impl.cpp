@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 
 #include "krg/config/environment.h"
+#include "krg/mm_calls/carry.h"
 #include "krg/region/spans.h"
+#include "swap.h"
 
 namespace krg {
 
@@ -21,27 +24,45 @@ Region::Impl::Impl(calls::Find::Reply found, UniqueFd memory, const RegionOption
       path_(std::move(path)),
       address_(options.address != 0 ? options.address : static_cast<std::uintptr_t>(info_.address)),
       read_only_(options.read_only),
+      replaces_(options.replace),
+      keeps_(options.replace),
       state_(found.state),
       bytes_(found.state.bytes) {}
 
-Status Region::Impl::map() {
-  const auto faults = config::Environment::of_process().get("KRG_REGION_FAULTS");
-  const bool user_only = faults && *faults == "user";
-  KRG_TRY_ASSIGN(uffd_, Uffd::open(user_only ? Uffd::Serves::user_only : Uffd::Serves::kernel_too));
-  const int rights = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
-  void* const wanted = reinterpret_cast<void*>(address_);
-  const void* const at = ::mmap(wanted, info_.capacity, rights,
-                                MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory_.get(), 0);
+Result<std::unique_ptr<Region::Impl>> Region::Impl::find(const std::string& name,
+                                                         const RegionOptions& options,
+                                                         const std::string& path, bool hidden) {
+  std::vector<UniqueFd> fds;
+  KRG_TRY_ASSIGN(calls::Find::Reply found,
+                 gate::call_once<calls::Find>(path, {name, hidden}, kLimit, {}, &fds));
+  if (fds.size() != 1) return Error(Errc::protocol_error, "krgd passed no memory");
+  return std::make_unique<Impl>(std::move(found), std::move(fds[0]), options, path);
+}
+
+// --- Mapped, and served -------------------------------------------------------------------------
+
+Result<std::uintptr_t> Region::Impl::map_memory(int rights) noexcept {
+  void* const wanted = replaces_ ? nullptr : reinterpret_cast<void*>(address_);
+  const int flags = MAP_SHARED | MAP_NORESERVE | (replaces_ ? 0 : MAP_FIXED_NOREPLACE);
+  void* const at = ::mmap(wanted, info_.capacity, rights, flags, memory_.get(), 0);
   if (at == MAP_FAILED) {
     return errno_error(errno == EEXIST ? Errc::already_exists : Errc::invalid_argument,
                        "mapping a region at its address");
   }
-  mapped_ = true;
+  return reinterpret_cast<std::uintptr_t>(at);
+}
+
+Status Region::Impl::map() {
+  const auto faults = config::Environment::of_process().get("KRG_REGION_FAULTS");
+  const bool user_only = faults && *faults == "user";
+  const auto serves = user_only ? Uffd::Serves::user_only : Uffd::Serves::kernel_too;
+  KRG_TRY_ASSIGN(uffd_, Uffd::open(serves, replaces_ ? Uffd::Moves::told : Uffd::Moves::untold));
+  KRG_TRY_ASSIGN(mapped_, map_memory(read_only_ ? PROT_READ : PROT_READ | PROT_WRITE));
   // A child has no userfaultfd there: it would see what happens to be on this node.
-  if (::madvise(wanted, info_.capacity, MADV_DONTFORK) != 0) {
+  if (::madvise(reinterpret_cast<void*>(mapped_.load()), info_.capacity, MADV_DONTFORK) != 0) {
     return errno_error(Errc::system_error, "madvise");
   }
-  KRG_TRY(uffd_.watch(address_, info_.capacity));
+  KRG_TRY(uffd_.watch(mapped_, info_.capacity));
   set_rights();
   if (!uffd_.serves_kernel()) {
     add_span(address_, info_.capacity, read_only_ ? Span::read_only : Span::read_write);
@@ -59,11 +80,30 @@ Status Region::Impl::attach() {
   return {};
 }
 
-Status Region::Impl::begin() {
+// All is ready before: when the memory is in its place, it is the region.
+Status Region::Impl::take_place(std::byte* copy_to) {
+  Swap swap{mapped_, address_, info_.capacity, 0, 0, 0};
+  if (copy_to != nullptr) {
+    swap.copy_from = address_;
+    swap.copy_to = reinterpret_cast<std::uintptr_t>(copy_to);
+    swap.copied = info_.capacity;
+  }
+  is_moving_ = true;
+  const Status done = swap_in(swap);
+  if (done) mapped_ = address_;
+  is_moving_ = false;
+  // What was changed meanwhile.
+  const std::lock_guard lock(changing_);
+  if (done) set_rights();
+  return done;
+}
+
+Status Region::Impl::begin(std::byte* copy_to) {
   KRG_TRY(map());
   KRG_TRY(guard(path_, *this));
   guarded_ = true;
-  return attach();
+  KRG_TRY(attach());
+  return replaces_ ? take_place(copy_to) : Status();
 }
 
 // krgd lets nobody write what is read-only; that it is a signal and not a wait is done here.
@@ -85,7 +125,7 @@ void Region::Impl::set_rights() noexcept {
   for (std::uint64_t first = 0; first < pages;) {
     const std::uint64_t end = state_.read_only.next_change(first, pages);
     const int rights = state_.read_only.has(first) ? PROT_READ : PROT_READ | PROT_WRITE;
-    ::mprotect(reinterpret_cast<void*>(address_ + first * mm::kPageBytes),
+    ::mprotect(reinterpret_cast<void*>(mapped_ + first * mm::kPageBytes),
                (end - first) * mm::kPageBytes, rights);
     first = end;
   }
@@ -96,35 +136,62 @@ void Region::Impl::on_change(kddm::SetId set, const mm::RegionState& state) noex
 }
 
 void Region::Impl::on_krgd_end() noexcept {
+  ended_ = true;
+  attached_ = false;
   const UniqueFd nothing(::memfd_create("krg.ended", MFD_CLOEXEC));
   // Beyond the end of its memory every touch is SIGBUS; without memory, SIGSEGV has to do.
   const int flags = nothing ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
   const int rights = nothing ? PROT_READ | PROT_WRITE : PROT_NONE;
-  ::mmap(reinterpret_cast<void*>(address_), info_.capacity, rights,
-         flags | MAP_FIXED | MAP_NORESERVE, nothing ? nothing.get() : -1, 0);
-  attached_ = false;
-  static_cast<void>(uffd_.wake(address_, info_.capacity));
+  const auto end_at = [&](std::uintptr_t address) {
+    if (address == 0) return;
+    ::mmap(reinterpret_cast<void*>(address), info_.capacity, rights,
+           flags | MAP_FIXED | MAP_NORESERVE, nothing ? nothing.get() : -1, 0);
+    static_cast<void>(uffd_.wake(address, info_.capacity));
+  };
+  end_at(mapped_);
+  // It may be in the one place or in the other; who moves it waits until somebody has heard of it.
+  if (is_moving_) end_at(address_);
+  std::array<Uffd::Fault, Uffd::kBatch> faults;
+  static_cast<void>(uffd_.read(faults));
 }
 
 void Region::Impl::on_fork() noexcept {
   uffd_ = Uffd();  // It is of the parent's memory.
   remove_span(address_);
-  mapped_ = guarded_ = attached_ = false;
+  mapped_ = 0;
+  guarded_ = attached_ = false;
   const Status how = begin();
   if (how) return;
   std::fprintf(stderr, "krg: process %d, a child of fork(), has no region %s: %s\n",
                static_cast<int>(::getpid()), info_.name.c_str(), how.error().message().c_str());
 }
 
+void Region::Impl::leave_contents() noexcept {
+  void* const own = ::mmap(nullptr, info_.capacity, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  // Without memory the program goes on with the region, as long as krgd serves it.
+  if (own == MAP_FAILED) return;
+  const auto at = reinterpret_cast<std::uintptr_t>(own);
+  Swap swap{at, address_, info_.capacity, address_, at, bytes_.load()};
+  if (swap_in(swap)) {
+    mapped_ = 0;
+  } else {
+    ::munmap(own, info_.capacity);
+  }
+}
+
 Region::Impl::~Impl() {
+  const bool in_place = mapped_ == address_;
+  const bool keeps = replaces_ && keeps_ && in_place;
+  if (keeps && !ended_) leave_contents();
   if (guarded_) unguard(*this);
   // krgd finds out by itself, at the latest when the process ends.
   if (attached_) static_cast<void>(call<calls::Detach>({info_.set, address_}));
-  if (!mapped_) return;
-  remove_span(address_);
-  ::munmap(reinterpret_cast<void*>(address_), info_.capacity);
+  if (mapped_ != 0 || keeps) remove_span(address_);
+  // What a program had there before it can not do without: if krgd has ended, it stays SIGBUS.
+  if (mapped_ != 0 && !keeps) ::munmap(reinterpret_cast<void*>(mapped_.load()), info_.capacity);
   // A thread that waits for a page of it gets its signal.
-  static_cast<void>(uffd_.wake(address_, info_.capacity));
+  if (uffd_) static_cast<void>(uffd_.wake(address_, info_.capacity));
 }
 
 // --- What tasks ask for by name -----------------------------------------------------------------
@@ -176,6 +243,24 @@ Status Region::Impl::give_up(std::size_t offset, std::size_t bytes) const {
 Status Region::Impl::spread(std::size_t offset, std::size_t bytes) const {
   return each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
     const auto done = call<calls::Spread>({info_.set, first, count});
+    return done ? Status() : Status(done.error());
+  });
+}
+
+Status Region::Impl::pin(std::size_t offset, std::size_t bytes, std::uint32_t time_ms) const {
+  if (read_only_) return Error(Errc::denied, "it was attached to be read");
+  const Status done =
+      each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
+        const auto part = call<calls::Pin>({{info_.set, first, count}, time_ms});
+        return part ? Status() : Status(part.error());
+      });
+  if (!done && time_ms != 0) static_cast<void>(pin(offset, bytes, 0));
+  return done;
+}
+
+Status Region::Impl::push(std::size_t offset, std::size_t bytes, NodeId node, bool write) const {
+  return each_part(offset, bytes, [&](std::uint64_t first, std::uint64_t count) -> Status {
+    const auto done = call<calls::Push>({{info_.set, first, count}, node, write});
     return done ? Status() : Status(done.error());
   });
 }

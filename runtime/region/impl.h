@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -29,8 +30,14 @@ class Region::Impl final : private Guarded {
   Impl& operator=(const Impl&) = delete;
   ~Impl();
 
-  // Maps it, and has krgd serve its faults.
-  Status begin();
+  // The region of that name, as it is. Errors  those of Region::attach()
+  static Result<std::unique_ptr<Impl>> find(const std::string& name, const RegionOptions& options,
+                                            const std::string& path, bool hidden);
+  // Maps it, and has krgd serve its faults. `copy_to`: where what lies at its address goes before,
+  // another mapping of it.
+  Status begin(std::byte* copy_to = nullptr);
+  // What replaced memory is to leave nothing behind.
+  void keep_nothing() noexcept { keeps_ = false; }
   const mm::RegionInfo& info() const noexcept { return info_; }
   std::span<std::byte> bytes() const noexcept {
     return {reinterpret_cast<std::byte*>(address_), bytes_.load(std::memory_order_acquire)};
@@ -47,6 +54,9 @@ class Region::Impl final : private Guarded {
   Status bring(std::size_t offset, std::size_t bytes, bool write, bool wait) const;
   Status give_up(std::size_t offset, std::size_t bytes) const;
   Status spread(std::size_t offset, std::size_t bytes) const;
+  // Time 0: not any longer.
+  Status pin(std::size_t offset, std::size_t bytes, std::uint32_t time_ms) const;
+  Status push(std::size_t offset, std::size_t bytes, NodeId node, bool write) const;
 
  private:
   // Such calls are rare, so each has a connection of its own.
@@ -60,6 +70,11 @@ class Region::Impl final : private Guarded {
   Status each_part(std::size_t offset, std::size_t bytes, Call&& call) const;
 
   Status map();
+  // Where memory is replaced, it is mapped elsewhere first.
+  Result<std::uintptr_t> map_memory(int rights) noexcept;
+  Status take_place(std::byte* copy_to);
+  // What it replaced is memory of this process, with the region's contents.
+  void leave_contents() noexcept;
   Status attach();
   void apply(const mm::RegionState& state) noexcept;
   void set_rights() noexcept;
@@ -72,11 +87,15 @@ class Region::Impl final : private Guarded {
   const std::string path_;
   const std::uintptr_t address_;
   const bool read_only_;  // As it was attached.
+  const bool replaces_;
+  bool keeps_;
   Uffd uffd_;
   std::mutex changing_;
   mm::RegionState state_;  // What is mapped is as this says.
   std::atomic<std::size_t> bytes_;
-  bool mapped_ = false;
+  std::atomic<std::uintptr_t> mapped_ = 0;  // Where it is now; 0: nowhere.
+  std::atomic<bool> is_moving_ = false;
+  std::atomic<bool> ended_ = false;  // Its krgd has.
   bool guarded_ = false;
   bool attached_ = false;
 };

@@ -51,11 +51,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
 }
 
 Result<Region> Region::attach(const std::string& name, const RegionOptions& options) {
-  KRG_TRY_ASSIGN(std::string path, gate::path_or_own(options.gate));
-  std::vector<UniqueFd> fds;
-  KRG_TRY_ASSIGN(calls::Find::Reply found, call<calls::Find>(path, {name}, {}, &fds));
-  if (fds.size() != 1) return Error(Errc::protocol_error, "krgd passed no memory");
-  auto impl = std::make_unique<Impl>(std::move(found), std::move(fds[0]), options, std::move(path));
+  KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(options.gate));
+  KRG_TRY_ASSIGN(std::unique_ptr<Impl> impl, Impl::find(name, options, path, false));
   KRG_TRY(impl->begin());
   return Region(std::move(impl));
 }

@@ -29,9 +29,13 @@ class Uffd {
   // Whom it serves: faults of system calls as well, if that can be had; or not even then.
   enum class Serves : std::uint8_t { kernel_too, user_only };
 
+  // Whether memory that mremap() moves stays watched: mremap() then waits until somebody has called
+  // read(), which says nothing of it.
+  enum class Moves : std::uint8_t { untold, told };
+
   Uffd() = default;
   // Of this process. Errors  not_supported  the kernel has none that can do this; denied
-  static Result<Uffd> open(Serves serves = Serves::kernel_too);
+  static Result<Uffd> open(Serves serves = Serves::kernel_too, Moves moves = Moves::untold);
   // One that another process has passed.
   explicit Uffd(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
 

@@ -29,8 +29,9 @@ struct Create {
     std::uint64_t capacity = 0;  // 0: no more than `bytes`.
     Placement placement = Placement::first_touch;
     NodeId home = kNoNode;
+    bool hidden = false;  // Nobody finds it who does not ask for a hidden one, until Show.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home);
+      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.hidden);
     }
   };
   using Reply = RegionInfo;
@@ -42,7 +43,8 @@ struct Find {
   static constexpr const char* kName = "mm.find";
   struct Request {
     std::string name;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.name); }
+    bool hidden = false;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.name, m.hidden); }
   };
   struct Reply {
     RegionInfo info;

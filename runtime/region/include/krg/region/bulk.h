@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "krg/base/deadline.h"
 #include "krg/error/result.h"
 #include "krg/region/region.h"
 
@@ -33,5 +34,19 @@ Status advise(const Region& region, std::size_t offset, std::size_t bytes, Advic
 Status copy(const Region& to, std::size_t to_offset, const Region& from, std::size_t from_offset,
             std::size_t bytes);
 Status fill(const Region& region, std::size_t offset, std::size_t bytes, std::byte value);
+
+// The pages come to this node to be written, and stay for that time, at most ten minutes: it uses
+// them without faults of another node's making, and who touches them elsewhere waits. They go
+// earlier with unpin(), with the last task here that has attached the region, and with the region;
+// resize() to less takes no notice of it. Of a page that is pinned already the time is a new one.
+// Errors  limit_reached  65,536 pages of a node; timed_out  some page is pinned elsewhere; those
+// above. None of them is pinned then.
+Status pin(const Region& region, std::size_t offset, std::size_t bytes, Duration time);
+Status unpin(const Region& region, std::size_t offset, std::size_t bytes);
+// A node gets copies before it asks, or with `owner` the pages themselves, as for a thread that is
+// on its way there; whether or not a task there has attached the region. They are there when it
+// returns. Errors  invalid_argument  no such node; those above
+Status push(const Region& region, std::size_t offset, std::size_t bytes, std::uint32_t node,
+            bool owner = false);
 
 }  // namespace krg

@@ -22,8 +22,11 @@
 namespace krg {
 
 struct RegionOptions {
-  // Where to map it; 0: where the region is at home. It must be free there.
+  // Where to map it; 0: where the region is at home. It must be free there,
   std::uintptr_t address = 0;
+  // or else what is there goes, in one step; when the region does, its contents stay there as
+  // memory of this process.
+  bool replace = false;
   bool read_only = false;
   // The socket of this node's krgd; "" for the one that started this process (KRG_GATE).
   std::string gate;
@@ -62,6 +65,16 @@ class Region {
   // Errors  not_found  no such region; already_exists  something is mapped there, or this process
   //         has it there already; not_supported, denied  no userfaultfd; those of create()
   static Result<Region> attach(const std::string& name, const RegionOptions& options = {});
+  // Makes a region of memory that this process has, whole pages of it: it stays where it is, with
+  // what is in it, and other tasks attach the region with RegionOptions::replace. When the Region
+  // goes, the contents as they are then are memory of this process again.
+  // Requires  no other thread uses the memory meanwhile; if it is a stack, that of a thread that
+  // does not end before (and see krg/region/adopt.h for a program's segments).
+  // Errors  invalid_argument  no whole pages, or not memory that this process alone has and may
+  // write; not_supported  this kind of processor; those of create() and attach(): then it is as it
+  // was. If this process dies meanwhile, destroy() makes the name free again.
+  static Result<Region> adopt(const std::string& name, std::span<std::byte> memory,
+                              const std::string& gate = "");
   // attach(), after create() if there is none yet.
   // Errors  invalid_argument  there is one of another size
   static Result<Region> open(const std::string& name, std::size_t bytes,
