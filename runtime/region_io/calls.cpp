@@ -1,6 +1,7 @@
 #include "krg/region_io/calls.h"
 
 #include <dlfcn.h>
+#include <gnu/lib-names.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,9 +14,14 @@ namespace {
 
 using krg::Through;
 
-// The C library's own, also where a program has these here under their names.
-#define KRG_NEXT(name) \
-  static auto* const next = reinterpret_cast<decltype(&name)>(::dlsym(RTLD_NEXT, #name))
+// The C library's own, wherever this is loaded, and whoever else has these names: what comes next
+// in the order of loading may be nothing, or what calls this.
+void* of_libc(const char* name) noexcept {
+  static void* const libc = ::dlopen(LIBC_SO, RTLD_LAZY | RTLD_NOLOAD);
+  return ::dlsym(libc != nullptr ? libc : RTLD_NEXT, name);
+}
+
+#define KRG_NEXT(name) static auto* const next = reinterpret_cast<decltype(&name)>(of_libc(#name))
 
 msghdr message_of(const iovec* parts, std::size_t count) noexcept {
   msghdr message{};

@@ -50,6 +50,8 @@ krg::Region share(const std::string& name, std::span<std::byte> memory) {
   if (rank_of_this() == 0) return must(krg::Region::adopt(name, memory), "adopting");
   krg::RegionOptions over;
   over.replace = true;
+  // Where this task has it; only pointers into it need it at the same address everywhere.
+  over.address = reinterpret_cast<std::uintptr_t>(memory.data());
   for (int tries = 0; tries < 3000; ++tries) {
     auto region = krg::Region::attach(name, over);
     if (region || region.error().code() != krg::Errc::not_found) {
@@ -273,7 +275,8 @@ int io(const krg::Region& region) {
   all.meet();
   char got[100] = {};
   bool right = rank_of_this() == 0 || ::write(ends[1], region.data() + 2 * kPage - 50, 100) == 100;
-  if (rank_of_this() != 0) right &= ::read(ends[0], got, 100) == 100 && got[0] == 7 && got[99] == 7;
+  if (rank_of_this() != 0)
+    right = right && ::read(ends[0], got, 100) == 100 && got[0] == 7 && got[99] == 7;
   all.meet();
   return right ? 0 : fail(std::strerror(errno));
 }
