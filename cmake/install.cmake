@@ -1,7 +1,7 @@
 # libkrg, and what `cmake --install` puts where. tests/install builds consumers against the result.
 
 # What a program that links krg may use; those of the list that exist, and what is below them.
-set(KRG_LIBRARY_MODULES base error log config wire reactor shm cluster stats gate task region locks heap)
+set(KRG_LIBRARY_MODULES base error log config wire reactor shm cluster stats gate task region locks heap region_io)
 get_property(modules GLOBAL PROPERTY KRG_MODULES)
 set(library_modules)
 foreach(module IN LISTS KRG_LIBRARY_MODULES)
@@ -23,7 +23,13 @@ set_target_properties(krg_static PROPERTIES OUTPUT_NAME krg)
 target_compile_features(krg INTERFACE cxx_std_20)
 target_include_directories(krg INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 
-install(TARGETS krg EXPORT krg-targets
+# To be linked, or preloaded: system calls on regions where the kernel can not wait for their pages.
+add_library(krg_io SHARED $<TARGET_OBJECTS:krg_libc_io>)
+target_link_libraries(krg_io PRIVATE krg)
+set_target_properties(krg_io PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+                      INSTALL_RPATH "\$ORIGIN")
+
+install(TARGETS krg krg_io EXPORT krg-targets
   LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS krg_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(module IN LISTS library_modules)

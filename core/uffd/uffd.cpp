@@ -55,22 +55,26 @@ Status status_of(int error) noexcept {
 // With the right to serve faults of the kernel if that can be had.
 UniqueFd open_any(bool& serves_kernel) noexcept {
   constexpr int kFlags = O_CLOEXEC | O_NONBLOCK;
-  serves_kernel = true;
-  UniqueFd fd(static_cast<int>(::syscall(SYS_userfaultfd, kFlags)));
+  UniqueFd fd;
+  if (!serves_kernel) {
+    fd.reset(static_cast<int>(::syscall(SYS_userfaultfd, kFlags | UFFD_USER_MODE_ONLY)));
+    return fd;
+  }
+  fd.reset(static_cast<int>(::syscall(SYS_userfaultfd, kFlags)));
   if (fd) return fd;
   if (const UniqueFd device(::open("/dev/userfaultfd", O_RDWR | O_CLOEXEC)); device) {
     fd.reset(::ioctl(device.get(), kNew, kFlags));
     if (fd) return fd;
   }
   serves_kernel = false;
-  fd.reset(static_cast<int>(::syscall(SYS_userfaultfd, kFlags | UFFD_USER_MODE_ONLY)));
-  return fd;
+  return open_any(serves_kernel);
 }
 
 }  // namespace
 
-Result<Uffd> Uffd::open() {
+Result<Uffd> Uffd::open(Serves serves) {
   Uffd made;
+  made.serves_kernel_ = serves == Serves::kernel_too;
   made.fd_ = open_any(made.serves_kernel_);
   if (!made.fd_)
     return errno_error(errno == EPERM ? Errc::denied : Errc::not_supported, "userfaultfd");

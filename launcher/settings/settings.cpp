@@ -128,6 +128,19 @@ const config::Table<Objects>& Objects::table() {
   return table;
 }
 
+const config::Table<Region>& Region::table() {
+  static const config::Table<Region> table(
+      "region", {{"faults",
+                  &Region::faults,
+                  "all",
+                  "",
+                  "Whose touches of a region's missing pages wait for them: user means those of "
+                  "the tasks alone, as where userfaultfd may not do more, and system calls end "
+                  "with EFAULT.",
+                  {.choices = {"all", "user"}}}});
+  return table;
+}
+
 const config::Table<Launch>& Launch::table() {
   static const config::Table<Launch> table(
       "launch", {
@@ -153,7 +166,7 @@ const config::Table<Launch>& Launch::table() {
 const std::vector<const config::TableBase*>& tables() {
   static const std::vector<const config::TableBase*> all = {
       &Log::table(),     &Cluster::table(), &Transport::table(), &Node::table(),
-      &Hotplug::table(), &Objects::table(), &Launch::table()};
+      &Hotplug::table(), &Objects::table(), &Region::table(),    &Launch::table()};
   return all;
 }
 
@@ -164,7 +177,7 @@ Settings read(const config::Sources& sources, Report report) {
   return {config.read(Log::table()),       config.read(Cluster::table()),
           config.read(Transport::table()), config.read(Node::table()),
           config.read(Hotplug::table()),   config.read(Objects::table()),
-          config.read(Launch::table())};
+          config.read(Region::table()),    config.read(Launch::table())};
 }
 
 std::vector<std::string> accepted(const config::Environment& environment) {

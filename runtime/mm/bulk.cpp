@@ -50,8 +50,9 @@ Result<Region*> Bulk::check(kddm::SetId set, std::uint64_t first, std::uint64_t 
 
 Co<Result<wire::Empty>> Bulk::bring(gate::Call& call, calls::Bring::Request request) {
   KRG_CO_TRY_ASSIGN(Region* const region, check(request.set, request.first, request.count));
-  if (request.write && region->state().read_only) {
-    co_return Error(Errc::denied, "the region may not be written");
+  const PageRanges& read_only = region->state().read_only;
+  if (request.write && !read_only.is_clear(request.first, request.first + request.count)) {
+    co_return Error(Errc::denied, "not all of it may be written");
   }
   const Wanted wanted{request.set, Page{request.first}, request.count, request.write,
                       region->seat_of(call.caller().pid, request.address)};

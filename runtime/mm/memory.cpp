@@ -185,7 +185,9 @@ mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) const
   for (const auto& [set, region] : pager_.regions()) {
     if (region->ended()) continue;
     const Traffic& traffic = region->traffic();
-    reply.regions.push_back({region->info().name, region->state().bytes, region->state().read_only,
+    const RegionState& state = region->state();
+    const bool read_only = state.read_only.is_set(0, state.bytes / kPageBytes);
+    reply.regions.push_back({region->info().name, state.bytes, read_only,
                              static_cast<std::uint32_t>(region->tasks()), traffic.reads(),
                              traffic.writes(), traffic.lost(),
                              traffic.hottest(std::min(request.hot, mm::Report::kMost))});

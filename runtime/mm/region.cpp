@@ -111,12 +111,12 @@ void Region::end() noexcept {
 bool Region::apply(const RegionState& state) noexcept {
   if (ended_ || state.version <= state_.version) return false;
   if (state.bytes != state_.bytes) resize(state.bytes);
-  const bool was_read_only = std::exchange(state_.read_only, state.read_only);
-  state_ = state;
-  if (state.read_only && !was_read_only) take_rights();
-  // Who waits to write may do so now.
+  const PageRanges before = std::exchange(state_, state).read_only;
+  if (before == state.read_only) return true;
+  take_rights();
+  // Who waits to write may perhaps do so now.
   for (const auto& mapping : seats_) {
-    if (mapping && was_read_only && !state.read_only) mapping->wake_all();
+    if (mapping && !before.empty()) mapping->wake_all();
   }
   return true;
 }
@@ -138,7 +138,9 @@ void Region::resize(std::uint64_t bytes) noexcept {
 
 // The protocol's rights stay: it is the tasks that may not write.
 void Region::take_rights() noexcept {
+  if (state_.read_only.empty()) return;
   for (const Page page : pages_.written()) {
+    if (!state_.read_only.has(page.value)) continue;
     const Seat writer = pages_.writer(page);
     for (std::size_t i = 0; i < seats_.size(); ++i) {
       if (seats_[i] && (writer == kAnybody || writer.value == i)) seats_[i]->protect(page);
@@ -186,13 +188,14 @@ std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t m
   Mapping* const mapping = seated(who.seat);
   if (mapping == nullptr) return 0;
   // It waits until its process knows, which then wakes it, or until it may write again.
-  if (who.write && state_.read_only) return 1;
+  if (who.write && state_.read_only.has(page.value)) return 1;
   if (!is_inside(page)) {
     mapping->wake(page);
     return 1;
   }
   std::uint64_t count = 1;
   if (most > 1 && !who.mapped) {
+    if (who.write) most = state_.read_only.next_change(page.value, page.value + most) - page.value;
     count = pages_.run(page, who.write ? Access::write : Access::read, most);
   }
   for (std::uint64_t i = 0; who.write && i < count; ++i) {
@@ -205,7 +208,7 @@ std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t m
 void Region::populate(Page first, std::uint64_t count, Seat seat, bool write) noexcept {
   Mapping* const mapping = seated(seat);
   if (mapping == nullptr || count == 0 || !is_inside(Page{first.value + count - 1})) return;
-  if (write && state_.read_only) return;
+  if (write && !state_.read_only.is_clear(first.value, first.value + count)) return;
   for (std::uint64_t i = 0; write && i < count; ++i) {
     pages_.note_writer(Page{first.value + i}, seat);
   }

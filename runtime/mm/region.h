@@ -96,7 +96,7 @@ class Region {
         info_(std::move(info)),
         memory_(std::move(memory)),
         alias_(alias),
-        state_{0, info_.bytes, false},
+        state_{0, info_.bytes, {}},
         pages_(info_.capacity / kPageBytes) {}
   void resize(std::uint64_t bytes) noexcept;
   void take_rights() noexcept;

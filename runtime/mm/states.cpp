@@ -25,7 +25,15 @@ constexpr Duration kLook = std::chrono::milliseconds(20);
 
 // Object i is the state of the region that is set i; none of one that was never changed.
 constexpr kddm::SetId kStates{17};
-constexpr std::uint64_t kStateBytes = 64;
+constexpr std::uint64_t kStateBytes = 4096;
+static_assert(PageRanges::kMost * 16 + 64 <= kStateBytes);
+
+// How the state lies in its object: what follows is not looked at.
+struct Stored {
+  std::uint32_t bytes = 0;  // 0: at first.
+  static void wire_fields(auto& m, auto&& visit) { visit(m.bytes); }
+};
+constexpr std::size_t kStored = sizeof(std::uint32_t);
 
 kddm::ObjectId object_of(kddm::SetId set) noexcept { return kddm::ObjectId{set.value}; }
 
@@ -38,22 +46,48 @@ Co<Status> make_states(kddm::Kddm& kddm, Deadline deadline) {
   co_return Status();
 }
 
+bool is_valid(const RegionState& state, const RegionInfo& info) {
+  return state.version != 0 && state.bytes != 0 && state.bytes <= info.capacity &&
+         state.bytes % kPageBytes == 0 && state.read_only.is_valid(info.capacity / kPageBytes);
+}
+
 // An object of zeros is the state at first.
 Result<RegionState> read_state(const kddm::Lease& lease, const RegionInfo& info) {
-  const RegionState at_first{0, info.bytes, false};
-  const std::size_t size = wire::encoded_size(at_first);
-  if (lease.bytes().size() < size) return Error(Errc::corrupt, "a region's state");
-  KRG_TRY_ASSIGN(const RegionState state, wire::decode<RegionState>(lease.bytes().first(size)));
-  if (state.version == 0) return at_first;
-  if (state.bytes == 0 || state.bytes > info.capacity || state.bytes % kPageBytes != 0) {
-    return Error(Errc::corrupt, "a region's state");
-  }
+  const std::span<const std::byte> bytes = lease.bytes();
+  if (bytes.size() < kStored) return Error(Errc::corrupt, "a region's state");
+  KRG_TRY_ASSIGN(const Stored stored, wire::decode<Stored>(bytes.first(kStored)));
+  if (stored.bytes == 0) return RegionState{0, info.bytes, {}};
+  if (stored.bytes > bytes.size() - kStored) return Error(Errc::corrupt, "a region's state");
+  KRG_TRY_ASSIGN(RegionState state,
+                 wire::decode<RegionState>(bytes.subspan(kStored, stored.bytes)));
+  if (!is_valid(state, info)) return Error(Errc::corrupt, "a region's state");
   return state;
+}
+
+// Errors  invalid_argument  pages behind its end; limit_reached  too many ranges
+Status change_rights(RegionState& state, const calls::Change::Request& request,
+                     const RegionInfo& info) {
+  using Rights = calls::Change::Rights;
+  if (request.rights == Rights::keep) return {};
+  const std::uint64_t pages =
+      request.count == 0 ? info.capacity / kPageBytes : state.bytes / kPageBytes;
+  if (request.first > pages || request.count > pages - request.first) {
+    return Error(Errc::invalid_argument, "pages behind the region's end");
+  }
+  const std::uint64_t end = request.count == 0 ? pages : request.first + request.count;
+  const std::uint64_t first = request.count == 0 ? 0 : request.first;
+  if (request.rights == Rights::read_only) state.read_only.set(first, end);
+  if (request.rights == Rights::read_write) state.read_only.clear(first, end);
+  if (state.read_only.all().size() <= PageRanges::kMost) return {};
+  return Error(Errc::limit_reached, "a region has up to 200 parts that are read-only");
 }
 
 void write_state(kddm::Lease& lease, const RegionState& state) {
   const std::vector<std::byte> bytes = wire::encode(state);
-  std::copy(bytes.begin(), bytes.end(), lease.writable().begin());
+  const std::vector<std::byte> head =
+      wire::encode(Stored{static_cast<std::uint32_t>(bytes.size())});
+  const auto behind = std::copy(head.begin(), head.end(), lease.writable().begin());
+  std::copy(bytes.begin(), bytes.end(), behind);
 }
 
 }  // namespace
@@ -136,9 +170,7 @@ Co<Result<RegionState>> States::change(gate::Call& call, calls::Change::Request 
   KRG_CO_TRY_ASSIGN(RegionState state, read_state(lease, info));
   ++state.version;
   if (request.bytes != 0) state.bytes = whole_pages(request.bytes);
-  if (request.rights != calls::Change::Rights::keep) {
-    state.read_only = request.rights == calls::Change::Rights::read_only;
-  }
+  KRG_CO_TRY(change_rights(state, request, info));
   write_state(lease, state);
   const calls::Watch::Changed news{request.set, state};
   KRG_CO_TRY(co_await tell_others(news, call.deadline()));
@@ -168,9 +200,7 @@ Co<Result<wire::Empty>> States::take(calls::Watch::Changed news) {
   // Who has never heard of it learns the state before it uses it.
   if (region == nullptr || region->ended()) co_return wire::Empty{};
   const RegionState& state = news.state;
-  if (state.bytes == 0 || state.bytes > region->info().capacity || state.bytes % kPageBytes != 0) {
-    co_return Error(Errc::protocol_error, "a region's state");
-  }
+  if (!is_valid(state, region->info())) co_return Error(Errc::protocol_error, "a region's state");
   apply(*region, state);
   co_await await_tasks(news.set);
   const Region* const left = pager_.find(news.set);

@@ -7,6 +7,9 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "krg/config/environment.h"
+#include "krg/region/spans.h"
+
 namespace krg {
 
 namespace calls = mm::calls;
@@ -22,8 +25,10 @@ Region::Impl::Impl(calls::Find::Reply found, UniqueFd memory, const RegionOption
       bytes_(found.state.bytes) {}
 
 Status Region::Impl::map() {
-  KRG_TRY_ASSIGN(uffd_, Uffd::open());
-  const int rights = read_only_ || state_.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
+  const auto faults = config::Environment::of_process().get("KRG_REGION_FAULTS");
+  const bool user_only = faults && *faults == "user";
+  KRG_TRY_ASSIGN(uffd_, Uffd::open(user_only ? Uffd::Serves::user_only : Uffd::Serves::kernel_too));
+  const int rights = read_only_ ? PROT_READ : PROT_READ | PROT_WRITE;
   void* const wanted = reinterpret_cast<void*>(address_);
   const void* const at = ::mmap(wanted, info_.capacity, rights,
                                 MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, memory_.get(), 0);
@@ -36,7 +41,12 @@ Status Region::Impl::map() {
   if (::madvise(wanted, info_.capacity, MADV_DONTFORK) != 0) {
     return errno_error(Errc::system_error, "madvise");
   }
-  return uffd_.watch(address_, info_.capacity);
+  KRG_TRY(uffd_.watch(address_, info_.capacity));
+  set_rights();
+  if (!uffd_.serves_kernel()) {
+    add_span(address_, info_.capacity, read_only_ ? Span::read_only : Span::read_write);
+  }
+  return {};
 }
 
 Status Region::Impl::attach() {
@@ -60,13 +70,25 @@ Status Region::Impl::begin() {
 void Region::Impl::apply(const mm::RegionState& state) noexcept {
   const std::lock_guard lock(changing_);
   if (state.version <= state_.version) return;
-  const bool was_read_only = std::exchange(state_, state).read_only;
+  const mm::PageRanges before = std::exchange(state_, state).read_only;
   bytes_.store(state.bytes, std::memory_order_release);
-  if (read_only_ || was_read_only == state.read_only) return;
-  const int rights = state.read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-  ::mprotect(reinterpret_cast<void*>(address_), info_.capacity, rights);
+  if (read_only_ || before == state.read_only) return;
+  set_rights();
   // Who waits to write finds out.
   static_cast<void>(uffd_.wake(address_, info_.capacity));
+}
+
+// What has its rights already costs the kernel nothing.
+void Region::Impl::set_rights() noexcept {
+  if (read_only_) return;
+  const std::uint64_t pages = info_.capacity / mm::kPageBytes;
+  for (std::uint64_t first = 0; first < pages;) {
+    const std::uint64_t end = state_.read_only.next_change(first, pages);
+    const int rights = state_.read_only.has(first) ? PROT_READ : PROT_READ | PROT_WRITE;
+    ::mprotect(reinterpret_cast<void*>(address_ + first * mm::kPageBytes),
+               (end - first) * mm::kPageBytes, rights);
+    first = end;
+  }
 }
 
 void Region::Impl::on_change(kddm::SetId set, const mm::RegionState& state) noexcept {
@@ -86,6 +108,7 @@ void Region::Impl::on_krgd_end() noexcept {
 
 void Region::Impl::on_fork() noexcept {
   uffd_ = Uffd();  // It is of the parent's memory.
+  remove_span(address_);
   mapped_ = guarded_ = attached_ = false;
   const Status how = begin();
   if (how) return;
@@ -98,6 +121,7 @@ Region::Impl::~Impl() {
   // krgd finds out by itself, at the latest when the process ends.
   if (attached_) static_cast<void>(call<calls::Detach>({info_.set, address_}));
   if (!mapped_) return;
+  remove_span(address_);
   ::munmap(reinterpret_cast<void*>(address_), info_.capacity);
   // A thread that waits for a page of it gets its signal.
   static_cast<void>(uffd_.wake(address_, info_.capacity));
@@ -105,8 +129,11 @@ Region::Impl::~Impl() {
 
 // --- What tasks ask for by name -----------------------------------------------------------------
 
-Status Region::Impl::change(std::uint64_t bytes, calls::Change::Rights rights) {
-  const auto state = call<calls::Change>({info_.set, bytes, rights});
+Status Region::Impl::change(std::uint64_t bytes, calls::Change::Rights rights, std::size_t offset,
+                            std::size_t length) {
+  const std::uint64_t first = offset / mm::kPageBytes;
+  const std::uint64_t count = length == 0 ? 0 : (offset + length - 1) / mm::kPageBytes + 1 - first;
+  const auto state = call<calls::Change>({info_.set, bytes, rights, first, count});
   if (!state) return state.error();
   apply(*state);
   return {};

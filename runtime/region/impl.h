@@ -38,7 +38,9 @@ class Region::Impl final : private Guarded {
   bool serves_kernel() const noexcept { return uffd_.serves_kernel(); }
   bool read_only() const noexcept { return read_only_; }
 
-  Status change(std::uint64_t bytes, mm::calls::Change::Rights rights);
+  // Length 0: the rights of all of it.
+  Status change(std::uint64_t bytes, mm::calls::Change::Rights rights, std::size_t offset = 0,
+                std::size_t length = 0);
   // Errors  invalid_argument  not all of it is in the region
   Status check(std::size_t offset, std::size_t bytes) const;
   // Calls about pages, which touch all bytes of the range, a part at a time.
@@ -60,6 +62,7 @@ class Region::Impl final : private Guarded {
   Status map();
   Status attach();
   void apply(const mm::RegionState& state) noexcept;
+  void set_rights() noexcept;
   void on_krgd_end() noexcept override;
   void on_fork() noexcept override;
   void on_change(kddm::SetId set, const mm::RegionState& state) noexcept override;

@@ -101,6 +101,15 @@ Status Region::protect(Rights rights) {
       0, rights == Rights::read_only ? Change::Rights::read_only : Change::Rights::read_write);
 }
 
+Status Region::protect(std::size_t offset, std::size_t length, Rights rights) {
+  using Change = calls::Change;
+  KRG_TRY(impl_->check(offset, length));
+  if (length == 0) return {};
+  return impl_->change(
+      0, rights == Rights::read_only ? Change::Rights::read_only : Change::Rights::read_write,
+      offset, length);
+}
+
 bool Region::serves_system_calls() const noexcept { return impl_->serves_kernel(); }
 
 }  // namespace krg

@@ -81,6 +81,12 @@ int krg_region_protect(krg_region* region, int read_only) {
                 region->region.protect(read_only != 0 ? Rights::read_only : Rights::read_write));
 }
 
+int krg_region_protect_part(krg_region* region, size_t offset, size_t bytes, int read_only) {
+  using Rights = krg::Region::Rights;
+  const Rights rights = read_only != 0 ? Rights::read_only : Rights::read_write;
+  return answer("protect", region->region.protect(offset, bytes, rights));
+}
+
 int krg_region_prefetch(const krg_region* region, size_t offset, size_t bytes) {
   return answer("prefetch", krg::prefetch(region->region, offset, bytes));
 }

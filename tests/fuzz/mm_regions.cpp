@@ -137,6 +137,22 @@ void fuzz_pages(std::span<const std::uint8_t> bytes) {
   }
 }
 
+// What another node says of a region's state: it is refused, or its ranges are what they seem.
+void fuzz_state(std::span<const std::uint8_t> bytes) {
+  auto state = wire::decode<RegionState>(std::as_bytes(bytes));
+  if (!state || !state->read_only.is_valid(kPages)) return;
+  PageRanges copy = state->read_only;
+  for (std::uint64_t page = 0; page < kPages; ++page) {
+    const std::uint64_t change = copy.next_change(page, kPages);
+    KRG_ASSERT(page < change && change <= kPages);
+    KRG_ASSERT(copy.has(page) ? copy.is_set(page, change) : copy.is_clear(page, change));
+  }
+  copy.set(state->version % kPages, kPages);
+  KRG_ASSERT(copy.is_valid(kPages));
+  copy.clear(0, kPages);
+  KRG_ASSERT(copy.empty());
+}
+
 }  // namespace
 }  // namespace krg::mm
 
@@ -144,7 +160,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   krg::log::set_level(krg::log::Level::off);
   if (size == 0) return 0;
   const std::span bytes(data + 1, size - 1);
-  if (data[0] % 2 == 0) {
+  if (data[0] == 255) {
+    krg::mm::fuzz_state(bytes);
+  } else if (data[0] % 2 == 0) {
     krg::mm::fuzz_options(bytes);
   } else {
     krg::mm::fuzz_pages(bytes);

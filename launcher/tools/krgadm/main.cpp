@@ -62,6 +62,8 @@ constexpr std::array kCommands = {
             kMemoryOptions},
     Command{"config", "Show every setting, its value and its origin", "[OPTION...]",
             kConfigOptions},
+    Command{"check", "Tell what this machine allows krg to do, and what to do about the rest",
+            "[OPTION...]", kConfigOptions},
     Command{"cluster",
             "List the clusters of this user here; start one that stays, or end one",
             "list | start [OPTION...] [NAME] | stop [NAME]",
@@ -101,6 +103,7 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
                                      "'? see krgadm " + std::string(name) + " --help");
   }
   if (name == "config") return show_config(environment, json);
+  if (name == "check") return check_machine(json);
   const settings::Settings settings = settings::read(config::Sources::of_process());
   const Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
                       std::string(args.value("--cluster").value_or(settings.cluster.name))};

@@ -26,9 +26,12 @@ class Uffd {
     bool mapped = false;  // The page is mapped to be read, and was written.
   };
 
+  // Whom it serves: faults of system calls as well, if that can be had; or not even then.
+  enum class Serves : std::uint8_t { kernel_too, user_only };
+
   Uffd() = default;
   // Of this process. Errors  not_supported  the kernel has none that can do this; denied
-  static Result<Uffd> open();
+  static Result<Uffd> open(Serves serves = Serves::kernel_too);
   // One that another process has passed.
   explicit Uffd(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
 

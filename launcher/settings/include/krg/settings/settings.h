@@ -59,6 +59,13 @@ struct Objects {
   static const config::Table<Objects>& table();
 };
 
+// Tasks read it.
+struct Region {
+  enum class Faults : std::uint8_t { all, user };
+  Faults faults{};
+  static const config::Table<Region>& table();
+};
+
 struct Launch {
   Duration timeout{};
   std::string agent;
@@ -73,6 +80,7 @@ struct Settings {
   Node node;
   Hotplug hotplug;
   Objects objects;
+  Region region;
   Launch launch;
 };
 

@@ -135,7 +135,11 @@ struct Change {
     kddm::SetId set;
     std::uint64_t bytes = 0;  // 0: keep.
     Rights rights = Rights::keep;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.set, m.bytes, m.rights); }
+    std::uint64_t first = 0;  // Of which pages; count 0: of all.
+    std::uint64_t count = 0;
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.set, m.bytes, m.rights, m.first, m.count);
+    }
   };
   using Reply = RegionState;
 };

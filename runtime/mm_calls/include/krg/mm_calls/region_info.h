@@ -10,6 +10,7 @@
 #include <string>
 
 #include "krg/cluster/node_set.h"
+#include "krg/mm_calls/page_ranges.h"
 #include "krg/store/ids.h"
 #include "krg/wire/codec.h"
 
@@ -51,7 +52,7 @@ struct RegionInfo {
 struct RegionState {
   std::uint64_t version = 0;  // 0: as at first.
   std::uint64_t bytes = 0;
-  bool read_only = false;
+  PageRanges read_only;  // Which of the pages up to its capacity may not be written.
   static void wire_fields(auto& m, auto&& visit) { visit(m.version, m.bytes, m.read_only); }
 };
 

@@ -91,6 +91,9 @@ class Region {
   // Of all tasks on all nodes when it returns: who writes what is read-only gets SIGSEGV, also who
   // waits for a page to write it. Errors  timed_out, peer_down  as resize()
   Status protect(Rights rights);
+  // The same of a part: the pages that have some of its bytes.
+  // Errors  invalid_argument  bytes behind its end; limit_reached  more than 200 parts
+  Status protect(std::size_t offset, std::size_t length, Rights rights);
 
   // Whether system calls can read and write its memory before the process has touched it; else they
   // may end with EFAULT. See `sysctl vm.unprivileged_userfaultfd`, and the rights of

@@ -35,6 +35,8 @@ size_t krg_region_size(const krg_region* region);
 int krg_region_resize(krg_region* region, size_t bytes);
 // Who writes what is read-only gets SIGSEGV.
 int krg_region_protect(krg_region* region, int read_only);
+// Of the pages that have some of these bytes. EINVAL  not all of it is in the region
+int krg_region_protect_part(krg_region* region, size_t offset, size_t bytes, int read_only);
 
 // As krg/region/bulk.h. EINVAL  not all of it is in the region, or the two overlap
 typedef enum {
