@@ -38,6 +38,10 @@ class Region::Impl final : private Guarded {
   bool serves_kernel() const noexcept { return uffd_.serves_kernel(); }
   bool read_only() const noexcept { return read_only_; }
 
+  // Of release consistency; else nothing.
+  Status release() const;
+  Status acquire() const;
+
   Status change(std::uint64_t bytes, mm::calls::Change::Rights rights);
   // Errors  invalid_argument  not all of it is in the region
   Status check(std::size_t offset, std::size_t bytes) const;
@@ -76,6 +80,7 @@ class Region::Impl final : private Guarded {
   bool mapped_ = false;
   bool guarded_ = false;
   bool attached_ = false;
+  bool fenced_ = false;
 };
 
 }  // namespace krg
