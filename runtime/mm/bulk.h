@@ -24,7 +24,7 @@ struct Peers {
 
 class Bulk {
  public:
-  explicit Bulk(Pager& pager) noexcept : pager_(pager) {}
+  Bulk(Pager& pager, Releases& releases) noexcept : pager_(pager), releases_(releases) {}
 
   void serve(gate::Server& gate);
   void join(const Peers& peers);
@@ -49,7 +49,11 @@ class Bulk {
   Co<Status> fetch(Wanted wanted, Deadline deadline);
   Co<void> fetch_later(Wanted wanted, Deadline deadline);
 
+  // Of a region that is not sequential.
+  Co<Status> fetch_copies(Wanted wanted, Deadline deadline);
+
   Pager& pager_;
+  Releases& releases_;
   Peers peers_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "krg/config/environment.h"
 #include "krg/region/spans.h"
+#include "region_fence.h"
 
 namespace krg {
 
@@ -63,7 +64,20 @@ Status Region::Impl::begin() {
   KRG_TRY(map());
   KRG_TRY(guard(path_, *this));
   guarded_ = true;
-  return attach();
+  KRG_TRY(attach());
+  if (info_.consistency != mm::Consistency::release) return {};
+  KRG_TRY(enter_fence(path_, info_.set));
+  fenced_ = true;
+  // The node may have what it had when its last task left.
+  return acquire();
+}
+
+Status Region::Impl::release() const {
+  return fenced_ ? release_region(path_, info_.set) : Status();
+}
+
+Status Region::Impl::acquire() const {
+  return fenced_ ? acquire_region(path_, info_.set) : Status();
 }
 
 // krgd lets nobody write what is read-only; that it is a signal and not a wait is done here.
@@ -109,7 +123,7 @@ void Region::Impl::on_krgd_end() noexcept {
 void Region::Impl::on_fork() noexcept {
   uffd_ = Uffd();  // It is of the parent's memory.
   remove_span(address_);
-  mapped_ = guarded_ = attached_ = false;
+  mapped_ = guarded_ = attached_ = fenced_ = false;
   const Status how = begin();
   if (how) return;
   std::fprintf(stderr, "krg: process %d, a child of fork(), has no region %s: %s\n",
@@ -117,6 +131,11 @@ void Region::Impl::on_fork() noexcept {
 }
 
 Region::Impl::~Impl() {
+  if (fenced_) {
+    // krgd logs what is lost.
+    if (attached_) static_cast<void>(release());
+    leave_fence(path_, info_.set);
+  }
   if (guarded_) unguard(*this);
   // krgd finds out by itself, at the latest when the process ends.
   if (attached_) static_cast<void>(call<calls::Detach>({info_.set, address_}));
