@@ -197,7 +197,7 @@ void Releases::on_fault(Region& region, Page page, const Pages::Waiting& who) {
   const kddm::SetId set = region.info().set;
   const bool is_local = region.info().consistency == Consistency::local;
   std::uint64_t mapped = 1;
-  if (!region.is_inside(page) || (who.write && region.state().read_only)) {
+  if (!region.is_inside(page) || (who.write && region.state().read_only.has(page.value))) {
     region.open(page, who, 1);
   } else if (is_local) {
     mapped = open_local(region, page, who, most);
@@ -227,7 +227,7 @@ std::uint64_t Releases::open_local(Region& region, Page page, Pages::Waiting who
     if (!region.refill(at)) break;  // Without memory the fault comes again.
     region.pages().granted(at, Access::write, region.now_us(), served_);
   }
-  who.write = !region.state().read_only;
+  who.write |= region.state().read_only.is_clear(page.value, page.value + most);
   return region.open(page, who, most);
 }
 

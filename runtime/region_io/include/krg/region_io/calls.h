@@ -1,8 +1,8 @@
 // region_io/calls.h: system calls that read and write memory, for regions too.
 //
 // Model    as the calls without krg_ before their names, of which they make one. Where the kernel
-//          can not wait for pages of a region (plain calls end with EFAULT there;
-//          `krgadm check` tells), what of the arguments lies in one goes through memory of the process's own: the
+//          can not wait for pages of a region (plain calls end with EFAULT there; `krgadm check`
+//          tells), what of the arguments lies in one goes through memory of the process's own: the
 //          program's loads and stores wait for their pages as ever, and the call never does. So
 //          there is nothing that has to stay, nor to be tried again. Everywhere else they cost
 //          some ns. A program that links krg::libc_io has these under their plain names.
