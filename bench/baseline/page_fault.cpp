@@ -29,7 +29,7 @@ constexpr std::size_t kPage = kPageBytes, kPages = kMemoryPages, kBatch = 64;
 
 class PageFault final : public harness::Contestant {
  public:
-  explicit PageFault(harness::Transport transport) : transport_(transport) {}
+  PageFault(harness::Transport transport, bool warm) : transport_(transport), warm_(warm) {}
   ~PageFault() override {
     stop_ = true;
     if (handler_.joinable()) handler_.join();
@@ -51,15 +51,15 @@ class PageFault final : public harness::Contestant {
   }
 
   Result<Sample> measure(const Job& job) override {
-    fetches_ = is_miss(job) || job.kind == Kind::bandwidth;
+    fetches_ = is_miss(job);
     batch_ = job.kind == Kind::bandwidth ? kBatch : 1;
+    const std::size_t pages = job.kind == Kind::bandwidth ? kPages : kRoundPages;
+    const auto prepare = [this, pages] { return forget(pages), Status(); };
     active_ = true;
-    const auto measured = job.kind == Kind::bandwidth
-                              ? time_stream(
-                                    job, [this] { forget(); }, [this] { return seen_; })
-                              : time_faults(
-                                    job, [this] { return forget(), Status(); },
-                                    [this](std::size_t i) { return seen_ + i * kPage; });
+    const auto measured =
+        job.kind == Kind::bandwidth
+            ? time_stream(job, prepare, [this] { return seen_; })
+            : time_faults(job, prepare, [this](std::size_t i) { return seen_ + i * kPage; });
     active_ = false;
     return measured;
   }
@@ -74,18 +74,22 @@ class PageFault final : public harness::Contestant {
     if (alias == MAP_FAILED || seen == MAP_FAILED) return Error(Errc::no_memory);
     alias_ = static_cast<std::byte*>(alias);
     seen_ = static_cast<std::byte*>(seen);
+    if (warm_) std::memset(alias_, 1, kPage * kPages);
     KRG_TRY_ASSIGN(uffd_, Uffd::open());
     KRG_TRY(uffd_.watch(reinterpret_cast<std::uintptr_t>(seen_), kPage * kPages));
     handler_ = std::thread([this] { handle(); });
     return {};
   }
 
-  // All pages are gone, or, for what needs no fetch, in the memory but not mapped.
-  void forget() {
-    ::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPage * kPages);
-    if (!fetches_) {
-      for (std::size_t i = 0; i < kPages; ++i) alias_[i * kPage] = std::byte{1};
+  // The pages are gone, or, for what needs no fetch, in the memory but not mapped.
+  void forget(std::size_t pages) {
+    if (warm_) {
+      ::madvise(seen_, kPage * pages, MADV_DONTNEED);
+    } else {
+      ::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPage * pages);
     }
+    if (fetches_) return;
+    for (std::size_t i = 0; i < pages; ++i) alias_[i * kPage] = std::byte{1};
   }
 
   void handle() {
@@ -149,6 +153,7 @@ class PageFault final : public harness::Contestant {
   }
 
   const harness::Transport transport_;
+  const bool warm_;
   UcxWorker ucx_;
   std::vector<std::byte> source_;
   UniqueFd memory_;
@@ -162,10 +167,32 @@ class PageFault final : public harness::Contestant {
   std::thread handler_;
 };
 
+class MappedMemory final : public harness::Contestant {
+ public:
+  Status open(Side side, Meeting&) override {
+    if (side == Side::server) return {};
+    constexpr int kHow = MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE;
+    void* const at = ::mmap(nullptr, kPage * kPages, PROT_READ | PROT_WRITE, kHow, -1, 0);
+    if (at == MAP_FAILED) return errno_error(Errc::no_memory, "mmap");
+    std::memset(at, 1, kPage * kPages);
+    memory_ = static_cast<std::byte*>(at);
+    return {};
+  }
+  Result<Sample> measure(const Job& job) override {
+    return time_stream(
+        job, [] { return Status(); }, [this] { return memory_; });
+  }
+
+ private:
+  std::byte* memory_ = nullptr;
+};
+
 }  // namespace
 
-std::unique_ptr<harness::Contestant> page_fault(harness::Transport transport) {
-  return std::make_unique<PageFault>(transport);
+std::unique_ptr<harness::Contestant> page_fault(harness::Transport transport, bool warm) {
+  return std::make_unique<PageFault>(transport, warm);
 }
+
+std::unique_ptr<harness::Contestant> mapped_memory() { return std::make_unique<MappedMemory>(); }
 
 }  // namespace krg::baseline

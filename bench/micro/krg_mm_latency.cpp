@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kPage = baseline::kPageBytes;
 
-constexpr std::uint64_t detail_of(baseline::PageRow row) { return static_cast<std::uint64_t>(row); }
-
 // Goes with the program, whose sides end without destructors.
 class Folder {
  public:
@@ -37,10 +35,50 @@ class Folder {
   bool made_ = false;
 };
 
+harness::Job job_of(baseline::PageRow row, harness::Kind kind = harness::Kind::latency) {
+  return {.kind = kind, .size = kPage, .detail = static_cast<std::uint64_t>(row)};
+}
+
+harness::Entrant krg_of(const harness::Settings& settings, const std::string& folder) {
+  return {"krg", [&settings, folder] { return bench::mm_contestant(settings, folder); }};
+}
+
+harness::Match faults_match(const harness::Settings& settings, const std::string& folder) {
+  using baseline::PageRow;
+  return {.entrants = {krg_of(settings, folder),
+                       {"uffd + raw UCX AM",
+                        [&settings] { return baseline::page_fault(settings.transport); }}},
+          .rows = {{"read_miss_4096", "us", job_of(PageRow::read_miss)},
+                   {"write_miss_4096", "us", job_of(PageRow::write_miss)},
+                   {"read_here_4096", "us", job_of(PageRow::read_here)},
+                   {"write_upgrade_4096", "us", job_of(PageRow::write_upgrade)}}};
+}
+
+// All of a memory that another node has.
+harness::Match streams_match(const harness::Settings& settings, const std::string& folder) {
+  const auto floor = [&settings](bool warm) {
+    return [&settings, warm] { return baseline::page_fault(settings.transport, warm); };
+  };
+  return {.entrants = {krg_of(settings, folder),
+                       {"warm frames + UCX", floor(true)},
+                       {"new frames + UCX", floor(false)}},
+          .rows = {{"read_stream_64mib", "MB/s",
+                    job_of(baseline::PageRow::stream, harness::Kind::bandwidth)}}};
+}
+
+// All of a memory that the node has, by a task that has not mapped it.
+harness::Match mappings_match(const harness::Settings& settings, const std::string& folder) {
+  return {.entrants = {krg_of(settings, folder),
+                       {"uffd, warm frames",
+                        [&settings] { return baseline::page_fault(settings.transport, true); }},
+                       {"mapped memory", [] { return baseline::mapped_memory(); }}},
+          .rows = {{"read_here_64mib", "MB/s",
+                    job_of(baseline::PageRow::stream_here, harness::Kind::bandwidth)}}};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  using baseline::PageRow;
   harness::Program program(
       "krg_mm_latency",
       "one thread that reads a userfaultfd, fetches the page by a raw UCX active message and maps "
@@ -49,21 +87,9 @@ int main(int argc, char** argv) {
                     "it measures processes on this machine");
   program.sizes_are("bytes of a page: 4096", kPage, kPage);
   const harness::Settings& settings = program.parse(argc, argv);
-  const Folder folder;
-  harness::Match match;
-  match.entrants.push_back({"krg", [&] { return bench::mm_contestant(settings, folder.path()); }});
-  match.entrants.push_back(
-      {"uffd + raw UCX AM", [&settings] { return baseline::page_fault(settings.transport); }});
-  match.rows.push_back(
-      {"read_miss_4096", "us", {.size = kPage, .detail = detail_of(PageRow::read_miss)}});
-  match.rows.push_back(
-      {"write_miss_4096", "us", {.size = kPage, .detail = detail_of(PageRow::write_miss)}});
-  match.rows.push_back(
-      {"read_here_4096", "us", {.size = kPage, .detail = detail_of(PageRow::read_here)}});
-  match.rows.push_back(
-      {"write_upgrade_4096", "us", {.size = kPage, .detail = detail_of(PageRow::write_upgrade)}});
-  match.rows.push_back(
-      {"read_stream_16mib", "MB/s", {.kind = harness::Kind::bandwidth, .size = kPage}});
-  program.add(std::move(match));
+  const Folder faults, streams, mappings;
+  program.add(faults_match(settings, faults.path()));
+  program.add(streams_match(settings, streams.path()));
+  program.add(mappings_match(settings, mappings.path()));
   return program.run();
 }

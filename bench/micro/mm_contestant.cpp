@@ -64,12 +64,11 @@ class MmContestant final : public harness::Contestant {
   }
 
   Result<Sample> measure(const Job& job) override {
+    const auto prepare = [&] { return this->prepare(job); };
     if (job.kind == Kind::bandwidth) {
-      return baseline::time_stream(
-          job, [this] { have_written(kPages); }, [this] { return region_->data(); });
+      return baseline::time_stream(job, prepare, [this] { return region_->data(); });
     }
-    return baseline::time_faults(
-        job, [&] { return prepare(job); }, [this](std::size_t i) { return page(i); });
+    return baseline::time_faults(job, prepare, [this](std::size_t i) { return page(i); });
   }
 
  private:
@@ -113,8 +112,13 @@ class MmContestant final : public harness::Contestant {
 
   // The pages of a round are the server's, or the node has them and nothing is mapped.
   Status prepare(const Job& job) {
-    if (baseline::is_miss(job)) return have_written(baseline::kRoundPages), Status();
-    touch(baseline::kRoundPages);
+    const bool all = job.kind == Kind::bandwidth;
+    const std::size_t pages = all ? kPages : baseline::kRoundPages;
+    if (baseline::is_miss(job)) {
+      have_written(static_cast<std::uint32_t>(pages));
+      return {};
+    }
+    touch(pages);
     return attach();
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "krg/base/assert.h"
+#include "krg/fences/fences.h"
 
 namespace krg {
 
@@ -32,6 +33,13 @@ Result<Barrier::Arrived> Barrier::withdraw(std::uint32_t phase) {
 }
 
 Result<Barrier::Arrived> Barrier::arrive_and_wait(Duration timeout) {
+  KRG_TRY(fences::release());
+  KRG_TRY_ASSIGN(const Arrived how, meet(timeout));
+  KRG_TRY(fences::acquire());
+  return how;
+}
+
+Result<Barrier::Arrived> Barrier::meet(Duration timeout) {
   const Until until(timeout);
   KRG_TRY_ASSIGN(sync::Ticket ticket, prepare(until.left()));
   KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kTimeout));
@@ -59,6 +67,7 @@ Result<Barrier::Arrived> Barrier::arrive_and_wait(Duration timeout) {
 }
 
 Status Latch::count_down(std::uint64_t by) {
+  KRG_TRY(fences::release());
   KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kTimeout));
   const auto before = read<std::uint64_t>(lease);
   const std::uint64_t counted = before + std::min(by, count_ - std::min(before, count_));
@@ -84,7 +93,7 @@ Status Latch::wait(Duration timeout) const {
     KRG_TRY_ASSIGN(open, look(kSettle));
     if (!open && !how) return how;
   }
-  return {};
+  return fences::acquire();
 }
 
 }  // namespace krg

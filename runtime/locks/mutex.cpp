@@ -7,6 +7,7 @@
 
 #include "cell.h"
 #include "krg/base/assert.h"
+#include "krg/fences/fences.h"
 #include "owned.h"
 
 namespace krg {
@@ -47,6 +48,7 @@ Result<Taken> Mutex::take(const kddm::Use& use) {
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
+  KRG_TRY(fences::acquire());
   const bool died = owned.owner_died();
   owned.hold(locks_->pid_, self);
   cell.lease = std::move(owned.lease);
@@ -66,13 +68,14 @@ Status Mutex::unlock() {
   KRG_TRY_ASSIGN(Locks::Cell* const own, own_cell());
   Locks::Cell& cell = *own;
   if (--cell.depth != 0) return {};
+  const Status released = fences::release();
   const std::uint32_t state = cell.inconsistent ? LockWord::not_recoverable : LockWord::free;
   std::memcpy(cell.lease.bytes().data(), &state, sizeof state);
   cell.holder.store(0, std::memory_order_relaxed);
   // The cell is the next holder's as soon as the lease ends, so it ends outside of it.
   kddm::WriteLease lease = std::move(cell.lease);
   lease.end();
-  return {};
+  return released;
 }
 
 Status Mutex::make_consistent() {

@@ -5,6 +5,7 @@
 
 #include "cell.h"
 #include "krg/base/assert.h"
+#include "krg/fences/fences.h"
 #include "owned.h"
 
 namespace krg {
@@ -35,19 +36,27 @@ Result<RwLock::ReadGuard> RwLock::take_read(const kddm::Use& use) {
   LockWord word;
   std::memcpy(&word, lease->bytes().data(), sizeof word);
   if (word.state != LockWord::free) return died;
+  KRG_TRY(fences::acquire());
   return ReadGuard(std::move(*lease));
 }
 
 Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
   KRG_TRY_ASSIGN(Owned owned,
                  grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
+  KRG_TRY(fences::acquire());
   const bool died = owned.owner_died();
   owned.hold(locks_->pid_, 0);  // A guard may end in another thread.
   return WriteGuard(std::move(owned.lease), died);
 }
 
+// Who reads what a lock guards may have written what it does not.
+RwLock::ReadGuard::~ReadGuard() {
+  if (lease_) static_cast<void>(fences::release());
+}
+
 RwLock::WriteGuard::~WriteGuard() {
   if (!lease_) return;
+  static_cast<void>(fences::release());
   // What is not put right stays as its dead owner left it.
   const std::uint32_t state = owner_died_ ? LockWord::held : LockWord::free;
   std::memcpy(lease_.bytes().data(), &state, sizeof state);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "krg/base/assert.h"
+#include "krg/fences/fences.h"
 
 namespace krg {
 
@@ -16,9 +17,21 @@ Semaphore::Semaphore(Locks& locks, std::uint64_t index, std::int64_t initial) no
   KRG_ASSERT(initial >= 0 && initial <= kMax);
 }
 
-Status Semaphore::acquire(Duration timeout) { return take(timeout, false); }
+Status Semaphore::acquire(Duration timeout) {
+  KRG_TRY(take(timeout, false));
+  return see();
+}
 
-Status Semaphore::try_acquire() { return take(kTimeout, true); }
+Status Semaphore::try_acquire() {
+  KRG_TRY(take(kTimeout, true));
+  return see();
+}
+
+Status Semaphore::see() {
+  const Status seen = fences::acquire();
+  if (!seen) static_cast<void>(release());
+  return seen;
+}
 
 Status Semaphore::take(Duration timeout, bool try_only) {
   const Until until(timeout);
@@ -55,6 +68,7 @@ Status Semaphore::take(Duration timeout, bool try_only) {
 
 Status Semaphore::release(std::int64_t count) {
   if (count <= 0 || count > kMax) return Error(Errc::invalid_argument, "permits to give back");
+  KRG_TRY(fences::release());
   KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kTimeout));
   Word word = read<Word>(lease);
   if (initial_ + word.more > kMax - count) {

@@ -1,8 +1,11 @@
 #include "bulk.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "krg/rpc/multicast.h"
+#include "next_turn.h"
+#include "releases.h"
 
 namespace krg::mm {
 namespace {
@@ -68,8 +71,33 @@ Co<void> Bulk::fetch_later(Wanted wanted, Deadline deadline) {
   static_cast<void>(co_await fetch(wanted, deadline));
 }
 
+Co<Status> Bulk::fetch_copies(Wanted wanted, Deadline deadline) {
+  const Status how = co_await releases_.bring(wanted.set, wanted.first, wanted.count, deadline);
+  const std::uint64_t end = wanted.first.value + wanted.count;
+  for (std::uint64_t at = wanted.first.value; at < end; ++at) {
+    Region* const region = pager_.find(wanted.set);
+    if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "it was destroyed");
+    const std::uint64_t open =
+        region->pages().run(Page{at}, Access::read, std::min(end - at, kRun));
+    if (open > 0) region->populate(Page{at}, open, wanted.seat, false);
+    at += open;
+    co_await NextTurn(pager_.reactor());
+  }
+  co_return how;
+}
+
 // What is pinned here is here, to be written: it is mapped alone.
 Co<Status> Bulk::fetch(Wanted wanted, Deadline deadline) {
+  const Region* const known = pager_.find(wanted.set);
+  if (known == nullptr) co_return Error(Errc::not_found, "it was destroyed");
+  switch (known->info().consistency) {
+    case Consistency::sequential:
+      break;
+    case Consistency::release:
+      co_return co_await fetch_copies(wanted, deadline);
+    case Consistency::local:
+      co_return Status();  // Zeros come with their first touch.
+  }
   Status all;
   const std::uint64_t end = wanted.first.value + wanted.count;
   for (std::uint64_t at = wanted.first.value; at < end;) {
@@ -121,7 +149,13 @@ Co<Status> Bulk::fetch_run(Wanted wanted, Deadline deadline) {
 }
 
 Co<Result<wire::Empty>> Bulk::give_up(gate::Call& call, calls::GiveUp::Request request) {
-  KRG_CO_TRY(check(request.set, request.first, request.count));
+  KRG_CO_TRY_ASSIGN(const Region* const region, check(request.set, request.first, request.count));
+  if (region->info().consistency == Consistency::local) co_return wire::Empty{};
+  if (region->info().consistency == Consistency::release) {
+    KRG_CO_TRY(co_await releases_.give_up(request.set, Page{request.first}, request.count,
+                                          call.deadline()));
+    co_return wire::Empty{};
+  }
   const kddm::OpOptions options{.deadline = call.deadline()};
   for (std::uint64_t page = request.first; page < request.first + request.count; ++page) {
     const kddm::ObjectId object{page};

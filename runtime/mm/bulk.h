@@ -32,7 +32,7 @@ class Bulk {
     Seat seat = kNobody;  // Where they are mapped; kNobody: nowhere.
   };
 
-  explicit Bulk(Pager& pager) noexcept : pager_(pager) {}
+  Bulk(Pager& pager, Releases& releases) noexcept : pager_(pager), releases_(releases) {}
 
   // Errors  not_found  no such region; invalid_argument  not all of the pages are its
   Result<Region*> check(kddm::SetId set, std::uint64_t first, std::uint64_t count);
@@ -52,7 +52,11 @@ class Bulk {
   Co<Status> fetch_run(Wanted wanted, Deadline deadline);
   Co<void> fetch_later(Wanted wanted, Deadline deadline);
 
+  // Of a region that is not sequential.
+  Co<Status> fetch_copies(Wanted wanted, Deadline deadline);
+
   Pager& pager_;
+  Releases& releases_;
   Peers peers_;
 };
 

@@ -66,6 +66,9 @@ Co<Result<wire::Empty>> Carry::pin(gate::Call& call, calls::Pin::Request request
   if (!region->has_task(call.caller().pid)) {
     co_return Error(Errc::denied, "this process has not attached the region");
   }
+  if (region->info().consistency != Consistency::sequential) {
+    co_return Error(Errc::not_supported, "pages of a region that is not sequential have no place");
+  }
   const std::uint64_t end = pages.first + pages.count;
   if (request.time_ms == 0) {
     pager_.pins().drop(pages.set, pages.first, end);

@@ -71,7 +71,7 @@ void Mapping::open(Page first, std::uint64_t count, bool write, bool mapped) noe
     // Another thread's fault has mapped it.
     if (!write) return wake(first);
   }
-  const Status done = task_.uffd.permit(at, kPageBytes);
+  const Status done = task_.uffd.permit(at, count * kPageBytes);
   if (!done) complain(done.error(), first, "permitting");
 }
 
@@ -89,9 +89,9 @@ void Mapping::populate(Page first, std::uint64_t count, bool write) noexcept {
   if (!done) complain(done.error(), first, "permitting");
 }
 
-void Mapping::protect(Page page) noexcept {
-  const Status done = task_.uffd.protect(address_of(page), kPageBytes);
-  if (!done) complain(done.error(), page, "protecting");
+void Mapping::protect(Page first, std::uint64_t count) noexcept {
+  const Status done = task_.uffd.protect(address_of(first), count * kPageBytes);
+  if (!done) complain(done.error(), first, "protecting");
 }
 
 void Mapping::poison(Page page) noexcept {

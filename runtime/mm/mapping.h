@@ -57,7 +57,7 @@ class Mapping final {
   void open(Page first, std::uint64_t count, bool write, bool mapped) noexcept;
   // As open(), of pages of which some may be mapped already, and for which nobody may wait.
   void populate(Page first, std::uint64_t count, bool write) noexcept;
-  void protect(Page page) noexcept;
+  void protect(Page first, std::uint64_t count = 1) noexcept;
   void poison(Page page) noexcept;
   // Who waits for it tries again.
   void wake(Page page) noexcept;

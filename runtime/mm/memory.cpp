@@ -18,6 +18,7 @@
 #include "krg/mm/report.h"
 #include "names.h"
 #include "pager.h"
+#include "releases.h"
 #include "states.h"
 
 namespace krg::mm {
@@ -46,7 +47,7 @@ bool is_userfaultfd(int fd) noexcept {
 
 class Memory::Impl {
  public:
-  Impl(reactor::Reactor& reactor, NodeId self) : pager_(reactor, self) {}
+  Impl(reactor::Reactor& reactor, NodeId self) : pager_(reactor, self) { pager_.use(releases_); }
 
   void join(Peers peers);
 
@@ -66,8 +67,9 @@ class Memory::Impl {
   Status place(RegionInfo& info, const calls::Create::Request& request) const;
 
   Pager pager_;
-  Bulk bulk_{pager_};
-  States states_{pager_};
+  Releases releases_{pager_};
+  Bulk bulk_{pager_, releases_};
+  States states_{pager_, releases_};
   Carry carry_{pager_, bulk_};
   Peers peers_;
 };
@@ -105,6 +107,10 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
   info.bytes = whole_pages(request.bytes);
   info.capacity = std::max(info.bytes, whole_pages(request.capacity));
   KRG_CO_TRY(place(info, request));
+  info.consistency = request.consistency;
+  if (info.consistency == Consistency::release) {
+    KRG_CO_TRY(co_await releases_.homes().make_log(call.deadline()));
+  }
   info.address = request.address;
   info.name = request.name;
   if (info.address == 0) {
@@ -153,6 +159,7 @@ Co<Result<wire::Empty>> Memory::Impl::destroy(gate::Call& call, calls::Destroy::
   KRG_CO_TRY(co_await kddm().unbind(name, call.deadline()));
   KRG_CO_TRY(co_await kddm().destroy(*set, call.deadline()));
   co_await states_.forget(*set, call.deadline());
+  co_await releases_.homes().forget(*set, call.deadline());
   co_return wire::Empty{};
 }
 
@@ -185,6 +192,7 @@ Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::
       region == nullptr ? kNobody : region->seat_of(call.caller().pid, request.address);
   if (seat == kNobody) return Error(Errc::not_found, "this process has not attached it there");
   region->remove(seat);
+  releases_.on_detach(*region);
   return wire::Empty{};
 }
 
@@ -206,6 +214,7 @@ mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) const
 void Memory::Impl::join(Peers peers) {
   peers_ = std::move(peers);
   bulk_.join(peers_);
+  releases_.join(peers_);
   states_.join(peers_);
   carry_.join(peers_);
   peers_.rpc->serve<mm::Report>(
@@ -216,6 +225,7 @@ void Memory::Impl::join(Peers peers) {
 
 void Memory::Impl::serve(gate::Server& gate) {
   bulk_.serve(gate);
+  releases_.serve(gate);
   states_.serve(gate);
   carry_.serve(gate);
   gate.serve<calls::Create>([this](gate::Call& call, calls::Create::Request request) {

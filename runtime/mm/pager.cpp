@@ -7,6 +7,7 @@
 
 #include "krg/log/log.h"
 #include "krg/reactor/event.h"
+#include "releases.h"
 
 namespace krg::mm {
 namespace {
@@ -60,7 +61,7 @@ Result<RegionInfo> Pager::info_of(const kddm::SetOptions& options) {
       info.capacity % kPageBytes != 0 || info.address % kPageBytes != 0) {
     return Error(Errc::invalid_argument, "pages are objects of 4,096 bytes, 2^28 at most");
   }
-  if (info.placement > Placement::node ||
+  if (info.placement > Placement::node || info.consistency > Consistency::local ||
       (info.placement == Placement::block && info.nodes.empty())) {
     return Error(Errc::invalid_argument, "pages at nodes that are not named");
   }
@@ -116,6 +117,7 @@ Co<Status> Pager::first_touch(kddm::SetId set, kddm::ObjectId object, Bytes into
 void Pager::end(kddm::SetId set) noexcept {
   pins_.drop(set);
   if (Region* const region = find(set)) region->end();
+  if (releases_ != nullptr) releases_->end(set);
   blocks_.erase(set);
   forget_if_idle(set);
 }
@@ -129,41 +131,57 @@ void Pager::forget_if_idle(kddm::SetId set) noexcept {
 
 // --- What the protocol wants --------------------------------------------------------------------
 
+Region* Pager::residence_of(kddm::SetId set) noexcept {
+  Region* const region = find(set);
+  const bool is_sequential =
+      region != nullptr && region->info().consistency == Consistency::sequential;
+  return is_sequential ? region : nullptr;
+}
+
 std::span<std::byte> Pager::place(kddm::SetId set, kddm::ObjectId object) noexcept {
   Region* const region = find(set);
-  return region == nullptr ? std::span<std::byte>() : region->place(page_of(object));
+  if (region == nullptr) return {};
+  if (region->info().consistency == Consistency::sequential) return region->place(page_of(object));
+  region->traffic().placed(page_of(object));
+  return {};
 }
 
 void Pager::let_go(kddm::SetId set) noexcept {
-  if (Region* const region = find(set)) region->let_go();
+  if (Region* const region = residence_of(set)) region->let_go();
   forget_if_idle(set);
 }
 
 void Pager::write(kddm::SetId set, kddm::ObjectId object,
                   std::span<const std::byte> from) noexcept {
-  if (Region* const region = find(set)) region->write(page_of(object), from);
+  if (Region* const region = residence_of(set)) region->write(page_of(object), from);
 }
 
 void Pager::read(kddm::SetId set, kddm::ObjectId object, std::span<std::byte> into) noexcept {
-  if (Region* const region = find(set)) region->read(page_of(object), into);
+  if (Region* const region = residence_of(set)) region->read(page_of(object), into);
 }
 
 bool Pager::is_open(kddm::SetId set, kddm::ObjectId object) const noexcept {
   const auto at = regions_.find(set);
-  return at != regions_.end() && at->second->pages().access(page_of(object)) != Access::none;
+  if (at == regions_.end()) return false;
+  const Region& region = *at->second;
+  return region.info().consistency == Consistency::sequential &&
+         region.pages().access(page_of(object)) != Access::none;
 }
 
 void Pager::protect(kddm::SetId set, kddm::ObjectId object) noexcept {
-  if (Region* const region = find(set)) region->protect(page_of(object));
+  if (Region* const region = residence_of(set)) region->protect(page_of(object));
 }
 
 void Pager::vacate(kddm::SetId set, kddm::ObjectId object) noexcept {
-  if (Region* const region = find(set)) region->vacate(page_of(object));
+  if (Region* const region = residence_of(set)) region->vacate(page_of(object));
 }
 
 // --- What the tasks want ------------------------------------------------------------------------
 
 void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
+  if (region.info().consistency != Consistency::sequential) {
+    return releases_->on_fault(region, page, who);
+  }
   Stream& stream = region.seated(who.seat)->stream();
   const std::uint64_t most = stream.on_fault(page, who.write);
   std::uint64_t mapped = 1;
@@ -218,6 +236,7 @@ Co<void> Pager::remove_later(kddm::SetId set, Seat seat, pid_t pid) {
   if (region == nullptr) co_return;
   const Mapping* const mapping = region->seated(seat);
   if (mapping != nullptr && mapping->task().pid == pid) region->remove(seat);
+  releases_->on_detach(*region);
   forget_if_idle(set);
 }
 

@@ -25,6 +25,8 @@ namespace krg::mm {
 // As sets name the linker.
 inline constexpr const char* kLinkerName = "pages";
 
+class Releases;
+
 class Pager final : public kddm::Linker, private kddm::Residence, private Mapping::Owner {
  public:
   Pager(reactor::Reactor& reactor, NodeId self)
@@ -43,6 +45,9 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   }
   Pins& pins() noexcept { return pins_; }
   kddm::Kddm& kddm() noexcept { return *kddm_; }
+  NodeId self() const noexcept { return self_; }
+  // Whom regions go to that are not sequential. Before the first of them.
+  void use(Releases& releases) noexcept { releases_ = &releases; }
   reactor::Reactor& reactor() noexcept { return reactor_; }
 
   static kddm::SetOptions options_of(const RegionInfo& info);
@@ -58,6 +63,10 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   const auto& regions() const noexcept { return regions_; }
   // A lease has come: lets those in who waited for the page; true: others want to write.
   bool let_in(Region& region, Page page, bool write);
+  // The page can not be had now; true: it is worth trying again.
+  bool is_passing(const Error& why) const noexcept;
+  // Who waits for it gets SIGBUS.
+  void give_up(Region& region, Page page, const Error& why);
   // Errors  those of Region::admit()
   Status admit(Region& region, Mapping::Task task) {
     return region.admit(faults_, *this, std::move(task));
@@ -92,9 +101,8 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   // Of a task's stream: what comes next.
   Co<void> bring(kddm::SetId set, Stretch ahead, bool write);
   Co<void> remove_later(kddm::SetId set, Seat seat, pid_t pid);
-  // The page can not be had now; true: it is worth trying again.
-  bool is_passing(const Error& why) const noexcept;
-  void give_up(Region& region, Page page, const Error& why);
+  // nullptr: its pages do not lie in the region's memory, which is a cache of them.
+  Region* residence_of(kddm::SetId set) noexcept;
   void forget_if_idle(kddm::SetId set) noexcept;
 
   struct Blocks {
@@ -108,6 +116,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   Holds holds_;
   Pins pins_;
   kddm::Kddm* kddm_ = nullptr;
+  Releases* releases_ = nullptr;
   std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;
   std::unordered_map<kddm::SetId, Blocks> blocks_;  // Of those that are placed so.

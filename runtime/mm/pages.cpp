@@ -96,6 +96,18 @@ std::vector<Page> Pages::written() const {
   return all;
 }
 
+std::vector<Page> Pages::open_from(Page first) const {
+  std::vector<Page> all;
+  for (const auto& [number, chunk] : chunks_) {
+    for (std::uint64_t i = 0; i < kChunk; ++i) {
+      const Page page{number * kChunk + i};
+      if ((*chunk)[i].access != Access::none && page.value >= first.value) all.push_back(page);
+    }
+  }
+  std::sort(all.begin(), all.end(), [](Page a, Page b) { return a.value < b.value; });
+  return all;
+}
+
 void Pages::count_bounce(State& state, std::uint32_t now_us) noexcept {
   if (state.access == Access::none) return;
   if (now_us - state.granted_us < kSoonUs) {

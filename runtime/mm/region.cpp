@@ -56,16 +56,35 @@ void Region::protect(Page page) noexcept {
   }
 }
 
-void Region::vacate(Page page) noexcept {
-  if (pages_.access(page) != Access::none) traffic_.taken(page);
-  pages_.vacate(page, now_us());
+void Region::protect(Page first, std::uint64_t count) noexcept {
+  bool was_written = false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Page page{first.value + i};
+    was_written |= pages_.writer(page) != kNobody;
+    pages_.protect(page, now_us());
+  }
+  if (!was_written) return;
+  for (const auto& mapping : seats_) {
+    if (mapping) mapping->protect(first, count);
+  }
+}
+
+void Region::vacate(Page page) noexcept { vacate(page, 1); }
+
+void Region::vacate(Page first, std::uint64_t count) noexcept {
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Page page{first.value + i};
+    if (pages_.access(page) != Access::none) traffic_.taken(page);
+    pages_.vacate(page, now_us());
+  }
   if (ended_) return;
-  const auto at = static_cast<off_t>(page.value * kPageBytes);
-  if (::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, kPageBytes) == 0) {
+  const auto at = static_cast<off_t>(first.value * kPageBytes);
+  const auto bytes = static_cast<off_t>(count * kPageBytes);
+  if (::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes) == 0) {
     return;
   }
   // A page that stays visible would break the memory's coherence, silently.
-  KRG_ERROR("region {} page {}: {}", info_.name, page.value,
+  KRG_ERROR("region {} page {}: {}", info_.name, first.value,
             errno_error(Errc::system_error, "fallocate").message());
   KRG_ASSERT(false);
 }
@@ -194,7 +213,7 @@ std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t m
     return 1;
   }
   std::uint64_t count = 1;
-  if (most > 1 && !who.mapped) {
+  if (most > 1) {
     if (who.write) most = state_.read_only.next_change(page.value, page.value + most) - page.value;
     count = pages_.run(page, who.write ? Access::write : Access::read, most);
   }

@@ -52,10 +52,14 @@ class Region {
   void let_go() noexcept { --lent_; }
   void protect(Page page) noexcept;
   void vacate(Page page) noexcept;
+  // The same of pages that follow each other; none is taken by anybody in the first.
+  void protect(Page first, std::uint64_t count) noexcept;
+  void vacate(Page first, std::uint64_t count) noexcept;
   // Puts zeros where the memory has a hole. Errors  no_memory
   Status refill(Page page) noexcept;
   // The contents of a page; by system calls, since each page that krgd maps costs two faults' time.
   void write(Page page, std::span<const std::byte> from) noexcept;
+  // Also of several that follow each other.
   void read(Page page, std::span<std::byte> into) noexcept;
   bool is_place(Page page, const std::byte* at) const noexcept {
     return at == alias_ + page.value * kPageBytes;

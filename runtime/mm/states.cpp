@@ -5,6 +5,7 @@
 
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
+#include "releases.h"
 
 namespace krg::mm {
 namespace {
@@ -109,6 +110,7 @@ void States::join(const Peers& peers) {
 
 void States::apply(Region& region, const RegionState& state) {
   if (!region.apply(state)) return;
+  releases_.on_resize(region);
   prune();
   changed_at_[region.info().set] = ++changes_;
   changed_.set();

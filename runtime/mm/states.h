@@ -19,8 +19,8 @@ namespace krg::mm {
 
 class States {
  public:
-  explicit States(Pager& pager) noexcept
-      : pager_(pager), changed_(pager.reactor()), heard_(pager.reactor()) {}
+  States(Pager& pager, Releases& releases) noexcept
+      : pager_(pager), releases_(releases), changed_(pager.reactor()), heard_(pager.reactor()) {}
 
   void serve(gate::Server& gate);
   void join(const Peers& peers);
@@ -43,6 +43,7 @@ class States {
   void prune();
 
   Pager& pager_;
+  Releases& releases_;
   Peers peers_;
   reactor::Event changed_;
   reactor::Event heard_;       // Some task has.

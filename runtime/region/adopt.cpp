@@ -75,7 +75,11 @@ Result<Region> Region::adopt(const std::string& name, std::span<std::byte> memor
     return Error(Errc::invalid_argument, "not whole pages");
   }
   KRG_TRY(check_own_memory(begin, memory.size()));
-  calls::Create::Request request{name, memory.size(), begin, 0, {}, kNoNode, true};
+  calls::Create::Request request;
+  request.name = name;
+  request.bytes = memory.size();
+  request.address = begin;
+  request.hidden = true;
   const auto made = gate::call_once<calls::Create>(path, std::move(request), kLimit);
   if (!made) return made.error();
   RegionOptions options;

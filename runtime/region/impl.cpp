@@ -11,6 +11,7 @@
 #include "krg/config/environment.h"
 #include "krg/mm_calls/carry.h"
 #include "krg/region/spans.h"
+#include "region_fence.h"
 #include "swap.h"
 
 namespace krg {
@@ -103,7 +104,20 @@ Status Region::Impl::begin(std::byte* copy_to) {
   KRG_TRY(guard(path_, *this));
   guarded_ = true;
   KRG_TRY(attach());
-  return replaces_ ? take_place(copy_to) : Status();
+  if (replaces_) KRG_TRY(take_place(copy_to));
+  if (info_.consistency != mm::Consistency::release) return {};
+  KRG_TRY(enter_fence(path_, info_.set));
+  fenced_ = true;
+  // The node may have what it had when its last task left.
+  return acquire();
+}
+
+Status Region::Impl::release() const {
+  return fenced_ ? release_region(path_, info_.set) : Status();
+}
+
+Status Region::Impl::acquire() const {
+  return fenced_ ? acquire_region(path_, info_.set) : Status();
 }
 
 // krgd lets nobody write what is read-only; that it is a signal and not a wait is done here.
@@ -159,7 +173,7 @@ void Region::Impl::on_fork() noexcept {
   uffd_ = Uffd();  // It is of the parent's memory.
   remove_span(address_);
   mapped_ = 0;
-  guarded_ = attached_ = false;
+  guarded_ = attached_ = fenced_ = false;
   const Status how = begin();
   if (how) return;
   std::fprintf(stderr, "krg: process %d, a child of fork(), has no region %s: %s\n",
@@ -181,6 +195,11 @@ void Region::Impl::leave_contents() noexcept {
 }
 
 Region::Impl::~Impl() {
+  if (fenced_) {
+    // krgd logs what is lost.
+    if (attached_) static_cast<void>(release());
+    leave_fence(path_, info_.set);
+  }
   const bool in_place = mapped_ == address_;
   const bool keeps = replaces_ && keeps_ && in_place;
   if (keeps && !ended_) leave_contents();

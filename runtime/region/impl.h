@@ -45,6 +45,10 @@ class Region::Impl final : private Guarded {
   bool serves_kernel() const noexcept { return uffd_.serves_kernel(); }
   bool read_only() const noexcept { return read_only_; }
 
+  // Of release consistency; else nothing.
+  Status release() const;
+  Status acquire() const;
+
   // Length 0: the rights of all of it.
   Status change(std::uint64_t bytes, mm::calls::Change::Rights rights, std::size_t offset = 0,
                 std::size_t length = 0);
@@ -98,6 +102,7 @@ class Region::Impl final : private Guarded {
   std::atomic<bool> ended_ = false;  // Its krgd has.
   bool guarded_ = false;
   bool attached_ = false;
+  bool fenced_ = false;
 };
 
 }  // namespace krg

@@ -9,6 +9,11 @@ static_assert(static_cast<int>(krg::Placement::block) ==
               static_cast<int>(krg::mm::Placement::block));
 static_assert(static_cast<int>(krg::Placement::node) == static_cast<int>(krg::mm::Placement::node));
 
+static_assert(static_cast<int>(krg::Consistency::release) ==
+              static_cast<int>(krg::mm::Consistency::release));
+static_assert(static_cast<int>(krg::Consistency::local) ==
+              static_cast<int>(krg::mm::Consistency::local));
+
 namespace krg {
 namespace {
 
@@ -46,7 +51,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
   KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   const auto made =
       call<calls::Create>(path, {name, bytes, shape.address, shape.capacity,
-                                 static_cast<mm::Placement>(shape.placement), NodeId{shape.node}});
+                                 static_cast<mm::Placement>(shape.placement), NodeId{shape.node},
+                                 static_cast<mm::Consistency>(shape.consistency)});
   return made ? Status() : Status(made.error());
 }
 
@@ -106,6 +112,8 @@ Status Region::protect(std::size_t offset, std::size_t length, Rights rights) {
       0, rights == Rights::read_only ? Change::Rights::read_only : Change::Rights::read_write,
       offset, length);
 }
+Status Region::release() { return impl_->release(); }
+Status Region::acquire() { return impl_->acquire(); }
 
 bool Region::serves_system_calls() const noexcept { return impl_->serves_kernel(); }
 

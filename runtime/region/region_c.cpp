@@ -62,11 +62,22 @@ int krg_region_open(const char* name, size_t bytes, void* address, unsigned flag
 }
 
 int krg_region_create(const char* name, size_t bytes, size_t capacity) {
-  if (name == nullptr) return fail("?", krg::Error(krg::Errc::invalid_argument, "no name"));
+  return krg_region_create_as(name, bytes, capacity, KRG_CONSISTENCY_SEQUENTIAL);
+}
+
+int krg_region_create_as(const char* name, size_t bytes, size_t capacity,
+                         krg_consistency consistency) {
+  if (name == nullptr || consistency > KRG_CONSISTENCY_LOCAL) {
+    return fail("?", krg::Error(krg::Errc::invalid_argument, "no name, or no such consistency"));
+  }
   krg::RegionShape shape;
   shape.capacity = capacity;
+  shape.consistency = static_cast<krg::Consistency>(consistency);
   return answer(name, krg::Region::create(name, bytes, shape));
 }
+
+int krg_region_release(krg_region* region) { return answer("release", region->region.release()); }
+int krg_region_acquire(krg_region* region) { return answer("acquire", region->region.acquire()); }
 
 void* krg_region_address(const krg_region* region) { return region->region.data(); }
 size_t krg_region_size(const krg_region* region) { return region->region.size(); }

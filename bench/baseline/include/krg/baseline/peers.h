@@ -20,9 +20,12 @@ namespace krg::baseline {
 std::unique_ptr<harness::Contestant> ucx_active_message(harness::Transport transport);
 
 // Page faults of one task, served by a thread of it from a userfaultfd; a page of the other process
-// by a raw UCX active message. Job::detail: 0 a read of a page that is elsewhere, 1 a write of one,
-// 2 a read of one that is here, 3 a write of one that is mapped to be read.
-std::unique_ptr<harness::Contestant> page_fault(harness::Transport transport);
+// by a raw UCX active message. Job::detail: a PageRow (page_rounds.h). `warm`: the frames of pages
+// that are to come again are never given up, which nobody can do who takes pages away from tasks.
+std::unique_ptr<harness::Contestant> page_fault(harness::Transport transport, bool warm = false);
+
+// Reads memory that is shared and mapped. Alone.
+std::unique_ptr<harness::Contestant> mapped_memory();
 
 // libfabric FI_EP_RDM messages with inject, over `shm` or `tcp;ofi_rxm`.
 // Requires  no job is larger than `size_max`.

@@ -29,6 +29,7 @@ class Barrier : private SyncObject {
 
  private:
   struct Word;
+  Result<Arrived> meet(Duration timeout);
   Result<Arrived> withdraw(std::uint32_t phase);
   Result<bool> over(std::uint32_t phase) const;
 
@@ -50,6 +51,7 @@ class Latch : private SyncObject {
   // Cost    of an open latch: a hit.
   // Errors  timed_out; those of Space::get() and of the gate
   Status wait(Duration timeout = kTimeout) const;
+  // Not before what it stands for: who is told by this alone acquires itself.
   Result<bool> is_open() const { return look(kTimeout); }
 
  private:

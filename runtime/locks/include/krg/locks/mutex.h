@@ -48,6 +48,7 @@ class Mutex {
   // Errors  would_block  another has it; those of lock()
   Result<Taken> try_lock();
   // Errors  denied  with native() EPERM: the calling thread does not have it
+  //         those of Region::release(): it is unlocked
   Status unlock();
   // What it guards is in order again. Without effect if the last holder unlocked.
   // Errors  denied  as unlock()

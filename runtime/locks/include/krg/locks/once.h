@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "krg/fences/fences.h"
 #include "krg/locks/sync_object.h"
 
 namespace krg {
@@ -30,11 +31,13 @@ class Once : private SyncObject {
     const Until until(timeout);
     {
       KRG_TRY_ASSIGN(const kddm::ReadLease lease, get(timeout));
-      if (read<std::uint64_t>(lease) != 0) return {};
+      if (read<std::uint64_t>(lease) != 0) return fences::acquire();
     }
     KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(until.left()));
+    KRG_TRY(fences::acquire());
     if (read<std::uint64_t>(lease) != 0) return {};
     KRG_TRY(work());
+    KRG_TRY(fences::release());
     write(lease, std::uint64_t{1});
     return {};
   }

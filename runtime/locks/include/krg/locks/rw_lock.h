@@ -50,6 +50,11 @@ class RwLock {
 
 // Nobody writes while it lives.
 class [[nodiscard]] RwLock::ReadGuard {
+ public:
+  ReadGuard(ReadGuard&&) noexcept = default;
+  ReadGuard& operator=(ReadGuard&&) = delete;
+  ~ReadGuard();
+
  private:
   friend class RwLock;
   explicit ReadGuard(kddm::ReadLease lease) noexcept : lease_(std::move(lease)) {}

@@ -39,6 +39,8 @@ class Semaphore : private SyncObject {
  private:
   struct Word;
   Status take(Duration timeout, bool try_only);
+  // What was released with the permit that this one has taken. Errors  it is given back
+  Status see();
 
   std::int64_t initial_;
 };

@@ -71,6 +71,8 @@ class Pages {
   Seat writer(Page page) const noexcept;
   // The pages that somebody may write. Cost: all that are known.
   std::vector<Page> written() const;
+  // The pages from `first` on that are open, in order. Cost: all that are known.
+  std::vector<Page> open_from(Page first) const;
   // Nobody may, though the node could let somebody.
   void forget_writer(Page page) noexcept { at(page).writer = kNobody; }
   // It can be read at most.

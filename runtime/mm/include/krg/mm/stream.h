@@ -17,6 +17,7 @@ namespace krg::mm {
 struct Stretch {
   Page first;
   std::uint64_t count = 0;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.first, m.count); }
 };
 
 class Stream {

@@ -30,8 +30,9 @@ struct Create {
     Placement placement = Placement::first_touch;
     NodeId home = kNoNode;
     bool hidden = false;  // Nobody finds it who does not ask for a hidden one, until Show.
+    Consistency consistency = Consistency::sequential;
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.hidden);
+      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.consistency, m.hidden);
     }
   };
   using Reply = RegionInfo;
@@ -164,6 +165,29 @@ struct Watch {
     std::vector<Changed> regions;
     static void wire_fields(auto& m, auto&& visit) { visit(m.seen, m.regions); }
   };
+};
+
+// Regions of release consistency that the calling process has attached.
+struct Fenced {
+  static constexpr std::size_t kMost = 256;
+  std::vector<kddm::SetId> sets;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.sets); }
+};
+
+// What this node's tasks have written is at the pages' homes, and known there, when it returns.
+struct Release {
+  static constexpr ServiceId kId{0x80};
+  static constexpr const char* kName = "mm.release";
+  using Request = Fenced;
+  using Reply = wire::Empty;
+};
+
+// What others have released before it is seen by this node's tasks when it returns.
+struct Acquire {
+  static constexpr ServiceId kId{0x81};
+  static constexpr const char* kName = "mm.acquire";
+  using Request = Fenced;
+  using Reply = wire::Empty;
 };
 
 }  // namespace calls

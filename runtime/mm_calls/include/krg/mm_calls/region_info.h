@@ -33,6 +33,13 @@ enum class Placement : std::uint8_t {
   node,         // All at one.
 };
 
+// Which writes a read must see.
+enum class Consistency : std::uint8_t {
+  sequential,  // All of them, in one order.
+  release,     // Those that an acquire has seen released; several nodes write a page at once.
+  local,       // Those of its node: each node has memory of its own.
+};
+
 // What every node and every task knows of a region, and what never changes.
 struct RegionInfo {
   kddm::SetId set;
@@ -43,8 +50,10 @@ struct RegionInfo {
   NodeId home = kNoNode;   // Placement::node
   cluster::NodeSet nodes;  // Placement::block and cyclic
   std::string name;
+  Consistency consistency = Consistency::sequential;
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.name);
+    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.name,
+          m.consistency);
   }
 };
 

@@ -3,9 +3,9 @@
 // Model    a region has a name and a size; who attaches it gets it into its address space, and
 //          reads and writes it with plain loads and stores, atomics included. A page is at any
 //          time writable on one node, or readable on many: all see one order of all writes
-//          (sequential consistency). Zeros at first. A region lasts until it is destroyed, or the
-//          cluster ends. What only a failed node had is lost: who touches it gets SIGBUS. If this
-//          node's krgd ends, so it is with all of it.
+//          (sequential consistency); less may be asked for (Consistency). Zeros at first. A region
+//          lasts until it is destroyed, or the cluster ends. What only a failed node had is lost:
+//          who touches it gets SIGBUS. If this node's krgd ends, so it is with all of it.
 // Threads  safe. A child of fork() has what its parent had attached.
 // Blocks   the calls up to a minute, a load or store until its page is here.
 // Source   Kerrighed mm; docs/design/mm.md
@@ -41,11 +41,25 @@ enum class Placement : std::uint8_t {
   node,         // All at RegionShape::node.
 };
 
+// Which writes a read sees.
+enum class Consistency : std::uint8_t {
+  // All of them, in one order, on all nodes.
+  sequential,
+  // Those of tasks of this node; those of others that they have released before this node has last
+  // acquired. Several nodes write one page at once, as long as no two write the same byte between
+  // one such pair and the next. Locks (krg/locks) release and acquire by themselves; atomics do
+  // not, and are atomic on their node alone.
+  release,
+  // Those of tasks of this node: each node has memory of its own of this name, zeros at first.
+  local,
+};
+
 struct RegionShape {
   std::uintptr_t address = 0;  // Where all attach it; 0: where no other region of the cluster lies.
   std::size_t capacity = 0;    // Up to which it may grow; 0: not at all.
   Placement placement = Placement::first_touch;
   std::uint32_t node = 0;
+  Consistency consistency = Consistency::sequential;
 };
 
 class Region {
@@ -107,6 +121,17 @@ class Region {
   // The same of a part: the pages that have some of its bytes.
   // Errors  invalid_argument  bytes behind its end; limit_reached  more than 200 parts
   Status protect(std::size_t offset, std::size_t length, Rights rights);
+
+  // Of release consistency; else they do nothing. Between them other tasks' writes are seen, or
+  // not. All tasks of a node have one copy, so both are for all of them.
+  // What this node's tasks have written is released when it returns.
+  // Cost    of the pages written since: a message to each of their homes, and one more
+  // Errors  timed_out; lost  some of it, with a node
+  Status release();
+  // What others have released is seen when it returns.
+  // Cost    a message; of the pages that others have written since: they are fetched again
+  // Errors  timed_out
+  Status acquire();
 
   // Whether system calls can read and write its memory before the process has touched it; else they
   // may end with EFAULT. See `sysctl vm.unprivileged_userfaultfd`, and the rights of

@@ -29,6 +29,18 @@ int krg_region_open(const char* name, size_t bytes, void* address, unsigned flag
                     krg_region** region);
 // The same of a region that may grow to `capacity` bytes; none of the name may be there yet. EEXIST
 int krg_region_create(const char* name, size_t bytes, size_t capacity);
+// The same, of less consistency than sequential: see krg/region/region.h. EINVAL  unknown
+typedef enum {
+  KRG_CONSISTENCY_SEQUENTIAL,
+  KRG_CONSISTENCY_RELEASE,
+  KRG_CONSISTENCY_LOCAL
+} krg_consistency;
+int krg_region_create_as(const char* name, size_t bytes, size_t capacity,
+                         krg_consistency consistency);
+// What this node's tasks have written is released, and what others have released is seen, when they
+// return; locks do both by themselves.
+int krg_region_release(krg_region* region);
+int krg_region_acquire(krg_region* region);
 void* krg_region_address(const krg_region* region);
 size_t krg_region_size(const krg_region* region);
 // On all nodes when they return. EINVAL, EMSGSIZE  0, or more than its capacity

@@ -1,0 +1,1 @@
+#include "krg/fences/fences.h"

@@ -1,0 +1,45 @@
+// homes.h: a node's part as the home of pages, and of notices, of regions of release consistency.
+//
+// Model    a page's contents at home are an object of KDDM on the heap, which its home alone uses;
+//          so is the log of notices, at the home of the region's. Who asks another node than the
+//          home is served too, by KDDM: it costs a message more, and nothing else. So what a view
+//          changes, what leaves and what dies is KDDM's business.
+// Threads  owned by the reactor's thread.
+// Blocks   never; it suspends.
+// Source   docs/decisions/0013-release-consistency-by-homes.md
+#pragma once
+
+#include "bulk.h"
+#include "pager.h"
+#include "release_messages.h"
+
+namespace krg::mm {
+
+class Homes {
+ public:
+  explicit Homes(Pager& pager) noexcept : pager_(pager) {}
+
+  void join(rpc::Rpc& rpc);
+  // Before a region of release consistency is made. Errors  those of Kddm::create()
+  Co<Status> make_log(Deadline deadline);
+  Co<void> forget(kddm::SetId set, Deadline deadline);
+  // Where its notices are. Errors  those of Kddm::home_of()
+  Co<Result<NodeId>> of_notices(kddm::SetId set, Deadline deadline);
+
+ private:
+  Co<Result<FetchPages::Reply>> fetch(rpc::Incoming& in, FetchPages::Request request);
+  Co<Result<ApplyDiffs::Reply>> apply(rpc::Incoming& in, ApplyDiffs::Request request);
+  Co<Result<wire::Empty>> post(PostNotices::Request request);
+  Co<Result<ReadNotices::Reply>> read(ReadNotices::Request request);
+  // It has begun. Errors  those of Kddm::get() and grab(); never lost: then it is a new one
+  Co<Result<kddm::Lease>> log_of(kddm::SetId set, bool write);
+  Deadline soon() const noexcept;
+  // A node that was never asked about the region has heard of it when it returns.
+  // Errors  not_found; invalid_argument  it is not of release consistency; those of Kddm::get()
+  Co<Status> learn(kddm::SetId set);
+
+  Pager& pager_;
+  rpc::Rpc* rpc_ = nullptr;
+};
+
+}  // namespace krg::mm

@@ -1,0 +1,148 @@
+#include "region_copy.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace krg::mm {
+namespace {
+
+constexpr std::size_t kSpareTwins = 256;
+// Pages that are looked at by one system call.
+constexpr std::uint64_t kAtOnce = 16;
+
+// Calls `of(first, count)` for runs of `pages`, which are in order.
+template <class Of>
+void for_runs(std::span<const Page> pages, std::uint64_t most, Of&& of) {
+  for (std::size_t begin = 0; begin < pages.size();) {
+    std::size_t end = begin + 1;
+    while (end < pages.size() && end - begin < most &&
+           pages[end].value == pages[end - 1].value + 1) {
+      ++end;
+    }
+    of(pages[begin], end - begin);
+    begin = end;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<RegionCopy::Twin> RegionCopy::take_twin() {
+  if (spare_twins_.empty()) return std::make_unique<Twin>();
+  std::unique_ptr<Twin> twin = std::move(spare_twins_.back());
+  spare_twins_.pop_back();
+  return twin;
+}
+
+void RegionCopy::give_twin(std::unique_ptr<Twin> twin) {
+  if (spare_twins_.size() < kSpareTwins) spare_twins_.push_back(std::move(twin));
+}
+
+void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
+  std::vector<Pages::Waiting> waiting;
+  for (std::uint64_t i = 0; i < most; ++i) {
+    const Page at{page.value + i};
+    const Access access = region.pages().access(at);
+    if (access == Access::none || !region.is_inside(at)) return;
+    if (access == Access::write) continue;
+    // No task can write it: the twin is the page as it is.
+    std::unique_ptr<Twin> twin = take_twin();
+    region.read(at, *twin);
+    twins_[at] = std::move(twin);
+    region.pages().granted(at, Access::write, region.now_us(), waiting);
+    for (const Pages::Waiting& who : waiting) region.open(at, who, 1);
+    waiting.clear();
+  }
+}
+
+// --- Capturing ----------------------------------------------------------------------------------
+
+void RegionCopy::capture_run(Region& region, Page first, std::uint64_t count) {
+  std::array<std::byte, kAtOnce * kPageBytes> now;
+  region.protect(first, count);
+  region.read(first, std::span(now).first(count * kPageBytes));
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Page page{first.value + i};
+    const auto& twin = twins_.find(page)->second;
+    const std::size_t begin = outgoing_.bytes.size();
+    const PageView is(now.data() + i * kPageBytes, kPageBytes);
+    if (append_diff(page, *twin, is, outgoing_.bytes)) {
+      outgoing_.parts.push_back({page, begin, outgoing_.bytes.size() - begin});
+      ++homeward_[page];
+    }
+    forget_twin(page);
+  }
+}
+
+void RegionCopy::capture(Region& region, std::span<const Page> pages) {
+  std::vector<Page> dirty;
+  std::copy_if(pages.begin(), pages.end(), std::back_inserter(dirty),
+               [&](Page page) { return twins_.contains(page); });
+  for_runs(dirty, kAtOnce,
+           [&](Page first, std::uint64_t count) { capture_run(region, first, count); });
+}
+
+std::vector<Page> RegionCopy::dirty() const {
+  std::vector<Page> all;
+  all.reserve(twins_.size());
+  for (const auto& [page, twin] : twins_) all.push_back(page);
+  std::sort(all.begin(), all.end(), [](Page a, Page b) { return a.value < b.value; });
+  return all;
+}
+
+// --- Dropping -----------------------------------------------------------------------------------
+
+void RegionCopy::drop(Region& region, const Stretch& pages) {
+  std::vector<Page> here;
+  const std::uint64_t end = std::min(pages.first.value + pages.count, region.pages().count());
+  for (Page page = pages.first; page.value < end; ++page.value) {
+    const auto fetch = fetches_.find(page);
+    if (fetch != fetches_.end()) fetch->second = true;
+    if (region.pages().access(page) != Access::none) here.push_back(page);
+  }
+  capture(region, here);
+  for_runs(here, here.size(),
+           [&](Page first, std::uint64_t count) { region.vacate(first, count); });
+}
+
+void RegionCopy::trim(Region& region) {
+  const Page end{region.state().bytes / kPageBytes};
+  for (auto& [page, dropped] : fetches_) dropped |= page.value >= end.value;
+  for (const Page page : region.pages().open_from(end)) {
+    forget_twin(page);
+    region.vacate(page);
+  }
+}
+
+void RegionCopy::forget_twin(Page page) {
+  const auto at = twins_.find(page);
+  if (at == twins_.end()) return;
+  give_twin(std::move(at->second));
+  twins_.erase(at);
+}
+
+void RegionCopy::drop_fetches() noexcept {
+  for (auto& [page, dropped] : fetches_) dropped = true;
+}
+
+// --- On the way ---------------------------------------------------------------------------------
+
+void RegionCopy::arrived_home(const Outgoing& outgoing) {
+  for (const Outgoing::Part& part : outgoing.parts) {
+    const auto at = homeward_.find(part.page);
+    if (--at->second == 0) homeward_.erase(at);
+  }
+}
+
+bool RegionCopy::is_missing(const Region& region, Page page) const noexcept {
+  return region.pages().access(page) == Access::none && region.is_inside(page) &&
+         !fetches_.contains(page) && !homeward_.contains(page);
+}
+
+bool RegionCopy::end_fetch(Page page) noexcept {
+  const auto at = fetches_.find(page);
+  const bool dropped = at->second;
+  fetches_.erase(at);
+  return !dropped;
+}
+
+}  // namespace krg::mm

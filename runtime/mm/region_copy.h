@@ -1,0 +1,109 @@
+// region_copy.h: this node's copy of a region of release consistency.
+//
+// Model    of the pages that the node has, its tasks read and write them in the region's memory,
+//          all the same. A page that is written has a twin, as it was before. To capture a page is
+//          to take the right to write it from all tasks, put down how it differs from its twin,
+//          and forget that: nothing comes between. What is captured waits here for its way home;
+//          until it is there the page is not fetched from there, or the node would see its own
+//          writes undone. A page that is dropped while it is fetched is fetched again.
+// Threads  owned by the reactor's thread.
+// Blocks   never.
+// Source   docs/design/mm.md, "Release consistency"
+#pragma once
+
+#include <array>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "krg/mm/diff.h"
+#include "krg/mm/notices.h"
+#include "krg/reactor/event.h"
+#include "region.h"
+
+namespace krg::mm {
+
+// Diffs on their way.
+struct Outgoing {
+  struct Part {
+    Page page;
+    std::size_t begin = 0;  // Of `bytes`.
+    std::size_t size = 0;
+  };
+  std::vector<Part> parts;  // In the order of capture.
+  std::vector<std::byte> bytes;
+};
+
+class RegionCopy {
+ public:
+  explicit RegionCopy(reactor::Reactor& reactor) : changed_(reactor) {}
+  RegionCopy(const RegionCopy&) = delete;
+  RegionCopy& operator=(const RegionCopy&) = delete;
+
+  // --- Writing
+  // The page and those behind it, up to `most` in all, that can be read here can be written too.
+  void begin_writing(Region& region, Page page, std::uint64_t most);
+  bool is_dirty() const noexcept { return !twins_.empty(); }
+  // What is written, in order.
+  std::vector<Page> dirty() const;
+  // As far as these pages still are. Requires  they are in order.
+  // Cost  of each run of 16 two system calls, and 1 us a page.
+  void capture(Region& region, std::span<const Page> pages);
+  // Of these pages the node has nothing any more; what is written is captured.
+  void drop(Region& region, const Stretch& pages);
+  // What is behind the region's end is forgotten.
+  void trim(Region& region);
+
+  // --- On the way home
+  bool has_outgoing() const noexcept { return !outgoing_.parts.empty(); }
+  Outgoing take_outgoing() noexcept { return std::exchange(outgoing_, {}); }
+  void arrived_home(const Outgoing& outgoing);
+
+  // --- On the way here
+  // Whether the page can be fetched now: nobody does, nothing of it is on its way home, and it is
+  // not here.
+  bool is_missing(const Region& region, Page page) const noexcept;
+  void begin_fetch(Page page) { fetches_[page] = false; }
+  // False: it was dropped meanwhile.
+  bool end_fetch(Page page) noexcept;
+  // What is fetched now is dropped.
+  void drop_fetches() noexcept;
+
+  // --- What coroutines of the region tell each other
+  // Set for an instant when anything has changed that one of them may wait for.
+  reactor::Event& changed() noexcept { return changed_; }
+  void tell() noexcept {
+    changed_.set();
+    changed_.clear();
+  }
+  bool ended = false;  // The region was destroyed.
+
+  std::uint64_t sends_begun = 0;  // Of what was captured.
+  std::uint64_t sends_done = 0;
+  bool sending = false;
+  Status failed;  // Of send `failed_at`.
+  std::uint64_t failed_at = 0;
+
+  std::uint64_t asked = 0;  // For notices: how often tasks have, and up to which
+  std::uint64_t answered = 0;
+  bool asking = false;
+  Heard heard;
+
+ private:
+  using Twin = std::array<std::byte, kPageBytes>;
+
+  std::unique_ptr<Twin> take_twin();
+  void give_twin(std::unique_ptr<Twin> twin);
+  void forget_twin(Page page);
+  void capture_run(Region& region, Page first, std::uint64_t count);
+
+  std::unordered_map<Page, std::unique_ptr<Twin>> twins_;
+  std::vector<std::unique_ptr<Twin>> spare_twins_;
+  std::unordered_map<Page, unsigned> homeward_;  // Diffs of each page that are not at home yet.
+  std::unordered_map<Page, bool> fetches_;       // True: it was dropped since.
+  Outgoing outgoing_;
+  reactor::Event changed_;
+};
+
+}  // namespace krg::mm

@@ -1,0 +1,366 @@
+#include "releases.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "krg/log/log.h"
+#include "next_turn.h"
+
+namespace krg::mm {
+namespace {
+
+constexpr Duration kAttempt = std::chrono::seconds(10);
+constexpr Duration kAgain = std::chrono::milliseconds(10);
+// Pages that are dropped without a pause.
+constexpr std::uint64_t kAtOnce = 4096;
+
+kddm::ObjectId object_of(Page page) noexcept { return kddm::ObjectId{page.value}; }
+
+}  // namespace
+
+// What several fetches at once have come to. Who waits for them may be cancelled, and they go on.
+struct Releases::Fetching {
+  explicit Fetching(reactor::Reactor& reactor) : running(reactor) {}
+  reactor::WaitGroup running;
+  Status how;  // The first failure.
+};
+
+void Releases::serve(gate::Server& gate) {
+  gate.serve<calls::Release>([this](gate::Call& call, calls::Fenced request) {
+    return on_release(call, std::move(request));
+  });
+  gate.serve<calls::Acquire>([this](gate::Call& call, calls::Fenced request) {
+    return on_acquire(call, std::move(request));
+  });
+}
+
+void Releases::join(const Peers& peers) {
+  peers_ = peers;
+  homes_.join(*peers_.rpc);
+}
+
+// --- Regions ------------------------------------------------------------------------------------
+
+Releases::Copy Releases::copy_of(kddm::SetId set) {
+  Copy& copy = copies_[set];
+  if (!copy) copy = std::make_shared<RegionCopy>(pager_.reactor());
+  return copy;
+}
+
+Region* Releases::living(kddm::SetId set) noexcept {
+  Region* const region = pager_.find(set);
+  return region == nullptr || region->ended() ? nullptr : region;
+}
+
+void Releases::end(kddm::SetId set) noexcept {
+  const auto at = copies_.find(set);
+  if (at == copies_.end()) return;
+  at->second->ended = true;
+  at->second->tell();
+  copies_.erase(at);
+}
+
+void Releases::on_detach(const Region& region) {
+  if (region.info().consistency != Consistency::release || region.ended()) return;
+  pager_.reactor().spawn(release_later(region.info().set));
+}
+
+void Releases::on_resize(Region& region) {
+  if (region.info().consistency != Consistency::sequential) {
+    copy_of(region.info().set)->trim(region);
+  }
+}
+
+// --- What tasks call ----------------------------------------------------------------------------
+
+Status Releases::check(const gate::Call& call, const calls::Fenced& regions) {
+  if (regions.sets.size() > calls::Fenced::kMost) {
+    return Error(Errc::invalid_argument, "too many regions in one call");
+  }
+  for (const kddm::SetId set : regions.sets) {
+    const Region* const region = living(set);
+    if (region == nullptr) continue;  // It has just been destroyed.
+    if (!region->has_task(call.caller().pid)) {
+      return Error(Errc::denied, "this process has not attached the region");
+    }
+    if (region->info().consistency == Consistency::release) continue;
+    return Error(Errc::invalid_argument, "a region of another consistency");
+  }
+  return {};
+}
+
+Co<Result<wire::Empty>> Releases::on_release(gate::Call& call, calls::Fenced request) {
+  KRG_CO_TRY(check(call, request));
+  for (const kddm::SetId set : request.sets) {
+    if (living(set) == nullptr) continue;
+    KRG_CO_TRY(co_await release(set, call.deadline()));
+  }
+  co_return wire::Empty{};
+}
+
+Co<Result<wire::Empty>> Releases::on_acquire(gate::Call& call, calls::Fenced request) {
+  KRG_CO_TRY(check(call, request));
+  for (const kddm::SetId set : request.sets) {
+    if (living(set) == nullptr) continue;
+    KRG_CO_TRY(co_await acquire(set, call.deadline()));
+  }
+  co_return wire::Empty{};
+}
+
+// --- Acquiring ----------------------------------------------------------------------------------
+
+Co<Status> Releases::acquire(kddm::SetId set, Deadline deadline) {
+  const Copy copy = copy_of(set);
+  // An answer to a question that was asked before this one may be too old.
+  const std::uint64_t mine = ++copy->asked;
+  if (!std::exchange(copy->asking, true)) pager_.reactor().spawn(ask(set, copy));
+  while (copy->answered < mine) {
+    if (copy->ended) co_return Error(Errc::not_found, "the region was destroyed");
+    KRG_CO_TRY(co_await copy->changed().wait(deadline));
+  }
+  co_return Status();
+}
+
+Co<void> Releases::ask(kddm::SetId set, Copy copy) {
+  const reactor::Soon soon(pager_.reactor());
+  bool told = false;
+  while (copy->answered < copy->asked && !copy->ended) {
+    const std::uint64_t upto = copy->asked;
+    const Deadline deadline = pager_.reactor().after(kAttempt);
+    const auto home = co_await homes_.of_notices(set, deadline);
+    Status how = home ? Status() : Status(home.error());
+    if (home) {
+      const ReadNotices::Request request{set, pager_.self(), copy->heard};
+      const rpc::CallOptions options{.deadline = deadline};
+      auto reply = co_await peers_.rpc->call<ReadNotices>(*home, request, options);
+      if (reply) {
+        if (reply->all) {
+          copy->drop_fetches();
+          reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
+        }
+        auto taking = take_news(set, copy, std::move(reply->runs));
+        co_await std::move(taking);
+        copy->heard = reply->now;
+        copy->answered = upto;
+        copy->tell();
+        continue;
+      }
+      how = reply.error();
+    }
+    if (!std::exchange(told, true)) {
+      KRG_WARN("set {}: what others have written is not known: {}; trying again", set.value,
+               how.error().message());
+    }
+    co_await reactor::sleep_for(pager_.reactor(), kAgain);
+  }
+  copy->asking = false;
+}
+
+// Of long runs only the pages that are here are looked at, or all of the run: whichever are fewer.
+Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs) {
+  std::uint64_t done = 0;
+  for (const Stretch& run : runs) {
+    Region* region = living(set);
+    if (region == nullptr) co_return;
+    std::vector<Stretch> here;
+    if (run.count <= region->pages().known()) {
+      here.push_back(run);
+    } else {
+      for (const Page page : region->pages().open_from(run.first)) {
+        if (page.value - run.first.value < run.count) here.push_back({page, 1});
+      }
+      unite(here);
+    }
+    for (const Stretch& all : here) {
+      for (std::uint64_t i = 0; i < all.count; i += kAtOnce) {
+        const std::uint64_t count = std::min(kAtOnce, all.count - i);
+        if ((done += count) > kAtOnce) {
+          done = 0;
+          co_await NextTurn(pager_.reactor());
+          region = living(set);
+          if (region == nullptr) co_return;
+        }
+        copy->drop(*region, {Page{all.first.value + i}, count});
+      }
+    }
+  }
+  // It need not be at home for what others have written to be seen.
+  start_sending(set, copy);
+}
+
+// --- Faults -------------------------------------------------------------------------------------
+
+void Releases::on_fault(Region& region, Page page, const Pages::Waiting& who) {
+  Stream& stream = region.seated(who.seat)->stream();
+  const std::uint64_t most = stream.on_fault(page, who.write);
+  const kddm::SetId set = region.info().set;
+  const bool is_local = region.info().consistency == Consistency::local;
+  std::uint64_t mapped = 1;
+  if (!region.is_inside(page) || (who.write && region.state().read_only.has(page.value))) {
+    region.open(page, who, 1);
+  } else if (is_local) {
+    mapped = open_local(region, page, who, most);
+  } else {
+    if (who.write) copy_of(set)->begin_writing(region, page, most);
+    switch (region.pages().fault(page, who)) {
+      case Pages::Answer::map:
+        mapped = region.open(page, who, most);
+        break;
+      case Pages::Answer::wait:
+        break;
+      case Pages::Answer::get:
+      case Pages::Answer::grab:
+        pager_.reactor().spawn(fetch(set, page));
+    }
+  }
+  const Stretch ahead = stream.on_mapped(page, mapped, region.pages().count());
+  if (ahead.count > 0 && !is_local) pager_.reactor().spawn(bring_ahead(set, ahead));
+}
+
+std::uint64_t Releases::open_local(Region& region, Page page, Pages::Waiting who,
+                                   std::uint64_t most) {
+  for (std::uint64_t i = 0; i < most; ++i) {
+    const Page at{page.value + i};
+    if (!region.is_inside(at)) break;
+    if (region.pages().access(at) == Access::write) continue;
+    if (!region.refill(at)) break;  // Without memory the fault comes again.
+    region.pages().granted(at, Access::write, region.now_us(), served_);
+  }
+  who.write |= region.state().read_only.is_clear(page.value, page.value + most);
+  return region.open(page, who, most);
+}
+
+void Releases::let_in(Region& region, RegionCopy& copy, Page page) {
+  served_.clear();
+  region.traffic().given(page, false);
+  const bool more = region.pages().granted(page, Access::read, region.now_us(), served_);
+  for (const Pages::Waiting& who : served_) region.open(page, who, 1);
+  if (more) copy.begin_writing(region, page, 1);
+}
+
+Co<void> Releases::fetch(kddm::SetId set, Page page) {
+  const reactor::Soon soon(pager_.reactor());
+  const Copy copy = copy_of(set);
+  bool told = false;
+  for (;;) {
+    Region* region = living(set);
+    if (region == nullptr) co_return;
+    if (!region->pages().is_wanted(page) || !region->is_inside(page)) {
+      for (const Pages::Waiting& who : region->pages().failed(page)) region->open(page, who, 1);
+      co_return;
+    }
+    if (!copy->is_missing(*region, page)) {
+      static_cast<void>(co_await copy->changed().wait(pager_.reactor().after(kAttempt)));
+      continue;
+    }
+    const Deadline deadline = pager_.reactor().after(kAttempt);
+    const auto home = co_await pager_.kddm().home_of(set, object_of(page), deadline);
+    Status how = home ? Status() : Status(home.error());
+    if (home) {
+      auto fetching = fetch_from(set, *home, std::vector<Page>(1, page));
+      how = co_await std::move(fetching);
+    }
+    if (how) continue;
+    region = living(set);
+    if (region == nullptr) co_return;
+    if (!pager_.is_passing(how.error())) co_return pager_.give_up(*region, page, how.error());
+    if (!std::exchange(told, true)) {
+      KRG_WARN("region {} page {} on node {}: {}; trying again", region->info().name, page.value,
+               pager_.self().value, how.error().message());
+    }
+    co_await reactor::sleep_for(pager_.reactor(), kAgain);
+  }
+}
+
+// --- Fetching -----------------------------------------------------------------------------------
+
+Co<Status> Releases::fetch_from(kddm::SetId set, NodeId home, std::vector<Page> pages) {
+  const Copy copy = copy_of(set);
+  const Region* const region = living(set);
+  if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
+  std::erase_if(pages, [&](Page page) { return !copy->is_missing(*region, page); });
+  if (pages.empty()) co_return Status();
+  for (const Page page : pages) copy->begin_fetch(page);
+  const FetchPages::Request request{set, pages};
+  const rpc::CallOptions options{.deadline = pager_.reactor().after(kAttempt)};
+  rpc::Bulk bulk;
+  const auto reply =
+      co_await peers_.rpc->call_data<FetchPages>(home, request, options, std::move(bulk));
+  const Status how = place(set, *copy, pages, reply);
+  copy->tell();
+  co_return how;
+}
+
+Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+                       const Result<rpc::WithData<FetchPages::Reply>>& reply) {
+  Region* const region = living(set);
+  Status how = reply ? Status() : Status(reply.error());
+  std::span<const std::byte> data;
+  if (reply) data = reply->data.bytes();
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    const bool is_new = copy.end_fetch(pages[i]);
+    if (!reply || region == nullptr) continue;
+    const std::uint64_t bit = std::uint64_t{1} << i;
+    if ((reply->reply.lost & bit) != 0) {
+      how = Error(Errc::lost, "every copy of the page died with its node");
+      continue;
+    }
+    const bool is_zeros = (reply->reply.untouched & bit) != 0;
+    if (!is_zeros && data.size() < kPageBytes) return Error(Errc::protocol_error, "pages");
+    const std::span<const std::byte> content = data.first(is_zeros ? 0 : kPageBytes);
+    data = data.subspan(content.size());
+    if (!is_new || !region->is_inside(pages[i])) continue;
+    if (is_zeros) KRG_TRY(region->refill(pages[i]));
+    if (!is_zeros) region->write(pages[i], content);
+    let_in(*region, copy, pages[i]);
+  }
+  return how;
+}
+
+Co<void> Releases::fetch_beside(kddm::SetId set, NodeId home, std::vector<Page> pages,
+                                std::shared_ptr<Fetching> all) {
+  const Status how = co_await fetch_from(set, home, std::move(pages));
+  if (!how && all->how) all->how = how;
+  all->running.done();
+}
+
+Co<Status> Releases::bring(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline) {
+  const auto all = std::make_shared<Fetching>(pager_.reactor());
+  for (std::uint64_t begin = 0; begin < count; begin += FetchPages::kMost) {
+    const std::uint64_t end = std::min(begin + FetchPages::kMost, count);
+    std::map<NodeId, std::vector<Page>> by_home;
+    for (std::uint64_t i = begin; i < end; ++i) {
+      const Page page{first.value + i};
+      const Region* const region = living(set);
+      if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
+      if (!copy_of(set)->is_missing(*region, page)) continue;
+      const auto home = co_await pager_.kddm().home_of(set, object_of(page), deadline);
+      if (!home) co_return home.error();
+      by_home[*home].push_back(page);
+    }
+    for (auto& [home, pages] : by_home) {
+      all->running.add();
+      pager_.reactor().spawn(fetch_beside(set, home, std::move(pages), all));
+    }
+    KRG_CO_TRY(co_await all->running.wait(deadline));
+    co_await NextTurn(pager_.reactor());
+  }
+  co_return all->how;
+}
+
+Co<void> Releases::bring_ahead(kddm::SetId set, Stretch ahead) {
+  const Deadline deadline = pager_.reactor().after(kAttempt);
+  static_cast<void>(co_await bring(set, ahead.first, ahead.count, deadline));
+}
+
+Co<Status> Releases::give_up(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline) {
+  const Copy copy = copy_of(set);
+  auto dropping = take_news(set, copy, std::vector<Stretch>(1, Stretch{first, count}));
+  co_await std::move(dropping);
+  const std::uint64_t send = copy->sends_begun + (copy->has_outgoing() ? 1 : 0);
+  auto waiting = sent(copy, send, deadline);
+  co_return co_await std::move(waiting);
+}
+
+}  // namespace krg::mm

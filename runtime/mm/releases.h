@@ -1,0 +1,94 @@
+// releases.h: regions of release consistency and local ones, for this node's tasks.
+//
+// Model    tasks of a node use one copy. A first store makes a twin; a release captures all that
+//          the node has written, sends it to the pages' homes, one message for each, and posts
+//          which pages they were; an acquire asks which pages others have posted since the last
+//          one, and drops these. What one task releases of another's writes is early, not wrong:
+//          who may read it by then waits for that other task's release anyway. Tasks that release
+//          or acquire at the same time share the messages.
+//          A local region is memory of this node, zeros at first.
+// Threads  owned by the reactor's thread.
+// Blocks   never; it suspends, until the deadline.
+// Source   docs/design/mm.md, "Release consistency"; docs/decisions/0013*
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "homes.h"
+#include "region_copy.h"
+
+namespace krg::mm {
+
+class Releases {
+ public:
+  explicit Releases(Pager& pager) noexcept : pager_(pager), homes_(pager) {}
+
+  void serve(gate::Server& gate);
+  void join(const Peers& peers);
+  Homes& homes() noexcept { return homes_; }
+
+  // Of a region that is not sequential.
+  void on_fault(Region& region, Page page, const Pages::Waiting& who);
+  // A task is gone, or the region is smaller.
+  void on_detach(const Region& region);
+  void on_resize(Region& region);
+  void end(kddm::SetId set) noexcept;
+
+  // All of the pages can be read here when it returns, as far as they still are.
+  // Errors  of the first page that could not be brought; the others are
+  Co<Status> bring(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline);
+  // None is here; what was written of them is at home.
+  Co<Status> give_up(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline);
+
+ private:
+  // Coroutines use it, that may outlive the region.
+  using Copy = std::shared_ptr<RegionCopy>;
+  struct Parcel;
+  struct Fetching;
+
+  Copy copy_of(kddm::SetId set);
+  Region* living(kddm::SetId set) noexcept;
+  // Errors  invalid_argument; not_found
+  Status check(const gate::Call& call, const calls::Fenced& regions);
+  Co<Result<wire::Empty>> on_release(gate::Call& call, calls::Fenced request);
+  Co<Result<wire::Empty>> on_acquire(gate::Call& call, calls::Fenced request);
+
+  // --- To the homes: sends.cpp
+  Co<Status> release(kddm::SetId set, Deadline deadline);
+  Co<void> release_later(kddm::SetId set);
+  // Until this send, and all before it, have ended. Errors  of this one; timed_out
+  Co<Status> sent(Copy copy, std::uint64_t send, Deadline deadline);
+  void start_sending(kddm::SetId set, const Copy& copy);
+  Co<void> send_all(kddm::SetId set, Copy copy);
+  // Errors  lost  of some pages; the others are at home
+  Co<Status> send(kddm::SetId set, RegionCopy& copy, const Outgoing& outgoing);
+  Co<std::vector<Parcel>> pack(kddm::SetId set, std::vector<Outgoing::Part> parts);
+  Co<void> send_parcel(kddm::SetId set, const Outgoing& outgoing, Parcel& parcel,
+                       reactor::WaitGroup& all);
+  Co<void> post(kddm::SetId set, RegionCopy& copy, const Outgoing& outgoing);
+  void lose(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages);
+
+  // --- From the homes
+  Co<Status> acquire(kddm::SetId set, Deadline deadline);
+  Co<void> ask(kddm::SetId set, Copy copy);
+  Co<void> take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs);
+  Co<void> fetch(kddm::SetId set, Page page);
+  Co<Status> fetch_from(kddm::SetId set, NodeId home, std::vector<Page> pages);
+  Status place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+               const Result<rpc::WithData<FetchPages::Reply>>& reply);
+  Co<void> fetch_beside(kddm::SetId set, NodeId home, std::vector<Page> pages,
+                        std::shared_ptr<Fetching> all);
+  Co<void> bring_ahead(kddm::SetId set, Stretch ahead);
+  void let_in(Region& region, RegionCopy& copy, Page page);
+  std::uint64_t open_local(Region& region, Page page, Pages::Waiting who, std::uint64_t most);
+
+  Pager& pager_;
+  Homes homes_;
+  Peers peers_;
+  std::vector<Pages::Waiting> served_;  // Keeps its memory.
+  std::unordered_map<kddm::SetId, Copy> copies_;
+};
+
+}  // namespace krg::mm
