@@ -29,8 +29,8 @@ struct Create {
     std::uint64_t capacity = 0;  // 0: no more than `bytes`.
     Placement placement = Placement::first_touch;
     NodeId home = kNoNode;
-    bool hidden = false;  // Nobody finds it who does not ask for a hidden one, until Show.
     Consistency consistency = Consistency::sequential;
+    bool hidden = false;  // Nobody finds it who does not ask for a hidden one, until Show.
     static void wire_fields(auto& m, auto&& visit) {
       visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.consistency, m.hidden);
     }
