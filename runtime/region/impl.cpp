@@ -54,7 +54,8 @@ Result<std::uintptr_t> Region::Impl::map_memory(int rights) noexcept {
 }
 
 Status Region::Impl::map() {
-  const auto faults = config::Environment::of_process().get("KRG_REGION_FAULTS");
+  const auto environment = config::Environment::of_process();
+  const auto faults = environment.get("KRG_REGION_FAULTS");
   const bool user_only = faults && *faults == "user";
   const auto serves = user_only ? Uffd::Serves::user_only : Uffd::Serves::kernel_too;
   KRG_TRY_ASSIGN(uffd_, Uffd::open(serves, replaces_ ? Uffd::Moves::told : Uffd::Moves::untold));
