@@ -44,6 +44,8 @@ void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
     const Access access = region.pages().access(at);
     if (access == Access::none || !region.is_inside(at)) return;
     if (access == Access::write) continue;
+    const auto fetch = fetches_.find(at);
+    if (fetch != fetches_.end()) fetch->second = true;
     // No task can write it: the twin is the page as it is.
     std::unique_ptr<Twin> twin = take_twin();
     region.read(at, *twin);
@@ -91,13 +93,26 @@ std::vector<Page> RegionCopy::dirty() const {
 
 // --- Dropping -----------------------------------------------------------------------------------
 
-void RegionCopy::drop(Region& region, const Stretch& pages) {
+bool RegionCopy::may_stay(Page page, const std::vector<Page>* stale) {
+  if (stale == nullptr || stale->size() >= kRefreshMost) return false;
+  if (fetches_.contains(page) || homeward_.contains(page) || twins_.contains(page)) return false;
+  return ++refreshed_[page] <= kUnseenMost;
+}
+
+void RegionCopy::drop(Region& region, const Stretch& pages, std::vector<Page>* stale) {
   std::vector<Page> here;
   const std::uint64_t end = std::min(pages.first.value + pages.count, region.pages().count());
   for (Page page = pages.first; page.value < end; ++page.value) {
+    const bool is_here = region.pages().access(page) != Access::none;
+    if (is_here && may_stay(page, stale)) {
+      begin_fetch(page);
+      stale->push_back(page);
+      continue;
+    }
+    refreshed_.erase(page);
     const auto fetch = fetches_.find(page);
     if (fetch != fetches_.end()) fetch->second = true;
-    if (region.pages().access(page) != Access::none) here.push_back(page);
+    if (is_here) here.push_back(page);
   }
   capture(region, here);
   for_runs(here, here.size(),
@@ -109,6 +124,7 @@ void RegionCopy::trim(Region& region) {
   for (auto& [page, dropped] : fetches_) dropped |= page.value >= end.value;
   for (const Page page : region.pages().open_from(end)) {
     forget_twin(page);
+    refreshed_.erase(page);
     region.vacate(page);
   }
 }
@@ -118,6 +134,12 @@ void RegionCopy::forget_twin(Page page) {
   if (at == twins_.end()) return;
   give_twin(std::move(at->second));
   twins_.erase(at);
+}
+
+void RegionCopy::note_used(Page first, std::uint64_t count) noexcept {
+  for (std::uint64_t i = 0; i < count && !refreshed_.empty(); ++i) {
+    refreshed_.erase(Page{first.value + i});
+  }
 }
 
 void RegionCopy::drop_fetches() noexcept {

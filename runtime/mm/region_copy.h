@@ -5,7 +5,8 @@
 //          to take the right to write it from all tasks, put down how it differs from its twin,
 //          and forget that: nothing comes between. What is captured waits here for its way home;
 //          until it is there the page is not fetched from there, or the node would see its own
-//          writes undone. A page that is dropped while it is fetched is fetched again.
+//          writes undone. A page that is dropped while it is fetched is fetched again. One that
+//          others have written may stay until its new contents are put in its place.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/mm.md, "Release consistency"
@@ -50,8 +51,11 @@ class RegionCopy {
   // As far as these pages still are. Requires  they are in order.
   // Cost  of each run of 16 two system calls, and 1 us a page.
   void capture(Region& region, std::span<const Page> pages);
-  // Of these pages the node has nothing any more; what is written is captured.
-  void drop(Region& region, const Stretch& pages);
+  // Of these pages the node has nothing any more; what is written is captured. With `stale`: but
+  // for those at its end, up to kRefreshMost, which stay as they are, and of which a fetch has
+  // begun.
+  static constexpr std::size_t kRefreshMost = 1024;
+  void drop(Region& region, const Stretch& pages, std::vector<Page>* stale = nullptr);
   // What is behind the region's end is forgotten.
   void trim(Region& region);
 
@@ -65,8 +69,10 @@ class RegionCopy {
   // not here.
   bool is_missing(const Region& region, Page page) const noexcept;
   void begin_fetch(Page page) { fetches_[page] = false; }
-  // False: it was dropped meanwhile.
+  // False: it was dropped, or is written, since.
   bool end_fetch(Page page) noexcept;
+  // Some task has had a fault there.
+  void note_used(Page first, std::uint64_t count) noexcept;
   // What is fetched now is dropped.
   void drop_fetches() noexcept;
 
@@ -96,12 +102,17 @@ class RegionCopy {
   std::unique_ptr<Twin> take_twin();
   void give_twin(std::unique_ptr<Twin> twin);
   void forget_twin(Page page);
+  bool may_stay(Page page, const std::vector<Page>* stale);
   void capture_run(Region& region, Page first, std::uint64_t count);
 
   std::unordered_map<Page, std::unique_ptr<Twin>> twins_;
   std::vector<std::unique_ptr<Twin>> spare_twins_;
   std::unordered_map<Page, unsigned> homeward_;  // Diffs of each page that are not at home yet.
-  std::unordered_map<Page, bool> fetches_;       // True: it was dropped since.
+  std::unordered_map<Page, bool> fetches_;       // True: it was dropped, or written, since.
+  // How often a page was fetched anew since somebody had a fault there. It need not be used any
+  // more: every so often it is dropped, which shows.
+  std::unordered_map<Page, unsigned> refreshed_;
+  static constexpr unsigned kUnseenMost = 8;
   Outgoing outgoing_;
   reactor::Event changed_;
 };

@@ -1,7 +1,7 @@
 // Goal    no bytes that another node says are diffs, or a log of notices, harm krgd; and what is
 //         taken for diffs changes no page but by its own bytes.
-// Method  the first byte chooses: diffs, which are applied; a log, which is read and written; or two
-//         pages, whose diff must make one of the other.
+// Method  the first byte chooses: diffs, which are applied; a log, which is read and written; or
+//         two pages, whose diff must make one of the other.
 #include <algorithm>
 #include <array>
 #include <cstddef>
