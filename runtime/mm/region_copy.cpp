@@ -142,8 +142,10 @@ void RegionCopy::note_used(Page first, std::uint64_t count) noexcept {
   }
 }
 
-void RegionCopy::drop_fetches() noexcept {
-  for (auto& [page, dropped] : fetches_) dropped = true;
+void RegionCopy::drop_fetches(const Stretch& pages) noexcept {
+  for (auto& [page, dropped] : fetches_) {
+    dropped |= page.value >= pages.first.value && page.value - pages.first.value < pages.count;
+  }
 }
 
 // --- On the way ---------------------------------------------------------------------------------

@@ -73,8 +73,8 @@ class RegionCopy {
   bool end_fetch(Page page) noexcept;
   // Some task has had a fault there.
   void note_used(Page first, std::uint64_t count) noexcept;
-  // What is fetched now is dropped.
-  void drop_fetches() noexcept;
+  // What is fetched of these pages now is dropped. Cost: of all that is.
+  void drop_fetches(const Stretch& pages) noexcept;
 
   // --- What coroutines of the region tell each other
   // Set for an instant when anything has changed that one of them may wait for.

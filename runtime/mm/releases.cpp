@@ -135,10 +135,7 @@ Co<void> Releases::ask(kddm::SetId set, Copy copy) {
       const rpc::CallOptions options{.deadline = deadline};
       auto reply = co_await peers_.rpc->call<ReadNotices>(*home, request, options);
       if (reply) {
-        if (reply->all) {
-          copy->drop_fetches();
-          reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
-        }
+        if (reply->all) reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
         auto taking = take_news(set, copy, std::move(reply->runs), !reply->all);
         co_await std::move(taking);
         copy->heard = reply->now;
@@ -169,6 +166,7 @@ Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> ru
     if (run.count <= region->pages().known()) {
       here.push_back(run);
     } else {
+      copy->drop_fetches(run);
       for (const Page page : region->pages().open_from(run.first)) {
         if (page.value - run.first.value < run.count) here.push_back({page, 1});
       }
