@@ -297,12 +297,12 @@ Co<Status> Releases::fetch_begun(kddm::SetId set, NodeId home, std::vector<Page>
   rpc::Bulk bulk;
   const auto reply =
       co_await peers_.rpc->call_data<FetchPages>(home, request, options, std::move(bulk));
-  const Status how = place(set, *copy, pages, reply);
+  const Status how = place(set, copy, pages, reply);
   copy->tell();
   co_return how;
 }
 
-Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+Status Releases::place(kddm::SetId set, const Copy& copy, const std::vector<Page>& pages,
                        const Result<rpc::WithData<FetchPages::Reply>>& reply) {
   Region* const region = living(set);
   Status how = reply ? Status() : Status(reply.error());
@@ -310,7 +310,7 @@ Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page
   if (reply) data = reply->data.bytes();
   for (std::size_t i = 0; i < pages.size(); ++i) {
     const Page page = pages[i];
-    const bool is_new = copy.end_fetch(page);
+    const bool is_new = copy->end_fetch(page);
     if (region == nullptr) continue;
     const std::uint64_t bit = std::uint64_t{1} << i;
     const bool is_lost = reply && (reply->reply.lost & bit) != 0;
@@ -326,7 +326,7 @@ Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page
       if (has_content && is_new) {
         region->write(page, content);
       } else {
-        copy.drop(*region, {page, 1});
+        copy->drop(*region, {page, 1});
       }
       continue;
     }
@@ -337,9 +337,9 @@ Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page
       continue;
     }
     if (has_content) region->write(page, content);
-    let_in(*region, copy, page);
+    let_in(*region, *copy, page);
   }
-  start_sending(set, copy_of(set));
+  start_sending(set, copy);
   return how;
 }
 

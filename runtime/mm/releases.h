@@ -82,7 +82,7 @@ class Releases {
   Co<Status> fetch_from(kddm::SetId set, NodeId home, std::vector<Page> pages);
   // Requires  as of refresh(); at most FetchPages::kMost.
   Co<Status> fetch_begun(kddm::SetId set, NodeId home, std::vector<Page> pages);
-  Status place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+  Status place(kddm::SetId set, const Copy& copy, const std::vector<Page>& pages,
                const Result<rpc::WithData<FetchPages::Reply>>& reply);
   Co<void> fetch_beside(Co<Status> fetching, std::shared_ptr<Fetching> all);
   // Begins to fetch what of these pages is missing, up to FetchPages::kMost of them.
