@@ -324,7 +324,7 @@ Status Releases::place(kddm::SetId set, const Copy& copy, const std::vector<Page
     if (region->pages().access(page) != Access::none) {
       // What the tasks see is old. They read it meanwhile, and go on with what is put there.
       if (has_content && is_new) {
-        region->write(page, content);
+        copy->renew(*region, page, content.first<kPageBytes>());
       } else {
         copy->drop(*region, {page, 1});
       }
