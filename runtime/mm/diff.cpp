@@ -40,7 +40,7 @@ std::uint8_t bytes_of(std::uint64_t difference) noexcept {
 
 // All bits of the bytes that `mask` names.
 std::uint64_t bits_of(std::uint8_t mask) noexcept {
-  const std::uint64_t spread = (mask * 0x0101010101010101) & 0x8040201008040201;
+  const std::uint64_t spread = (std::uint64_t{mask} * 0x0101010101010101) & 0x8040201008040201;
   const std::uint64_t ones = ((spread + 0x7f7f7f7f7f7f7f7f) >> 7) & 0x0101010101010101;
   return ones * 0xff;
 }

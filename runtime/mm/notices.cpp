@@ -67,6 +67,11 @@ std::uint64_t NoticesWriter::append(NodeId node, std::span<const Stretch> runs) 
     words_[Notices::kTail] = words_[Notices::kHead];
     return number;
   }
+  if (words_[Notices::kHead] - words_[Notices::kTail] > Notices::kRoom) {
+    // It was another node's: of what is not a log nothing is kept.
+    words_[Notices::kForgotten] = number - 1;
+    words_[Notices::kTail] = words_[Notices::kHead];
+  }
   while (words_[Notices::kHead] + length - words_[Notices::kTail] > Notices::kRoom) forget_oldest();
   std::uint64_t place = words_[Notices::kHead];
   at(place++) = number;
@@ -80,8 +85,8 @@ std::uint64_t NoticesWriter::append(NodeId node, std::span<const Stretch> runs) 
 News Notices::since(NodeId node, Heard heard) const {
   News news{{epoch(), words_[kNow]}, false, {}};
   if (heard == news.now) return news;
-  news.all =
-      heard.epoch != epoch() || heard.release < words_[kForgotten] || heard.release > words_[kNow];
+  news.all = heard.epoch != epoch() || heard.release < words_[kForgotten] ||
+             heard.release > words_[kNow] || words_[kHead] - words_[kTail] > kRoom;
   if (news.all) return news;
   for (std::uint64_t end = words_[kHead]; end > words_[kTail];) {
     const std::uint64_t length = at(end - 1);

@@ -59,6 +59,8 @@ class Region {
   Status refill(Page page) noexcept;
   // The contents of a page; by system calls, since each page that krgd maps costs two faults' time.
   void write(Page page, std::span<const std::byte> from) noexcept;
+  // Where krgd itself has the page mapped. Requires  is_inside(page), the memory has no hole there.
+  std::byte* address(Page page) const noexcept { return alias_ + page.value * kPageBytes; }
   // Also of several that follow each other.
   void read(Page page, std::span<std::byte> into) noexcept;
   bool is_place(Page page, const std::byte* at) const noexcept {

@@ -1,6 +1,7 @@
 #include "region_copy.h"
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
 
 namespace krg::mm {
@@ -47,7 +48,7 @@ void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
     // No task can write it: the twin is the page as it is.
     std::unique_ptr<Twin> twin = take_twin();
     region.read(at, *twin);
-    twins_[at] = std::move(twin);
+    written_[at] = {std::move(twin)};
     region.pages().granted(at, Access::write, region.now_us(), waiting);
     for (const Pages::Waiting& who : waiting) region.open(at, who, 1);
     waiting.clear();
@@ -56,50 +57,86 @@ void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
 
 // --- Capturing ----------------------------------------------------------------------------------
 
-void RegionCopy::capture_run(Region& region, Page first, std::uint64_t count) {
+// What its twin has not goes home, and is the twin from now on.
+void RegionCopy::compare(Page page, PageView now) {
+  Written& written = written_.find(page)->second;
+  const std::size_t begin = outgoing_.bytes.size();
+  if (!append_diff(page, *written.twin, now, outgoing_.bytes)) {
+    ++written.idle;
+    return;
+  }
+  outgoing_.parts.push_back({page, begin, outgoing_.bytes.size() - begin});
+  ++homeward_[page];
+  std::copy(now.begin(), now.end(), written.twin->begin());
+  written.idle = 0;
+  refreshed_.erase(page);
+  const auto fetch = fetches_.find(page);
+  if (fetch != fetches_.end()) fetch->second = true;
+}
+
+void RegionCopy::capture_run(Region& region, Page first, std::uint64_t count,
+                             std::vector<Page>& idle) {
   std::array<std::byte, kAtOnce * kPageBytes> now;
-  region.protect(first, count);
   region.read(first, std::span(now).first(count * kPageBytes));
   for (std::uint64_t i = 0; i < count; ++i) {
     const Page page{first.value + i};
-    const auto& twin = twins_.find(page)->second;
-    const std::size_t begin = outgoing_.bytes.size();
-    const PageView is(now.data() + i * kPageBytes, kPageBytes);
-    if (append_diff(page, *twin, is, outgoing_.bytes)) {
-      outgoing_.parts.push_back({page, begin, outgoing_.bytes.size() - begin});
-      ++homeward_[page];
-    }
-    forget_twin(page);
+    compare(page, PageView(now.data() + i * kPageBytes, kPageBytes));
+    if (written_.find(page)->second.idle > kIdleMost) idle.push_back(page);
   }
 }
 
 void RegionCopy::capture(Region& region, std::span<const Page> pages) {
-  std::vector<Page> dirty;
+  std::vector<Page> dirty, idle;
   std::copy_if(pages.begin(), pages.end(), std::back_inserter(dirty),
-               [&](Page page) { return twins_.contains(page); });
+               [&](Page page) { return written_.contains(page); });
   for_runs(dirty, kAtOnce,
-           [&](Page first, std::uint64_t count) { capture_run(region, first, count); });
+           [&](Page first, std::uint64_t count) { capture_run(region, first, count, idle); });
+  close(region, idle);
+}
+
+void RegionCopy::close(Region& region, std::span<const Page> pages) {
+  std::vector<Page> dirty, unneeded;
+  std::copy_if(pages.begin(), pages.end(), std::back_inserter(dirty),
+               [&](Page page) { return written_.contains(page); });
+  for_runs(dirty, kAtOnce, [&](Page first, std::uint64_t count) {
+    region.protect(first, count);
+    capture_run(region, first, count, unneeded);
+  });
+  for (const Page page : dirty) forget_twin(page);
 }
 
 std::vector<Page> RegionCopy::dirty() const {
   std::vector<Page> all;
-  all.reserve(twins_.size());
-  for (const auto& [page, twin] : twins_) all.push_back(page);
+  all.reserve(written_.size());
+  for (const auto& [page, written] : written_) all.push_back(page);
   std::sort(all.begin(), all.end(), [](Page a, Page b) { return a.value < b.value; });
   return all;
 }
 
 // --- Dropping -----------------------------------------------------------------------------------
 
-void RegionCopy::drop(Region& region, const Stretch& pages) {
+bool RegionCopy::may_stay(Page page, const std::vector<Page>* stale) {
+  if (stale == nullptr || stale->size() >= kRefreshMost) return false;
+  if (fetches_.contains(page) || homeward_.contains(page)) return false;
+  return ++refreshed_[page] <= kUnseenMost;
+}
+
+void RegionCopy::drop(Region& region, const Stretch& pages, std::vector<Page>* stale) {
   std::vector<Page> here;
   const std::uint64_t end = std::min(pages.first.value + pages.count, region.pages().count());
   for (Page page = pages.first; page.value < end; ++page.value) {
+    const bool is_here = region.pages().access(page) != Access::none;
+    if (is_here && may_stay(page, stale)) {
+      begin_fetch(page);
+      stale->push_back(page);
+      continue;
+    }
+    refreshed_.erase(page);
     const auto fetch = fetches_.find(page);
     if (fetch != fetches_.end()) fetch->second = true;
-    if (region.pages().access(page) != Access::none) here.push_back(page);
+    if (is_here) here.push_back(page);
   }
-  capture(region, here);
+  close(region, here);
   for_runs(here, here.size(),
            [&](Page first, std::uint64_t count) { region.vacate(first, count); });
 }
@@ -109,19 +146,28 @@ void RegionCopy::trim(Region& region) {
   for (auto& [page, dropped] : fetches_) dropped |= page.value >= end.value;
   for (const Page page : region.pages().open_from(end)) {
     forget_twin(page);
+    refreshed_.erase(page);
     region.vacate(page);
   }
 }
 
 void RegionCopy::forget_twin(Page page) {
-  const auto at = twins_.find(page);
-  if (at == twins_.end()) return;
-  give_twin(std::move(at->second));
-  twins_.erase(at);
+  const auto at = written_.find(page);
+  if (at == written_.end()) return;
+  give_twin(std::move(at->second.twin));
+  written_.erase(at);
 }
 
-void RegionCopy::drop_fetches() noexcept {
-  for (auto& [page, dropped] : fetches_) dropped = true;
+void RegionCopy::note_used(Page first, std::uint64_t count) noexcept {
+  for (std::uint64_t i = 0; i < count && !refreshed_.empty(); ++i) {
+    refreshed_.erase(Page{first.value + i});
+  }
+}
+
+void RegionCopy::drop_fetches(const Stretch& pages) noexcept {
+  for (auto& [page, dropped] : fetches_) {
+    dropped |= page.value >= pages.first.value && page.value - pages.first.value < pages.count;
+  }
 }
 
 // --- On the way ---------------------------------------------------------------------------------
@@ -136,6 +182,20 @@ void RegionCopy::arrived_home(const Outgoing& outgoing) {
 bool RegionCopy::is_missing(const Region& region, Page page) const noexcept {
   return region.pages().access(page) == Access::none && region.is_inside(page) &&
          !fetches_.contains(page) && !homeward_.contains(page);
+}
+
+void RegionCopy::renew(Region& region, Page page, PageView content) {
+  const auto written = written_.find(page);
+  if (written == written_.end()) return region.write(page, content);
+  // Where the home differs from the twin another node has written, and no task of this one does.
+  Twin& twin = *written->second.twin;
+  std::byte* const at = region.address(page);
+  for (std::size_t word = 0; word < kPageBytes; word += 8) {
+    if (std::memcmp(&twin[word], &content[word], 8) == 0) continue;
+    for (std::size_t i = word; i < word + 8; ++i) {
+      if (twin[i] != content[i]) at[i] = twin[i] = content[i];
+    }
+  }
 }
 
 bool RegionCopy::end_fetch(Page page) noexcept {

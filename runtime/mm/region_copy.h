@@ -2,10 +2,14 @@
 //
 // Model    of the pages that the node has, its tasks read and write them in the region's memory,
 //          all the same. A page that is written has a twin, as it was before. To capture a page is
-//          to take the right to write it from all tasks, put down how it differs from its twin,
-//          and forget that: nothing comes between. What is captured waits here for its way home;
-//          until it is there the page is not fetched from there, or the node would see its own
-//          writes undone. A page that is dropped while it is fetched is fetched again.
+//          to put down how it differs from its twin, which is then what was captured: a store that
+//          comes between is in the next diff, so nobody has to stop, and who writes a page again
+//          and again has no fault. One that was not written for some captures is closed: tasks
+//          lose the right, then it is compared, and has no twin any more. What is captured waits
+//          here for its way home; until it is there the page is not fetched from there, or the node
+//          would see its own writes undone. A page that is dropped while it is fetched is fetched
+//          again. One that others have written may stay until its new contents are put in its
+//          place: what others have changed, since nobody else writes that.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/mm.md, "Release consistency"
@@ -44,14 +48,16 @@ class RegionCopy {
   // --- Writing
   // The page and those behind it, up to `most` in all, that can be read here can be written too.
   void begin_writing(Region& region, Page page, std::uint64_t most);
-  bool is_dirty() const noexcept { return !twins_.empty(); }
   // What is written, in order.
   std::vector<Page> dirty() const;
   // As far as these pages still are. Requires  they are in order.
-  // Cost  of each run of 16 two system calls, and 1 us a page.
+  // Cost  of each run of 16 a system call, or two more if it is closed, and 1 us a page.
   void capture(Region& region, std::span<const Page> pages);
-  // Of these pages the node has nothing any more; what is written is captured.
-  void drop(Region& region, const Stretch& pages);
+  // Of these pages the node has nothing any more; what is written is captured. With `stale`: but
+  // for those at its end, up to kRefreshMost, which stay as they are, and of which a fetch has
+  // begun.
+  static constexpr std::size_t kRefreshMost = 1024;
+  void drop(Region& region, const Stretch& pages, std::vector<Page>* stale = nullptr);
   // What is behind the region's end is forgotten.
   void trim(Region& region);
 
@@ -65,10 +71,15 @@ class RegionCopy {
   // not here.
   bool is_missing(const Region& region, Page page) const noexcept;
   void begin_fetch(Page page) { fetches_[page] = false; }
-  // False: it was dropped meanwhile.
+  // False: it was dropped, or captured, since.
   bool end_fetch(Page page) noexcept;
-  // What is fetched now is dropped.
-  void drop_fetches() noexcept;
+  // The page, which is here, becomes what its home says, but for what was written here since.
+  // Requires  end_fetch() was true.
+  void renew(Region& region, Page page, PageView content);
+  // Some task has had a fault there.
+  void note_used(Page first, std::uint64_t count) noexcept;
+  // What is fetched of these pages now is dropped. Cost: of all that is.
+  void drop_fetches(const Stretch& pages) noexcept;
 
   // --- What coroutines of the region tell each other
   // Set for an instant when anything has changed that one of them may wait for.
@@ -92,16 +103,28 @@ class RegionCopy {
 
  private:
   using Twin = std::array<std::byte, kPageBytes>;
+  struct Written {
+    std::unique_ptr<Twin> twin;
+    unsigned idle = 0;  // Captures in which it had not changed.
+  };
+  static constexpr unsigned kIdleMost = 2;
 
   std::unique_ptr<Twin> take_twin();
   void give_twin(std::unique_ptr<Twin> twin);
   void forget_twin(Page page);
-  void capture_run(Region& region, Page first, std::uint64_t count);
+  bool may_stay(Page page, const std::vector<Page>* stale);
+  void compare(Page page, PageView now);
+  void capture_run(Region& region, Page first, std::uint64_t count, std::vector<Page>& idle);
+  void close(Region& region, std::span<const Page> pages);
 
-  std::unordered_map<Page, std::unique_ptr<Twin>> twins_;
+  std::unordered_map<Page, Written> written_;
   std::vector<std::unique_ptr<Twin>> spare_twins_;
   std::unordered_map<Page, unsigned> homeward_;  // Diffs of each page that are not at home yet.
-  std::unordered_map<Page, bool> fetches_;       // True: it was dropped since.
+  std::unordered_map<Page, bool> fetches_;       // True: it was dropped, or captured, since.
+  // How often a page was fetched anew since somebody had a fault there. It need not be used any
+  // more: every so often it is dropped, which shows.
+  std::unordered_map<Page, unsigned> refreshed_;
+  static constexpr unsigned kUnseenMost = 8;
   Outgoing outgoing_;
   reactor::Event changed_;
 };

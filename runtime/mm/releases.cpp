@@ -135,11 +135,8 @@ Co<void> Releases::ask(kddm::SetId set, Copy copy) {
       const rpc::CallOptions options{.deadline = deadline};
       auto reply = co_await peers_.rpc->call<ReadNotices>(*home, request, options);
       if (reply) {
-        if (reply->all) {
-          copy->drop_fetches();
-          reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
-        }
-        auto taking = take_news(set, copy, std::move(reply->runs));
+        if (reply->all) reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
+        auto taking = take_news(set, copy, std::move(reply->runs), !reply->all);
         co_await std::move(taking);
         copy->heard = reply->now;
         copy->answered = upto;
@@ -158,8 +155,10 @@ Co<void> Releases::ask(kddm::SetId set, Copy copy) {
 }
 
 // Of long runs only the pages that are here are looked at, or all of the run: whichever are fewer.
-Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs) {
+Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs,
+                             bool refresh_some) {
   std::uint64_t done = 0;
+  std::vector<Page> stale;
   for (const Stretch& run : runs) {
     Region* region = living(set);
     if (region == nullptr) co_return;
@@ -167,6 +166,7 @@ Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> ru
     if (run.count <= region->pages().known()) {
       here.push_back(run);
     } else {
+      copy->drop_fetches(run);
       for (const Page page : region->pages().open_from(run.first)) {
         if (page.value - run.first.value < run.count) here.push_back({page, 1});
       }
@@ -181,12 +181,15 @@ Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> ru
           region = living(set);
           if (region == nullptr) co_return;
         }
-        copy->drop(*region, {Page{all.first.value + i}, count});
+        copy->drop(*region, {Page{all.first.value + i}, count}, refresh_some ? &stale : nullptr);
       }
     }
   }
   // It need not be at home for what others have written to be seen.
   start_sending(set, copy);
+  if (stale.empty()) co_return;
+  auto refreshing = refresh(set, std::move(stale));
+  co_await std::move(refreshing);
 }
 
 // --- Faults -------------------------------------------------------------------------------------
@@ -214,6 +217,7 @@ void Releases::on_fault(Region& region, Page page, const Pages::Waiting& who) {
         pager_.reactor().spawn(fetch(set, page));
     }
   }
+  if (!is_local) copy_of(set)->note_used(page, mapped);
   const Stretch ahead = stream.on_mapped(page, mapped, region.pages().count());
   if (ahead.count > 0 && !is_local) pager_.reactor().spawn(bring_ahead(set, ahead));
 }
@@ -282,67 +286,117 @@ Co<Status> Releases::fetch_from(kddm::SetId set, NodeId home, std::vector<Page> 
   std::erase_if(pages, [&](Page page) { return !copy->is_missing(*region, page); });
   if (pages.empty()) co_return Status();
   for (const Page page : pages) copy->begin_fetch(page);
+  auto fetching = fetch_begun(set, home, std::move(pages));
+  co_return co_await std::move(fetching);
+}
+
+Co<Status> Releases::fetch_begun(kddm::SetId set, NodeId home, std::vector<Page> pages) {
+  const Copy copy = copy_of(set);
   const FetchPages::Request request{set, pages};
   const rpc::CallOptions options{.deadline = pager_.reactor().after(kAttempt)};
   rpc::Bulk bulk;
   const auto reply =
       co_await peers_.rpc->call_data<FetchPages>(home, request, options, std::move(bulk));
-  const Status how = place(set, *copy, pages, reply);
+  const Status how = place(set, copy, pages, reply);
   copy->tell();
   co_return how;
 }
 
-Status Releases::place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+Status Releases::place(kddm::SetId set, const Copy& copy, const std::vector<Page>& pages,
                        const Result<rpc::WithData<FetchPages::Reply>>& reply) {
   Region* const region = living(set);
   Status how = reply ? Status() : Status(reply.error());
   std::span<const std::byte> data;
   if (reply) data = reply->data.bytes();
   for (std::size_t i = 0; i < pages.size(); ++i) {
-    const bool is_new = copy.end_fetch(pages[i]);
-    if (!reply || region == nullptr) continue;
+    const Page page = pages[i];
+    const bool is_new = copy->end_fetch(page);
+    if (region == nullptr) continue;
     const std::uint64_t bit = std::uint64_t{1} << i;
-    if ((reply->reply.lost & bit) != 0) {
-      how = Error(Errc::lost, "every copy of the page died with its node");
+    const bool is_lost = reply && (reply->reply.lost & bit) != 0;
+    const bool is_zeros = reply && (reply->reply.untouched & bit) != 0;
+    const bool has_content = reply && !is_lost && !is_zeros && data.size() >= kPageBytes;
+    const std::span<const std::byte> content = data.first(has_content ? kPageBytes : 0);
+    data = data.subspan(content.size());
+    if (is_lost) how = Error(Errc::lost, "every copy of the page died with its node");
+    const bool is_short = reply && !is_lost && !is_zeros && !has_content;
+    if (is_short) how = Error(Errc::protocol_error, "pages that did not come");
+    if (region->pages().access(page) != Access::none) {
+      // What the tasks see is old. They read it meanwhile, and go on with what is put there.
+      if (has_content && is_new) {
+        copy->renew(*region, page, content.first<kPageBytes>());
+      } else {
+        copy->drop(*region, {page, 1});
+      }
       continue;
     }
-    const bool is_zeros = (reply->reply.untouched & bit) != 0;
-    if (!is_zeros && data.size() < kPageBytes) return Error(Errc::protocol_error, "pages");
-    const std::span<const std::byte> content = data.first(is_zeros ? 0 : kPageBytes);
-    data = data.subspan(content.size());
-    if (!is_new || !region->is_inside(pages[i])) continue;
-    if (is_zeros) KRG_TRY(region->refill(pages[i]));
-    if (!is_zeros) region->write(pages[i], content);
-    let_in(*region, copy, pages[i]);
+    if (!is_new || !(has_content || is_zeros) || !region->is_inside(page)) continue;
+    const Status made = is_zeros ? region->refill(page) : Status();
+    if (!made) {
+      how = made;
+      continue;
+    }
+    if (has_content) region->write(page, content);
+    let_in(*region, *copy, page);
   }
+  start_sending(set, copy);
   return how;
 }
 
-Co<void> Releases::fetch_beside(kddm::SetId set, NodeId home, std::vector<Page> pages,
-                                std::shared_ptr<Fetching> all) {
-  const Status how = co_await fetch_from(set, home, std::move(pages));
+Co<void> Releases::fetch_beside(Co<Status> fetching, std::shared_ptr<Fetching> all) {
+  const Status how = co_await std::move(fetching);
   if (!how && all->how) all->how = how;
   all->running.done();
 }
 
+Co<void> Releases::refresh(kddm::SetId set, std::vector<Page> pages) {
+  const auto all = std::make_shared<Fetching>(pager_.reactor());
+  std::map<NodeId, std::vector<Page>> by_home;
+  const auto send = [&](NodeId home, std::vector<Page>& its) {
+    all->running.add();
+    pager_.reactor().spawn(fetch_beside(fetch_begun(set, home, std::exchange(its, {})), all));
+  };
+  for (const Page page : pages) {
+    const Deadline deadline = pager_.reactor().after(kAttempt);
+    const auto home = co_await pager_.kddm().home_of(set, object_of(page), deadline);
+    // Who is nobody's home says so: the page goes then.
+    std::vector<Page>& its = by_home[home ? *home : pager_.self()];
+    its.push_back(page);
+    if (its.size() == FetchPages::kMost) send(home ? *home : pager_.self(), its);
+  }
+  for (auto& [home, its] : by_home) {
+    if (!its.empty()) send(home, its);
+  }
+  // Each call has a deadline of its own.
+  static_cast<void>(co_await all->running.wait(Deadline::never()));
+}
+
+Co<Status> Releases::begin_fetching(kddm::SetId set, std::span<const Page> pages,
+                                    std::shared_ptr<Fetching> all, Deadline deadline) {
+  std::map<NodeId, std::vector<Page>> by_home;
+  for (const Page page : pages) {
+    const Region* const region = living(set);
+    if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
+    if (!copy_of(set)->is_missing(*region, page)) continue;
+    const auto home = co_await pager_.kddm().home_of(set, object_of(page), deadline);
+    if (!home) co_return home.error();
+    by_home[*home].push_back(page);
+  }
+  for (auto& [home, its] : by_home) {
+    all->running.add();
+    pager_.reactor().spawn(fetch_beside(fetch_from(set, home, std::move(its)), all));
+  }
+  co_return Status();
+}
+
 Co<Status> Releases::bring(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline) {
   const auto all = std::make_shared<Fetching>(pager_.reactor());
+  std::vector<Page> pages;
   for (std::uint64_t begin = 0; begin < count; begin += FetchPages::kMost) {
+    pages.clear();
     const std::uint64_t end = std::min(begin + FetchPages::kMost, count);
-    std::map<NodeId, std::vector<Page>> by_home;
-    for (std::uint64_t i = begin; i < end; ++i) {
-      const Page page{first.value + i};
-      const Region* const region = living(set);
-      if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
-      if (!copy_of(set)->is_missing(*region, page)) continue;
-      const auto home = co_await pager_.kddm().home_of(set, object_of(page), deadline);
-      if (!home) co_return home.error();
-      by_home[*home].push_back(page);
-    }
-    for (auto& [home, pages] : by_home) {
-      all->running.add();
-      pager_.reactor().spawn(fetch_beside(set, home, std::move(pages), all));
-    }
+    for (std::uint64_t i = begin; i < end; ++i) pages.push_back(Page{first.value + i});
+    KRG_CO_TRY(co_await begin_fetching(set, pages, all, deadline));
     KRG_CO_TRY(co_await all->running.wait(deadline));
     co_await NextTurn(pager_.reactor());
   }
@@ -356,7 +410,7 @@ Co<void> Releases::bring_ahead(kddm::SetId set, Stretch ahead) {
 
 Co<Status> Releases::give_up(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline) {
   const Copy copy = copy_of(set);
-  auto dropping = take_news(set, copy, std::vector<Stretch>(1, Stretch{first, count}));
+  auto dropping = take_news(set, copy, std::vector<Stretch>(1, Stretch{first, count}), false);
   co_await std::move(dropping);
   const std::uint64_t send = copy->sends_begun + (copy->has_outgoing() ? 1 : 0);
   auto waiting = sent(copy, send, deadline);

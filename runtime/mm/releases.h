@@ -13,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -73,13 +74,20 @@ class Releases {
   // --- From the homes
   Co<Status> acquire(kddm::SetId set, Deadline deadline);
   Co<void> ask(kddm::SetId set, Copy copy);
-  Co<void> take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs);
+  // These pages are dropped; `refresh`: or fetched anew, those that are used.
+  Co<void> take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs, bool refresh);
+  // Requires  a fetch of each of them has begun. When it returns they are new, or not here.
+  Co<void> refresh(kddm::SetId set, std::vector<Page> pages);
   Co<void> fetch(kddm::SetId set, Page page);
   Co<Status> fetch_from(kddm::SetId set, NodeId home, std::vector<Page> pages);
-  Status place(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages,
+  // Requires  as of refresh(); at most FetchPages::kMost.
+  Co<Status> fetch_begun(kddm::SetId set, NodeId home, std::vector<Page> pages);
+  Status place(kddm::SetId set, const Copy& copy, const std::vector<Page>& pages,
                const Result<rpc::WithData<FetchPages::Reply>>& reply);
-  Co<void> fetch_beside(kddm::SetId set, NodeId home, std::vector<Page> pages,
-                        std::shared_ptr<Fetching> all);
+  Co<void> fetch_beside(Co<Status> fetching, std::shared_ptr<Fetching> all);
+  // Begins to fetch what of these pages is missing, up to FetchPages::kMost of them.
+  Co<Status> begin_fetching(kddm::SetId set, std::span<const Page> pages,
+                            std::shared_ptr<Fetching> all, Deadline deadline);
   Co<void> bring_ahead(kddm::SetId set, Stretch ahead);
   void let_in(Region& region, RegionCopy& copy, Page page);
   std::uint64_t open_local(Region& region, Page page, Pages::Waiting who, std::uint64_t most);

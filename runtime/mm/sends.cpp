@@ -69,6 +69,7 @@ Co<Status> Releases::sent(Copy copy, std::uint64_t send, Deadline deadline) {
 }
 
 Co<void> Releases::release_later(kddm::SetId set) {
+  if (living(set) == nullptr) co_return;
   static_cast<void>(co_await release(set, pager_.reactor().after(kLeft)));
 }
 

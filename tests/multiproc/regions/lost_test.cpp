@@ -189,5 +189,83 @@ TEST_F(LostPages, ARegionIsAttachedAndHasItsSizeAfterWhoChangedItHasDied) {
   *at(*plain, 7) = 1;
 }
 
+RegionShape released_at(std::uint32_t node) {
+  RegionShape shape;
+  shape.placement = Placement::node;
+  shape.node = node;
+  shape.consistency = Consistency::release;
+  return shape;
+}
+
+TEST_F(LostPages, WhatANodeHasReleasedOutlivesIt) {
+  ASSERT_TRUE(Region::create("kept", 64 * 4096, released_at(0), gate(0)));
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t writer = ::fork();
+  if (writer == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    auto region = Region::attach("kept", {.gate = gate(1)});
+    if (!region) ::_exit(1);
+    *at(*region, 1) = 5;
+    *at(*region, 2) = 5;
+    if (!region->release()) ::_exit(1);
+    *at(*region, 2) = 6;
+    *at(*region, 3) = 6;
+    write_all(ready[1], {std::byte{1}});
+    for (;;) ::pause();
+  }
+  ::close(ready[1]);
+  ASSERT_FALSE(read_some(ready[0]).empty());
+  ::close(ready[0]);
+  auto region = Region::attach("kept", {.gate = gate(0)});
+  ASSERT_TRUE(region) << region.error().message();
+  EXPECT_EQ(*at(*region, 2), 5) << "what was not released is not seen, as a rule";
+  kill_krgd(1);
+  ::kill(writer, SIGKILL);
+  ::waitpid(writer, nullptr, 0);
+  ASSERT_TRUE(region->acquire());
+  EXPECT_EQ(*at(*region, 1), 5);
+  EXPECT_EQ(*at(*region, 2), 5);
+  EXPECT_EQ(*at(*region, 3), 0);
+  // It goes on between those that are left.
+  auto other = Region::attach("kept", {.address = 0x100000000, .gate = gate(2)});
+  ASSERT_TRUE(other) << other.error().message();
+  *at(*other, 1) = 7;
+  ASSERT_TRUE(other->release());
+  ASSERT_TRUE(region->acquire());
+  EXPECT_EQ(*at(*region, 1), 7);
+}
+
+TEST_F(LostPages, AtHomeOnADeadNodeAreSigbus) {
+  ASSERT_TRUE(Region::create("homeless", 64 * 4096, released_at(1), gate(0)));
+  auto region = Region::attach("homeless", {.gate = gate(0)});
+  ASSERT_TRUE(region) << region.error().message();
+  for (const std::size_t page : {20u, 3u, 9u}) *at(*region, page) = static_cast<char>(page);
+  ASSERT_TRUE(region->release());
+  const auto other = Region::attach("homeless", {.address = 0x100000000, .gate = gate(2)});
+  ASSERT_TRUE(other) << other.error().message();
+  EXPECT_EQ(*at(*other, 9), 9);
+  kill_krgd(1);
+  EXPECT_EQ(*at(*other, 9), 9) << "a copy stays until it is dropped";
+  EXPECT_EQ(*at(*region, 9), 9);
+  EXPECT_EQ(*at(*other, 40), 0) << "nobody has written it";
+  *at(*region, 20) = 1;
+  const Status released = region->release();
+  ASSERT_FALSE(released);
+  EXPECT_EQ(released.error().code(), Errc::lost) << released.error().message();
+  int how = -1;
+  const pid_t victim = ::fork();
+  if (victim == 0) {
+    ::signal(SIGBUS, SIG_DFL);  // A library of libfabric's has a handler.
+    ::_exit(*at(*region, 20));
+  }
+  ::waitpid(victim, &how, 0);
+  EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS) << how;
+  EXPECT_NE(logged().find("region homeless page 20 on node 0"), std::string::npos) << logged();
+  // What is not lost is released as before.
+  *at(*region, 50) = 1;
+  EXPECT_TRUE(region->release());
+}
+
 }  // namespace
 }  // namespace krg

@@ -27,6 +27,20 @@ static int use_all(void) {
   return krg_region_destroy("test.c.grows") == 0 ? 0 : 13;
 }
 
+/* A region of release consistency, the same. */
+static int use_released(void) {
+  krg_region* region = NULL;
+  if (krg_region_create_as("test.c.released", 8192, 0, (krg_consistency)7) != EINVAL) return 20;
+  if (krg_region_create_as("test.c.released", 8192, 0, KRG_CONSISTENCY_RELEASE) != 0) return 21;
+  if (krg_region_open("test.c.released", 8192, NULL, 0, &region) != 0) return 22;
+  char* const bytes = krg_region_address(region);
+  bytes[5000] = 3;
+  if (krg_region_release(region) != 0 || krg_region_acquire(region) != 0) return 23;
+  if (bytes[5000] != 3) return 24;
+  krg_region_close(region);
+  return krg_region_destroy("test.c.released") == 0 ? 0 : 25;
+}
+
 int main(void) {
   const char* const size = getenv("KRG_SIZE");
   const unsigned long ranks = size == NULL ? 1 : strtoul(size, NULL, 10);
@@ -50,7 +64,8 @@ int main(void) {
   if (words[512] != 100 * ranks) return 1;
   krg_region_close(region);
   const char* const rank = getenv("KRG_RANK");
-  const int step = rank != NULL && atoi(rank) == 0 ? use_all() : 0;
+  int step = rank != NULL && atoi(rank) == 0 ? use_all() : 0;
+  if (rank != NULL && atoi(rank) == 0 && step == 0) step = use_released();
   if (step != 0) {
     fprintf(stderr, "step %d: %s\n", step, krg_region_message());
     return 1;

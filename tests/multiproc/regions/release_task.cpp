@@ -1,10 +1,11 @@
-// release_task counters|lock|passing|readers|semaphore|local|threads ROUNDS: regions of release
-// consistency as tasks on several nodes use them. Ends with "right" from every rank.
+// release_task counters|lock|passing|readers|semaphore|local|changes|threads ROUNDS: regions of
+// release consistency as tasks on several nodes use them. Ends with "right" from every rank.
 #include <krg/locks/barrier.h>
 #include <krg/locks/locks.h>
 #include <krg/locks/mutex.h>
 #include <krg/locks/rw_lock.h>
 #include <krg/locks/semaphore.h>
+#include <krg/region/bulk.h>
 #include <krg/task/space.h>
 
 #include <array>
@@ -159,6 +160,37 @@ void local(Work& w) {
   }
 }
 
+// Bulk operations, a change of size and rights, while every node has copies.
+void changes(Work& w) {
+  const unsigned self = rank_of_this();
+  const std::size_t bytes = w.region.size(), half = bytes / 2;
+  for (unsigned round = 1; round <= w.rounds; ++round) {
+    const auto value = static_cast<std::byte>(round);
+    if (round % ranks() == self) must(krg::fill(w.region, 0, bytes, value), "filling");
+    w.meet();
+    must(krg::prefetch(w.region, 0, bytes), "prefetching");
+    for (std::size_t i = self; i < bytes; i += 61) {
+      w.expect(w.region.data()[i] == value, "what was filled in is there");
+    }
+    w.meet();
+    must(krg::advise(w.region, 0, half, krg::Advice::dont_need), "giving up");
+    w.at(1, self) = round;  // Not released yet when the region is cut.
+    if (round % ranks() == self) {
+      must(w.region.resize(half), "making it smaller");
+      must(w.region.resize(bytes), "making it larger");
+    }
+    w.meet();
+    w.expect(w.region.data()[half - 1] == value, "what was not cut off is there");
+    for (std::size_t i = half; i < bytes; i += 1021) {
+      w.expect(w.region.data()[i] == std::byte{0}, "what was cut off is zeros");
+    }
+    for (unsigned rank = 0; rank < ranks(); ++rank) {
+      w.expect(w.at(1, rank) == round, "what was written beside that is there");
+    }
+    w.meet();
+  }
+}
+
 // Threads of each rank release and acquire at the same time.
 void threads(Work& w) {
   constexpr unsigned kThreads = 3;
@@ -195,6 +227,7 @@ int main(int argc, char** argv) {
   if (test == "readers") readers(work);
   if (test == "semaphore") semaphore(work);
   if (test == "local") local(work);
+  if (test == "changes") changes(work);
   if (test == "threads") threads(work);
   std::puts(work.wrong == 0 ? "right" : "wrong");
   return work.wrong == 0 ? 0 : 1;

@@ -28,6 +28,7 @@ check "a message under a lock, four nodes" all_right 4 4 passing 200
 check "readers and writers, three nodes" all_right 3 3 readers 300
 check "a semaphore, three nodes" all_right 3 3 semaphore 300
 check "threads of two nodes" all_right 2 2 threads 100
+check "bulk operations and changes, three nodes" all_right 3 3 changes 12
 check "a local region, two nodes" all_right 2 4 local 1
 check "one node" all_right 1 2 counters 100
 finish

@@ -22,6 +22,13 @@ namespace krg {
 
 using namespace std::chrono_literals;
 
+// On one node all kinds do the same for a program.
+#ifdef KRG_TEST_CONSISTENCY
+constexpr Consistency kConsistency = Consistency::KRG_TEST_CONSISTENCY;
+#else
+constexpr Consistency kConsistency = Consistency::sequential;
+#endif
+
 // Never returns.
 [[noreturn]] inline void be_krgd(const std::string& gate) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -77,6 +84,10 @@ class RegionTest : public ::testing::Test {
     return options;
   }
   Region open(const std::string& name, std::size_t bytes) {
+    RegionShape shape;
+    shape.consistency = kConsistency;
+    // Only the first one makes it.
+    static_cast<void>(Region::create(name, bytes, shape, gate_));
     auto region = Region::open(name, bytes, here());
     EXPECT_TRUE(region) << region.error().message();
     if (!region) ::_exit(1);
