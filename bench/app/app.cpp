@@ -25,6 +25,7 @@ struct Settings {
   unsigned patience_s = 240;
   bool json = false;
   bool no_hints = false;
+  std::string consistency = "sequential";
   unsigned as_task = 0;  // Not 0: a task of a job on so many nodes.
 };
 
@@ -53,7 +54,10 @@ constexpr const char* kLine =
     "app seconds {:.9f} iterations {} sent {} {} minimum {} {} right {}\n";
 
 int run_task(const App& app, const Settings& settings) {
-  KrgTeam team(app.name, settings.as_task, settings.plan.hints);
+  KrgTeam team(
+      app.name, settings.as_task,
+      {.hints = settings.plan.hints,
+       .consistency = settings.plan.release ? Consistency::release : Consistency::sequential});
   const Outcome outcome = app.work(team, settings.plan);
   team.barrier();  // Nobody's pages go before member 0 has checked them.
   if (team.rank() != 0) return 0;
@@ -105,6 +109,7 @@ Result<Report> run_cluster(const Settings& settings, unsigned nodes) {
     command.insert(command.end(), {"--iterations", std::to_string(settings.plan.iterations)});
   }
   if (!settings.plan.hints) command.push_back("--no-hints");
+  if (settings.plan.release) command.insert(command.end(), {"--consistency", "release"});
   if (settings.plan.spoil) command.push_back("--spoil");
   KRG_TRY_ASSIGN(const std::string text,
                  run_job(command, std::chrono::seconds(settings.patience_s)));
@@ -145,6 +150,7 @@ void print_json(const App& app, const Settings& settings, Row& row, double nativ
   line["size"] = settings.plan.size;
   line["rounds"] = row.reports.size();
   line["iterations"] = report.iterations;
+  line["consistency"] = settings.consistency;
   line["unit"] = "ms";
   line["ms"] = report.seconds * 1e3;
   line["ms_per_iteration"] = report.seconds * 1e3 / std::max(1U, report.iterations);
@@ -204,10 +210,11 @@ int measure(const App& app, const Settings& settings) {
   const double native = rows.front().median().seconds;
   if (!settings.json) {
     fmt::print(
-        "krg_app_{}: --size {}, {} tasks, median of {}; of an iteration\n{:<16}{:>10}{:>8}"
+        "krg_app_{}: --size {}, {} tasks, {} consistency, median of {}; of an "
+        "iteration\n{:<16}{:>10}{:>8}"
         "{:>11}{:>9}{:>8}{:>13}{:>12}{:>8}\n",
-        app.name, settings.plan.size, settings.tasks, settings.rounds, "", "ms", "native",
-        "messages", "least", "ratio", "bytes", "least", "ratio");
+        app.name, settings.plan.size, settings.tasks, settings.consistency, settings.rounds, "",
+        "ms", "native", "messages", "least", "ratio", "bytes", "least", "ratio");
   }
   for (Row& row : rows) {
     if (settings.json) {
@@ -237,6 +244,9 @@ void add_options(CLI::App& line, const App& app, Settings& settings) {
       ->check(CLI::Range(1, 1000));
   line.add_option("--patience", settings.patience_s, "seconds that a job may take (default 240)")
       ->check(CLI::Range(1, 86'400));
+  line.add_option("--consistency", settings.consistency,
+                  "of the shared arrays: sequential (default) or release")
+      ->check(CLI::IsMember({"sequential", "release"}));
   line.add_flag("--no-hints", settings.no_hints, "nothing is said ahead of what will be used");
   line.add_flag("--spoil", settings.plan.spoil, "changes a result, which the check has to see");
   line.add_flag("--json", settings.json, "one JSON object a line instead of a table");
@@ -277,6 +287,7 @@ int run_app(const App& app, int argc, char** argv) {
     return 2;
   }
   settings.plan.hints = !settings.no_hints;
+  settings.plan.release = settings.consistency == "release";
   if (const std::string wrong = complaint_about(app, settings); !wrong.empty()) {
     fmt::print(stderr, "{}: {}\n", name, wrong);
     return 2;

@@ -20,7 +20,8 @@ struct Plan {
   std::size_t size = 0;
   unsigned iterations = 0;
   bool hints = true;
-  bool spoil = false;  // To show that the check sees it: one value of the result is changed.
+  bool release = false;  // Regions of release consistency.
+  bool spoil = false;    // To show that the check sees it: one value of the result is changed.
 };
 
 // What one member returns; of `right` and the rest only member 0's counts.

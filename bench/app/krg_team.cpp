@@ -41,10 +41,10 @@ unsigned number_from(const char* variable) {
 
 }  // namespace
 
-KrgTeam::KrgTeam(const std::string& name, unsigned nodes, bool hints)
+KrgTeam::KrgTeam(const std::string& name, unsigned nodes, const Options& options)
     : Team(number_from("KRG_RANK"), number_from("KRG_SIZE"), nodes),
       name_("bench." + name),
-      hints_(hints),
+      options_(options),
       space_(must(kddm::Space::connect(), "connecting to krgd")),
       locks_(must(Locks::open(*space_, name_, 1), "the barrier")),
       barrier_(std::make_unique<Barrier>(*locks_, 0, size())) {
@@ -61,6 +61,7 @@ void* KrgTeam::allocate(std::size_t bytes) {
   const std::string name = name_ + "." + std::to_string(regions_.size());
   RegionShape shape;
   shape.placement = Placement::block;
+  shape.consistency = options_.consistency;
   if (rank() == 0) must(Region::create(name, bytes, shape), "making an array");
   barrier();
   regions_.push_back(must(Region::attach(name), "an array"));
@@ -76,14 +77,14 @@ const Region* KrgTeam::region_of(const void* begin) const {
 }
 
 void KrgTeam::will_read(const void* begin, std::size_t bytes) {
-  const Region* const region = hints_ && bytes > 0 ? region_of(begin) : nullptr;
+  const Region* const region = options_.hints && bytes > 0 ? region_of(begin) : nullptr;
   if (region == nullptr) return;
   const auto offset = static_cast<const std::byte*>(begin) - region->data();
   must(prefetch(*region, static_cast<std::size_t>(offset), bytes), "a prefetch");
 }
 
 void KrgTeam::will_write(const void* begin, std::size_t bytes) {
-  const Region* const region = hints_ && bytes > 0 ? region_of(begin) : nullptr;
+  const Region* const region = options_.hints && bytes > 0 ? region_of(begin) : nullptr;
   if (region == nullptr) return;
   const auto offset = static_cast<const std::byte*>(begin) - region->data();
   must(advise(*region, static_cast<std::size_t>(offset), bytes, Advice::owner), "an advice");

@@ -22,9 +22,14 @@ namespace krg::bench {
 
 class KrgTeam final : public Team {
  public:
-  // `name`: of the arrays; `hints`: whether will_read() and will_write() are passed on.
+  struct Options {
+    bool hints = true;  // Whether will_read() and will_write() are passed on.
+    Consistency consistency = Consistency::sequential;  // Of the arrays.
+  };
+
+  // `name`: of the arrays.
   // Requires  started by krgrun, as many tasks on each of `nodes`.
-  KrgTeam(const std::string& name, unsigned nodes, bool hints);
+  KrgTeam(const std::string& name, unsigned nodes, const Options& options);
   ~KrgTeam() override;
 
   void barrier() override;
@@ -37,7 +42,7 @@ class KrgTeam final : public Team {
   const Region* region_of(const void* begin) const;
 
   const std::string name_;
-  const bool hints_;
+  const Options options_;
   std::unique_ptr<kddm::Space> space_;
   std::unique_ptr<Locks> locks_;
   std::unique_ptr<Barrier> barrier_;

@@ -15,6 +15,8 @@ import unittest
 OPTIONS = {
     "jacobi": ["--size", "203", "--iterations", "6"],
     "lu": ["--size", "320"],
+    "radix": ["--size", str(1024 * 37)],
+    "bfs": ["--size", str(1024 * 128)],
 }
 
 
@@ -47,6 +49,13 @@ class App(unittest.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         self.assertIn("krg, 4 nodes", ended.stdout)
 
+    def test_with_release_consistency_it_is_right_too(self):
+        ended = self.start(*OPTIONS[self.app], "--rounds", "1", "--nodes", "2,4", "--json",
+                           "--consistency", "release")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        for line in ended.stdout.splitlines():
+            self.assertEqual(json.loads(line)["consistency"], "release")
+
     def test_a_wrong_value_is_seen(self):
         ended = self.start(*OPTIONS[self.app], "--rounds", "1", "--nodes", "2", "--spoil")
         self.assertEqual(ended.returncode, 1)
@@ -55,7 +64,8 @@ class App(unittest.TestCase):
             self.assertIn(f"krg_app_{self.app}: {row}: the result is wrong\n", ended.stderr)
 
     def test_what_means_nothing_is_refused(self):
-        for options in (["--size", "many"], ["--size", "0"], ["--colour"], ["--nodes", "3"]):
+        for options in (["--size", "many"], ["--size", "0"], ["--colour"], ["--nodes", "3"],
+                        ["--consistency", "much"]):
             with self.subTest(options=options):
                 ended = self.start(*options)
                 self.assertEqual(ended.returncode, 2, ended)
