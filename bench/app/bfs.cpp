@@ -196,7 +196,7 @@ int main(int argc, char** argv) {
   return run_app({.name = "bfs",
                   .about = "Searches a Graph500 graph of SIZE vertices, 16 edges each, in breadth.",
                   .size_is = "vertices; of a power of two all may have edges",
-                  .size = std::size_t{1} << 19,
+                  .size = std::size_t{1} << 17,
                   .smallest = kPageVertices,
                   .largest = std::size_t{1} << 28,
                   .granule = kPageVertices,

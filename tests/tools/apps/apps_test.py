@@ -39,6 +39,8 @@ class App(unittest.TestCase):
             self.assertGreater(line["iterations"], 0)
             if line["nodes"] == 1:
                 self.assertEqual(line["minimum_bytes"], 0, line)
+                # So what is counted on more nodes has gone from one to another.
+                self.assertEqual((line["messages"], line["bytes"]), (0, 0), line)
                 continue
             self.assertGreater(line["minimum_bytes"], 0, line)
             self.assertGreaterEqual(line["bytes_ratio"], 1, line)
@@ -55,6 +57,7 @@ class App(unittest.TestCase):
         self.assertEqual(ended.returncode, 0, ended.stderr)
         for line in ended.stdout.splitlines():
             self.assertEqual(json.loads(line)["consistency"], "release")
+            self.assertIsNone(json.loads(line)["bytes_ratio"])
 
     def test_a_wrong_value_is_seen(self):
         ended = self.start(*OPTIONS[self.app], "--rounds", "1", "--nodes", "2", "--spoil")
