@@ -14,6 +14,11 @@ constexpr std::uint64_t kLow = 0xffffffff;
 std::uint64_t pack(const Stretch& run) noexcept { return run.first.value << kHalf | run.count; }
 Stretch unpack(std::uint64_t word) noexcept { return {Page{word >> kHalf}, word & kLow}; }
 
+// Places that a log can have come to.
+bool is_ring(std::uint64_t tail, std::uint64_t head, std::uint64_t room) noexcept {
+  return tail <= head && head - tail <= room && head < std::uint64_t{1} << 63;
+}
+
 }  // namespace
 
 void unite(std::vector<Stretch>& runs) {
@@ -67,10 +72,10 @@ std::uint64_t NoticesWriter::append(NodeId node, std::span<const Stretch> runs) 
     words_[Notices::kTail] = words_[Notices::kHead];
     return number;
   }
-  if (words_[Notices::kHead] - words_[Notices::kTail] > Notices::kRoom) {
+  if (!is_ring(words_[Notices::kTail], words_[Notices::kHead], Notices::kRoom)) {
     // It was another node's: of what is not a log nothing is kept.
     words_[Notices::kForgotten] = number - 1;
-    words_[Notices::kTail] = words_[Notices::kHead];
+    words_[Notices::kTail] = words_[Notices::kHead] = 0;
   }
   while (words_[Notices::kHead] + length - words_[Notices::kTail] > Notices::kRoom) forget_oldest();
   std::uint64_t place = words_[Notices::kHead];
@@ -86,7 +91,7 @@ News Notices::since(NodeId node, Heard heard) const {
   News news{{epoch(), words_[kNow]}, false, {}};
   if (heard == news.now) return news;
   news.all = heard.epoch != epoch() || heard.release < words_[kForgotten] ||
-             heard.release > words_[kNow] || words_[kHead] - words_[kTail] > kRoom;
+             heard.release > words_[kNow] || !is_ring(words_[kTail], words_[kHead], kRoom);
   if (news.all) return news;
   for (std::uint64_t end = words_[kHead]; end > words_[kTail];) {
     const std::uint64_t length = at(end - 1);
