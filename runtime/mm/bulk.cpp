@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "krg/reactor/event.h"
 #include "krg/rpc/multicast.h"
-#include "next_turn.h"
 #include "releases.h"
 
 namespace krg::mm {
@@ -81,7 +81,7 @@ Co<Status> Bulk::fetch_copies(Wanted wanted, Deadline deadline) {
         region->pages().run(Page{at}, Access::read, std::min(end - at, kRun));
     if (open > 0) region->populate(Page{at}, open, wanted.seat, false);
     at += open;
-    co_await NextTurn(pager_.reactor());
+    co_await reactor::next_turn(pager_.reactor());
   }
   co_return how;
 }

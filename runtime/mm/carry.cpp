@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "krg/gate/own_user.h"
+#include "callers.h"
 #include "krg/reactor/event.h"
 #include "names.h"
 
@@ -22,10 +22,6 @@ struct Pushed {
   using Request = calls::Push::Request;
   using Reply = wire::Empty;
 };
-
-Status check_caller(const gate::Call& call) {
-  return gate::check_own_user(call, "regions are for tasks of krgd's own user");
-}
 
 }  // namespace
 
@@ -63,9 +59,7 @@ Co<Result<wire::Empty>> Carry::show(gate::Call& call, calls::Show::Request reque
 Co<Result<wire::Empty>> Carry::pin(gate::Call& call, calls::Pin::Request request) {
   const calls::PageRange pages = request.pages;
   KRG_CO_TRY_ASSIGN(Region* const region, bulk_.check(pages.set, pages.first, pages.count));
-  if (!region->has_task(call.caller().pid)) {
-    co_return Error(Errc::denied, "this process has not attached the region");
-  }
+  KRG_CO_TRY(check_attached(call, *region));
   if (region->info().consistency != Consistency::sequential) {
     co_return Error(Errc::not_supported, "pages of a region that is not sequential have no place");
   }

@@ -7,7 +7,7 @@
 
 #include "krg/log/log.h"
 #include "krg/mm/diff.h"
-#include "next_turn.h"
+#include "krg/reactor/event.h"
 
 namespace krg::mm {
 namespace {
@@ -80,7 +80,7 @@ Co<Result<FetchPages::Reply>> Homes::fetch(rpc::Incoming& in, FetchPages::Reques
       std::memcpy(data.bytes().data() + size, lease->bytes().data(), kPageBytes);
       size += kPageBytes;
     }
-    if (i % kAtOnce == kAtOnce - 1) co_await NextTurn(pager_.reactor());
+    if (i % kAtOnce == kAtOnce - 1) co_await reactor::next_turn(pager_.reactor());
   }
   data.resize(size);
   if (size > 0) in.attach(std::move(data));
@@ -109,7 +109,7 @@ Co<Result<ApplyDiffs::Reply>> Homes::apply(rpc::Incoming& in, ApplyDiffs::Reques
     const std::span<std::byte> bytes = lease->writable();
     if (bytes.size() != kPageBytes) co_return Error(Errc::corrupt, "a page");
     Diffs::apply(one, bytes.first<kPageBytes>());
-    if (done % kAtOnce == 0) co_await NextTurn(pager_.reactor());
+    if (done % kAtOnce == 0) co_await reactor::next_turn(pager_.reactor());
   }
   co_return reply;
 }

@@ -23,10 +23,18 @@ class Homes {
   // Before a region of release consistency is made. Errors  those of Kddm::create()
   Co<Status> make_log(Deadline deadline);
   Co<void> forget(kddm::SetId set, Deadline deadline);
-  // Where its notices are. Errors  those of Kddm::home_of()
-  Co<Result<NodeId>> of_notices(kddm::SetId set, Deadline deadline);
+  // The answer of the node where the region's notices are.
+  // Errors  those of Kddm::home_of() and of the call
+  template <class Service>
+  Co<Result<typename Service::Reply>> ask_keeper(kddm::SetId set, typename Service::Request request,
+                                                 Deadline deadline) {
+    KRG_CO_TRY_ASSIGN(const NodeId home, co_await of_notices(set, deadline));
+    const rpc::CallOptions options{.deadline = deadline};
+    co_return co_await rpc_->call<Service>(home, request, options);
+  }
 
  private:
+  Co<Result<NodeId>> of_notices(kddm::SetId set, Deadline deadline);
   Co<Result<FetchPages::Reply>> fetch(rpc::Incoming& in, FetchPages::Request request);
   Co<Result<ApplyDiffs::Reply>> apply(rpc::Incoming& in, ApplyDiffs::Request request);
   Co<Result<wire::Empty>> post(PostNotices::Request request);

@@ -12,9 +12,9 @@
 
 #include "addresses.h"
 #include "bulk.h"
+#include "callers.h"
 #include "carry.h"
 #include "krg/base/descriptors.h"
-#include "krg/gate/own_user.h"
 #include "krg/mm/report.h"
 #include "names.h"
 #include "pager.h"
@@ -27,11 +27,6 @@ namespace {
 Status check_name(const std::string& name) {
   if (!name.empty() && name.size() <= kRegionNameMax) return {};
   return Error(Errc::invalid_argument, "a region's name has 1 to 200 bytes");
-}
-
-// The memory can be written by whoever maps it.
-Status check_caller(const gate::Call& call) {
-  return gate::check_own_user(call, "regions are for tasks of krgd's own user");
 }
 
 // Whatever a task passes is read as one.

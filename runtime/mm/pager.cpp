@@ -200,12 +200,8 @@ void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
 }
 
 bool Pager::let_in(Region& region, Page page, bool write) {
-  served_.clear();
   region.traffic().given(page, write);
-  const bool more =
-      region.pages().granted(page, write ? Access::write : Access::read, region.now_us(), served_);
-  for (const Pages::Waiting& who : served_) region.open(page, who, 1);
-  return more;
+  return region.grant(page, write ? Access::write : Access::read);
 }
 
 Co<void> Pager::bring(kddm::SetId set, Stretch ahead, bool write) {

@@ -117,7 +117,6 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   Pins pins_;
   kddm::Kddm* kddm_ = nullptr;
   Releases* releases_ = nullptr;
-  std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, std::unique_ptr<Region>> regions_;
   std::unordered_map<kddm::SetId, Blocks> blocks_;  // Of those that are placed so.
 };

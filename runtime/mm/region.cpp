@@ -203,6 +203,13 @@ void Region::remove(Seat seat) noexcept {
   --tasks_;
 }
 
+bool Region::grant(Page page, Access access) {
+  served_.clear();
+  const bool more = pages_.granted(page, access, now_us(), served_);
+  for (const Pages::Waiting& who : served_) open(page, who, 1);
+  return more;
+}
+
 std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept {
   Mapping* const mapping = seated(who.seat);
   if (mapping == nullptr) return 0;

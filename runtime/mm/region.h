@@ -81,6 +81,9 @@ class Region {
   Seat seat_of(pid_t pid, std::uintptr_t address) const noexcept;
   void remove(Seat seat) noexcept;
   std::size_t tasks() const noexcept { return tasks_; }
+  // The fetch has brought so much of the page, which is given to all who are content with it.
+  // True: others want to write, and the caller is to grab.
+  bool grant(Page page, Access access);
   // What has been granted is given to the task: the page, and up to `most` in all that follow it
   // and are open so far. How many. Requires  the page is.
   std::uint64_t open(Page page, const Pages::Waiting& who, std::uint64_t most) noexcept;
@@ -115,6 +118,7 @@ class Region {
   Pages pages_;
   Traffic traffic_;
   std::vector<std::unique_ptr<Mapping>> seats_;  // By seat; nullptr: free.
+  std::vector<Pages::Waiting> served_;           // Keeps its memory.
   std::size_t tasks_ = 0;
   std::size_t lent_ = 0;
   bool ended_ = false;

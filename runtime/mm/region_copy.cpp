@@ -39,7 +39,6 @@ void RegionCopy::give_twin(std::unique_ptr<Twin> twin) {
 }
 
 void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
-  std::vector<Pages::Waiting> waiting;
   for (std::uint64_t i = 0; i < most; ++i) {
     const Page at{page.value + i};
     const Access access = region.pages().access(at);
@@ -49,9 +48,7 @@ void RegionCopy::begin_writing(Region& region, Page page, std::uint64_t most) {
     std::unique_ptr<Twin> twin = take_twin();
     region.read(at, *twin);
     written_[at] = {std::move(twin)};
-    region.pages().granted(at, Access::write, region.now_us(), waiting);
-    for (const Pages::Waiting& who : waiting) region.open(at, who, 1);
-    waiting.clear();
+    region.grant(at, Access::write);
   }
 }
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <utility>
 
+#include "callers.h"
 #include "krg/log/log.h"
-#include "next_turn.h"
 
 namespace krg::mm {
 namespace {
@@ -28,10 +28,10 @@ struct Releases::Fetching {
 
 void Releases::serve(gate::Server& gate) {
   gate.serve<calls::Release>([this](gate::Call& call, calls::Fenced request) {
-    return on_release(call, std::move(request));
+    return for_each(call, std::move(request), &Releases::release);
   });
   gate.serve<calls::Acquire>([this](gate::Call& call, calls::Fenced request) {
-    return on_acquire(call, std::move(request));
+    return for_each(call, std::move(request), &Releases::acquire);
   });
 }
 
@@ -81,29 +81,18 @@ Status Releases::check(const gate::Call& call, const calls::Fenced& regions) {
   for (const kddm::SetId set : regions.sets) {
     const Region* const region = living(set);
     if (region == nullptr) continue;  // It has just been destroyed.
-    if (!region->has_task(call.caller().pid)) {
-      return Error(Errc::denied, "this process has not attached the region");
-    }
+    KRG_TRY(check_attached(call, *region));
     if (region->info().consistency == Consistency::release) continue;
     return Error(Errc::invalid_argument, "a region of another consistency");
   }
   return {};
 }
 
-Co<Result<wire::Empty>> Releases::on_release(gate::Call& call, calls::Fenced request) {
+Co<Result<wire::Empty>> Releases::for_each(gate::Call& call, calls::Fenced request, Fence fence) {
   KRG_CO_TRY(check(call, request));
   for (const kddm::SetId set : request.sets) {
     if (living(set) == nullptr) continue;
-    KRG_CO_TRY(co_await release(set, call.deadline()));
-  }
-  co_return wire::Empty{};
-}
-
-Co<Result<wire::Empty>> Releases::on_acquire(gate::Call& call, calls::Fenced request) {
-  KRG_CO_TRY(check(call, request));
-  for (const kddm::SetId set : request.sets) {
-    if (living(set) == nullptr) continue;
-    KRG_CO_TRY(co_await acquire(set, call.deadline()));
+    KRG_CO_TRY(co_await (this->*fence)(set, call.deadline()));
   }
   co_return wire::Empty{};
 }
@@ -128,26 +117,21 @@ Co<void> Releases::ask(kddm::SetId set, Copy copy) {
   while (copy->answered < copy->asked && !copy->ended) {
     const std::uint64_t upto = copy->asked;
     const Deadline deadline = pager_.reactor().after(kAttempt);
-    const auto home = co_await homes_.of_notices(set, deadline);
-    Status how = home ? Status() : Status(home.error());
-    if (home) {
-      const ReadNotices::Request request{set, pager_.self(), copy->heard};
-      const rpc::CallOptions options{.deadline = deadline};
-      auto reply = co_await peers_.rpc->call<ReadNotices>(*home, request, options);
-      if (reply) {
-        if (reply->all) reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
-        auto taking = take_news(set, copy, std::move(reply->runs), !reply->all);
-        co_await std::move(taking);
-        copy->heard = reply->now;
-        copy->answered = upto;
-        copy->tell();
-        continue;
-      }
-      how = reply.error();
+    const ReadNotices::Request request{set, pager_.self(), copy->heard};
+    auto asking = homes_.ask_keeper<ReadNotices>(set, request, deadline);
+    auto reply = co_await std::move(asking);
+    if (reply) {
+      if (reply->all) reply->runs.assign(1, Stretch{Page{0}, ~std::uint64_t{0}});
+      auto taking = take_news(set, copy, std::move(reply->runs), !reply->all);
+      co_await std::move(taking);
+      copy->heard = reply->now;
+      copy->answered = upto;
+      copy->tell();
+      continue;
     }
     if (!std::exchange(told, true)) {
       KRG_WARN("set {}: what others have written is not known: {}; trying again", set.value,
-               how.error().message());
+               reply.error().message());
     }
     co_await reactor::sleep_for(pager_.reactor(), kAgain);
   }
@@ -177,7 +161,7 @@ Co<void> Releases::take_news(kddm::SetId set, Copy copy, std::vector<Stretch> ru
         const std::uint64_t count = std::min(kAtOnce, all.count - i);
         if ((done += count) > kAtOnce) {
           done = 0;
-          co_await NextTurn(pager_.reactor());
+          co_await reactor::next_turn(pager_.reactor());
           region = living(set);
           if (region == nullptr) co_return;
         }
@@ -229,18 +213,15 @@ std::uint64_t Releases::open_local(Region& region, Page page, Pages::Waiting who
     if (!region.is_inside(at)) break;
     if (region.pages().access(at) == Access::write) continue;
     if (!region.refill(at)) break;  // Without memory the fault comes again.
-    region.pages().granted(at, Access::write, region.now_us(), served_);
+    region.grant(at, Access::write);
   }
   who.write |= region.state().read_only.is_clear(page.value, page.value + most);
   return region.open(page, who, most);
 }
 
 void Releases::let_in(Region& region, RegionCopy& copy, Page page) {
-  served_.clear();
   region.traffic().given(page, false);
-  const bool more = region.pages().granted(page, Access::read, region.now_us(), served_);
-  for (const Pages::Waiting& who : served_) region.open(page, who, 1);
-  if (more) copy.begin_writing(region, page, 1);
+  if (region.grant(page, Access::read)) copy.begin_writing(region, page, 1);
 }
 
 Co<void> Releases::fetch(kddm::SetId set, Page page) {
@@ -398,7 +379,7 @@ Co<Status> Releases::bring(kddm::SetId set, Page first, std::uint64_t count, Dea
     for (std::uint64_t i = begin; i < end; ++i) pages.push_back(Page{first.value + i});
     KRG_CO_TRY(co_await begin_fetching(set, pages, all, deadline));
     KRG_CO_TRY(co_await all->running.wait(deadline));
-    co_await NextTurn(pager_.reactor());
+    co_await reactor::next_turn(pager_.reactor());
   }
   co_return all->how;
 }

@@ -53,8 +53,8 @@ class Releases {
   Region* living(kddm::SetId set) noexcept;
   // Errors  invalid_argument; not_found
   Status check(const gate::Call& call, const calls::Fenced& regions);
-  Co<Result<wire::Empty>> on_release(gate::Call& call, calls::Fenced request);
-  Co<Result<wire::Empty>> on_acquire(gate::Call& call, calls::Fenced request);
+  using Fence = Co<Status> (Releases::*)(kddm::SetId set, Deadline deadline);
+  Co<Result<wire::Empty>> for_each(gate::Call& call, calls::Fenced request, Fence fence);
 
   // --- To the homes: sends.cpp
   Co<Status> release(kddm::SetId set, Deadline deadline);
@@ -95,7 +95,6 @@ class Releases {
   Pager& pager_;
   Homes homes_;
   Peers peers_;
-  std::vector<Pages::Waiting> served_;  // Keeps its memory.
   std::unordered_map<kddm::SetId, Copy> copies_;
 };
 

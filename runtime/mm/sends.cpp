@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "krg/log/log.h"
-#include "next_turn.h"
 #include "releases.h"
 
 namespace krg::mm {
@@ -46,7 +45,7 @@ Co<Status> Releases::release(kddm::SetId set, Deadline deadline) {
   const Copy copy = copy_of(set);
   const std::vector<Page> dirty = copy->dirty();
   for (std::size_t begin = 0; begin < dirty.size(); begin += kAtOnce) {
-    if (begin > 0) co_await NextTurn(pager_.reactor());
+    if (begin > 0) co_await reactor::next_turn(pager_.reactor());
     Region* const region = living(set);
     if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
     const std::size_t count = std::min(kAtOnce, dirty.size() - begin);
@@ -112,7 +111,7 @@ Co<std::vector<Releases::Parcel>> Releases::pack(kddm::SetId set,
     parcel.home = home ? *home : kNoNode;
     parcel.parts.push_back(part);
     if (!home) parcel.how = home.error();
-    if (++done % kAtOnce == 0) co_await NextTurn(pager_.reactor());
+    if (++done % kAtOnce == 0) co_await reactor::next_turn(pager_.reactor());
   }
   std::vector<Parcel> parcels;
   for (auto& [home, parcel] : by_home) parcels.push_back(std::move(parcel));
@@ -191,17 +190,12 @@ Co<void> Releases::post(kddm::SetId set, RegionCopy& copy, const Outgoing& outgo
   bool told = false;
   while (!copy.ended) {
     const Deadline deadline = pager_.reactor().after(kAttempt);
-    const auto home = co_await homes_.of_notices(set, deadline);
-    Status how = home ? Status() : Status(home.error());
-    if (home) {
-      const rpc::CallOptions options{.deadline = deadline};
-      const auto reply = co_await peers_.rpc->call<PostNotices>(*home, request, options);
-      if (reply) co_return;
-      how = reply.error();
-    }
+    auto asking = homes_.ask_keeper<PostNotices>(set, request, deadline);
+    const auto reply = co_await std::move(asking);
+    if (reply) co_return;
     if (!std::exchange(told, true)) {
       KRG_WARN("set {}: what was written does not get known: {}; trying again", set.value,
-               how.error().message());
+               reply.error().message());
     }
     co_await reactor::sleep_for(pager_.reactor(), kAgain);
   }

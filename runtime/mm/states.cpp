@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "callers.h"
 #include "krg/log/log.h"
 #include "krg/rpc/multicast.h"
 #include "releases.h"
@@ -158,9 +159,7 @@ Co<Status> States::learn(kddm::SetId set, Deadline deadline) {
 Co<Result<RegionState>> States::change(gate::Call& call, calls::Change::Request request) {
   const Region* const region = pager_.find(request.set);
   if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "no such region");
-  if (!region->has_task(call.caller().pid)) {
-    co_return Error(Errc::denied, "this process has not attached the region");
-  }
+  KRG_CO_TRY(check_attached(call, *region));
   const RegionInfo info = region->info();
   if (request.bytes > info.capacity) {
     co_return Error(Errc::too_large, "more than the region was made for");

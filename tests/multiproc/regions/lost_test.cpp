@@ -133,6 +133,17 @@ volatile char* at(const Region& region, std::size_t page) {
   return reinterpret_cast<volatile char*>(region.data()) + page * 4096;
 }
 
+void expect_sigbus(const volatile char* byte) {
+  const pid_t victim = ::fork();
+  if (victim == 0) {
+    ::signal(SIGBUS, SIG_DFL);  // A library of libfabric's has a handler.
+    ::_exit(*byte);
+  }
+  int how = -1;
+  ::waitpid(victim, &how, 0);
+  EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS) << how;
+}
+
 TEST_F(LostPages, AreSigbusAndTheRestGoesOn) {
   ASSERT_TRUE(Region::create("lost", 256 * 4096, 0, gate(0)));
   const pid_t writer = ::fork();
@@ -156,13 +167,7 @@ TEST_F(LostPages, AreSigbusAndTheRestGoesOn) {
   EXPECT_EQ(*at(*region, 3), 4);
   *at(*region, 3) = 99;
   EXPECT_EQ(*at(*region, 200), 0);
-  const pid_t victim = ::fork();
-  if (victim == 0) {
-    ::signal(SIGBUS, SIG_DFL);  // A library of libfabric's has a handler.
-    ::_exit(*at(*region, 20));
-  }
-  ::waitpid(victim, &how, 0);
-  EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS) << how;
+  expect_sigbus(at(*region, 20));
   EXPECT_NE(logged().find("region lost page 20 on node 0"), std::string::npos) << logged();
   EXPECT_EQ(*at(*region, 3), 99);
 }
@@ -253,14 +258,7 @@ TEST_F(LostPages, AtHomeOnADeadNodeAreSigbus) {
   const Status released = region->release();
   ASSERT_FALSE(released);
   EXPECT_EQ(released.error().code(), Errc::lost) << released.error().message();
-  int how = -1;
-  const pid_t victim = ::fork();
-  if (victim == 0) {
-    ::signal(SIGBUS, SIG_DFL);  // A library of libfabric's has a handler.
-    ::_exit(*at(*region, 20));
-  }
-  ::waitpid(victim, &how, 0);
-  EXPECT_TRUE(WIFSIGNALED(how) && WTERMSIG(how) == SIGBUS) << how;
+  expect_sigbus(at(*region, 20));
   EXPECT_NE(logged().find("region homeless page 20 on node 0"), std::string::npos) << logged();
   // What is not lost is released as before.
   *at(*region, 50) = 1;

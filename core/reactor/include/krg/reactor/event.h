@@ -1,4 +1,4 @@
-// reactor/event.h: what coroutines of one reactor wait on: an event, a sleep, a group.
+// reactor/event.h: what coroutines of one reactor wait on: an event, a sleep, a turn, a group.
 //
 // Model    Event is set or clear; wait() returns once it is set. Waiters run in order of arrival,
 //          in the turn in which the event is set.
@@ -74,6 +74,24 @@ inline SleepAwaiter sleep_until(Reactor& reactor, Deadline deadline) noexcept {
 inline SleepAwaiter sleep_for(Reactor& reactor, Duration d) noexcept {
   return SleepAwaiter(reactor, reactor.after(d));
 }
+
+// co_await next_turn(...) goes on in the next turn: others have theirs, and a loop over what is all
+// here does not take more and more of the stack.
+class NextTurnAwaiter : private Ready {
+ public:
+  explicit NextTurnAwaiter(Reactor& reactor) noexcept : reactor_(reactor) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> caller) noexcept {
+    handle = caller;
+    reactor_.schedule(*this);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  Reactor& reactor_;
+};
+
+inline NextTurnAwaiter next_turn(Reactor& reactor) noexcept { return NextTurnAwaiter(reactor); }
 
 // Counts work in flight: add() before it starts, done() at its end, wait() for none.
 class WaitGroup {
