@@ -202,6 +202,7 @@ std::vector<ObjectState> Kddm::dump() const {
 std::size_t Kddm::pending() const noexcept { return service_->ops().size(); }
 
 Epoch Kddm::epoch() const noexcept { return service_->epoch(); }
+const cluster::NodeSet& Kddm::members() const noexcept { return service_->members(); }
 
 std::uint64_t Kddm::used_bytes() const noexcept { return service_->used_bytes(); }
 

@@ -18,9 +18,11 @@
 //       to a reader that gives way too; then both go to krgd, which lets one of them in.
 //
 // A writer's entry is in its table before its index is in the word, and longer; so the table of a
-// dead task names every slot whose word may name the task. Nobody is waited for here: any task may
-// stop or die between two steps. Who ends a lease and then sees the word frozen rings: either it
-// sees that, or krgd, which looks at the tables after it froze the word, does not see the lease.
+// dead task names every slot whose word may name the task. It excludes nobody, so it needs no order
+// but that: it may be a plain store, put in order by the change of the word between. Nobody is
+// waited for here: any task may stop or die between two steps. Who ends a lease and then sees the
+// word frozen rings: either it sees that, or krgd, which looks at the tables after it froze the
+// word, does not see the lease.
 //
 // Memory is the slot and the tables as one task, or krgd, sees them:
 //   Word load_word(); bool cas_word(Word& expected, Word desired);

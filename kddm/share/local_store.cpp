@@ -29,7 +29,7 @@ T* at(std::span<std::byte> segment, std::uint64_t offset) noexcept {
 // A thread has the seat for as long as it lives, and the next one of the same number after it.
 struct LocalStore::Seat {
   std::atomic<std::uint64_t> thread{0};
-  std::uint32_t line = 0;  // Read by that thread alone.
+  Line line;  // Read by that thread alone.
 };
 
 // By the line of the table that the lease is in, which is mostly one thread's: so no two threads
@@ -42,8 +42,9 @@ struct alignas(64) LocalStore::LineHits {
 // The rules' memory, as a task's.
 class LocalStore::TaskMemory {
  public:
-  TaskMemory(LocalStore& store, SlotId slot, std::uint32_t entry = kNoEntry) noexcept
-      : store_(store), slot_(store.slots_[slot.value]), id_(slot), entry_(entry) {}
+  TaskMemory(LocalStore& store, SlotId slot, LeaseKind kind,
+             std::uint32_t entry = kNoEntry) noexcept
+      : store_(store), slot_(store.slots_[slot.value]), id_(slot), kind_(kind), entry_(entry) {}
 
   std::uint32_t entry() const noexcept { return entry_; }
   TaskIndex task() const noexcept { return store_.task_; }
@@ -56,10 +57,18 @@ class LocalStore::TaskMemory {
   }
   Word clear_word(std::uint64_t bits) noexcept { return Word(slot_.word.fetch_and(~bits)); }
   bool publish(LeaseKind kind) noexcept {
-    entry_ = store_.claim(lease_entry(id_, kind));
+    const std::uint32_t value = lease_entry(id_, kind);
+    entry_ = kind == LeaseKind::write ? store_.claim_to_write(value) : store_.claim(value);
     return entry_ != kNoEntry;
   }
-  void unpublish() noexcept { store_.mine_[entry_].exchange(0); }
+  // What a writer's entry is worth is said by the word, whose change it follows.
+  void unpublish() noexcept {
+    if (kind_ == LeaseKind::write) {
+      store_.mine_[entry_].store(0, std::memory_order_release);
+    } else {
+      store_.mine_[entry_].exchange(0);
+    }
+  }
   bool any_reader() const noexcept {
     return Tables(store_.counts_, store_.tables_)
         .anybody_holds(store_.header_->tasks.load(std::memory_order_relaxed),
@@ -78,6 +87,7 @@ class LocalStore::TaskMemory {
   LocalStore& store_;
   Slot& slot_;
   SlotId id_;
+  LeaseKind kind_;
   std::uint32_t entry_;
 };
 
@@ -157,7 +167,7 @@ LocalStore::~LocalStore() {
 
 std::uint32_t LocalStore::claim_in(std::uint32_t line, std::uint32_t value) noexcept {
   const std::uint32_t first = line * LeaseTable::kLineEntries;
-  for (std::uint32_t i = first; i < first + LeaseTable::kLineEntries; ++i) {
+  for (std::uint32_t i = first + 1; i < first + LeaseTable::kLineEntries; ++i) {
     if (mine_[i].load(std::memory_order_relaxed) != 0) continue;
     // Threads may share a line, when there are more threads than lines.
     std::uint32_t empty = 0;
@@ -177,8 +187,19 @@ std::uint32_t LocalStore::claim_anywhere(std::uint32_t value) noexcept {
 }
 
 std::uint32_t LocalStore::claim(std::uint32_t value) noexcept {
-  const std::uint32_t entry = claim_in(line_of_thread(), value);
+  const std::uint32_t entry = claim_in(line_of_thread().number, value);
   return entry != kNoEntry ? entry : claim_anywhere(value);
+}
+
+// Nobody but this thread fills the first entry of its line, so the store needs no lock; the change
+// of the word that follows puts it before that for everybody. Requires: no signal handler takes a
+// lease in between and keeps it.
+std::uint32_t LocalStore::claim_to_write(std::uint32_t value) noexcept {
+  const Line line = line_of_thread();
+  const std::uint32_t own = line.number * LeaseTable::kLineEntries;
+  if (!line.alone || mine_[own].load(std::memory_order_acquire) != 0) return claim(value);
+  mine_[own].store(value, std::memory_order_release);
+  return own;
 }
 
 // Others look at a line only if it is noted: so before anything is published in it.
@@ -192,7 +213,7 @@ void LocalStore::note_line(std::uint32_t line) noexcept {
 
 // A table of our own instead of a thread_local: that would cost a call in a shared library, and be
 // one for all stores.
-std::uint32_t LocalStore::line_of_thread() noexcept {
+LocalStore::Line LocalStore::line_of_thread() noexcept {
   const std::uint64_t self = thread_number();
   const std::uint64_t hash = (self * 0x9e3779b97f4a7c15u) >> 32;
   for (std::size_t i = 0; i < kSeatProbes; ++i) {
@@ -201,13 +222,14 @@ std::uint32_t LocalStore::line_of_thread() noexcept {
     if (there == self) return seat.line;
     if (there != 0) continue;
     if (!seat.thread.compare_exchange_strong(there, self)) continue;
-    seat.line = lines_given_.fetch_add(1) % LeaseTable::kOwnLines;
-    note_line(seat.line);
+    const std::uint32_t given = lines_given_.fetch_add(1);
+    seat.line = {given % LeaseTable::kOwnLines, given < LeaseTable::kOwnLines};
+    note_line(seat.line.number);
     return seat.line;
   }
   const auto shared = static_cast<std::uint32_t>(hash % LeaseTable::kOwnLines);
   note_line(shared);
-  return shared;
+  return {shared, false};
 }
 
 // --- lookup
@@ -287,7 +309,7 @@ ReadLease LocalStore::try_read(Handle handle) noexcept {
   ReadLease lease;
   lease.miss_ = why_not_begin(handle);
   if (lease.miss_ != Miss::none) return lease;
-  TaskMemory m(*this, handle.slot);
+  TaskMemory m(*this, handle.slot, LeaseKind::read);
   lease.miss_ = rules::begin_read(m, handle.generation);
   if (lease.miss_ == Miss::none) {
     fill(lease, handle.slot, m.entry());
@@ -300,7 +322,7 @@ WriteLease LocalStore::try_write(Handle handle) noexcept {
   WriteLease lease;
   lease.miss_ = why_not_begin(handle);
   if (lease.miss_ != Miss::none) return lease;
-  TaskMemory m(*this, handle.slot);
+  TaskMemory m(*this, handle.slot, LeaseKind::write);
   lease.miss_ = rules::begin_write(m, handle.generation);
   if (lease.miss_ == Miss::none) {
     fill(lease, handle.slot, m.entry());
@@ -348,17 +370,17 @@ std::uint64_t LocalStore::file_offset(const LocalLease& lease) const noexcept {
   return records_[lease.slot().value].offset.load(std::memory_order_relaxed);
 }
 
-void ReadLease::end() noexcept {
+void ReadLease::finish() noexcept {
   LocalStore* const store = std::exchange(store_, nullptr);
-  if (store == nullptr || !store->here()) return;  // A child's copy ends nothing of its parent's.
-  LocalStore::TaskMemory m(*store, slot_, entry_);
+  if (!store->here()) return;  // A child's copy ends nothing of its parent's.
+  LocalStore::TaskMemory m(*store, slot_, LeaseKind::read, entry_);
   rules::end_read(m);
 }
 
-void WriteLease::end() noexcept {
+void WriteLease::finish() noexcept {
   LocalStore* const store = std::exchange(store_, nullptr);
-  if (store == nullptr || !store->here()) return;
-  LocalStore::TaskMemory m(*store, slot_, entry_);
+  if (!store->here()) return;
+  LocalStore::TaskMemory m(*store, slot_, LeaseKind::write, entry_);
   rules::end_write(m);
 }
 

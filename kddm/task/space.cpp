@@ -167,6 +167,12 @@ Result<WriteLease> Space::grab(SetId set, ObjectId object, const Use& use) {
   return impl_->lease<WriteLease>(calls::Verb::grab, set, object, use, hit.miss());
 }
 
+Handle Space::handle_of(SetId set, ObjectId object) const noexcept {
+  return impl_->store_->find(set, object);
+}
+ReadLease Space::try_get(Handle handle) noexcept { return impl_->store_->try_read(handle); }
+WriteLease Space::try_grab(Handle handle) noexcept { return impl_->store_->try_write(handle); }
+
 // Of what exists without bytes; krgd does so for what is not here.
 Status Space::give_size(WriteLease& lease, const Use& use) {
   if (!use.manual_touch || !lease.bytes().empty()) return {};

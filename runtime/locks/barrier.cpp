@@ -1,69 +1,52 @@
 #include "krg/locks/barrier.h"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
+#include <vector>
 
 #include "krg/base/assert.h"
 #include "krg/fences/fences.h"
 
 namespace krg {
 
-// Written by one store: a task may be killed between two.
-struct alignas(8) Barrier::Word {
-  std::uint32_t phase;
-  std::uint32_t arrived;
-};
-
 Barrier::Barrier(Locks& locks, std::uint64_t index, std::uint32_t parties) noexcept
     : SyncObject(locks, index), parties_(parties) {
   KRG_ASSERT(parties > 0);
 }
 
-Result<bool> Barrier::over(std::uint32_t phase) const {
-  KRG_TRY_ASSIGN(const kddm::ReadLease lease, get(kSettle));
-  return read<Word>(lease).phase != phase;
-}
-
-Result<Barrier::Arrived> Barrier::withdraw(std::uint32_t phase) {
-  KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kSettle));
-  Word word = read<Word>(lease);
-  if (word.phase != phase) return Arrived::others;
-  --word.arrived;
-  write(lease, word);
-  return Error(Errc::timed_out, "others have not come to the barrier");
-}
-
 Result<Barrier::Arrived> Barrier::arrive_and_wait(Duration timeout) {
   KRG_TRY(fences::release());
-  KRG_TRY_ASSIGN(const Arrived how, meet(timeout));
+  KRG_TRY_ASSIGN(const auto reply, meet(parties_, sync::Reduce::none, {}, timeout));
   KRG_TRY(fences::acquire());
-  return how;
+  return reply.last ? Arrived::last : Arrived::others;
 }
 
-Result<Barrier::Arrived> Barrier::meet(Duration timeout) {
-  const Until until(timeout);
-  KRG_TRY_ASSIGN(sync::Ticket ticket, prepare(until.left()));
-  KRG_TRY_ASSIGN(kddm::WriteLease lease, grab(kTimeout));
-  Word word = read<Word>(lease);
-  const std::uint32_t phase = word.phase;
-  const bool last = ++word.arrived == parties_;
-  if (last) word = {phase + 1, 0};
-  write(lease, word);
-  lease.end();
-  if (last) {
-    KRG_TRY(wake(sync::kAll));
-    return Arrived::last;
+template <class T>
+Status Barrier::reduce(sync::Reduce how, std::span<T> values, Duration timeout) {
+  if (values.size() > kReduceMost) return Error(Errc::invalid_argument, "values to reduce at once");
+  std::vector<std::uint64_t> words;
+  for (const T value : values) words.push_back(std::bit_cast<std::uint64_t>(value));
+  KRG_TRY(fences::release());
+  KRG_TRY_ASSIGN(const auto reply, meet(parties_, how, std::move(words), timeout));
+  KRG_TRY(fences::acquire());
+  if (reply.words.size() != values.size()) {
+    return Error(Errc::invalid_argument, "others reduce other values at the same barrier");
   }
-  for (;;) {
-    const Status how = wait(ticket, until.left());
-    if (!how && how.error().code() == Errc::timed_out) return withdraw(phase);
-    KRG_TRY(how);
-    KRG_TRY_ASSIGN(bool done, over(phase));
-    if (done) return Arrived::others;
-    // It was let through without a reason.
-    KRG_TRY_ASSIGN(ticket, prepare(kSettle));
-    KRG_TRY_ASSIGN(done, over(phase));
-    if (done) return Arrived::others;
-  }
+  std::transform(reply.words.begin(), reply.words.end(), values.begin(),
+                 [](std::uint64_t word) { return std::bit_cast<T>(word); });
+  return {};
+}
+
+Status Barrier::all_reduce(Reduce how, std::span<std::int64_t> values, Duration timeout) {
+  constexpr sync::Reduce kHow[] = {sync::Reduce::sum, sync::Reduce::least, sync::Reduce::most};
+  return reduce(kHow[static_cast<std::size_t>(how)], values, timeout);
+}
+
+Status Barrier::all_reduce(Reduce how, std::span<double> values, Duration timeout) {
+  constexpr sync::Reduce kHow[] = {sync::Reduce::sum_real, sync::Reduce::least_real,
+                                   sync::Reduce::most_real};
+  return reduce(kHow[static_cast<std::size_t>(how)], values, timeout);
 }
 
 Status Latch::count_down(std::uint64_t by) {

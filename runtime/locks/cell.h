@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -24,13 +25,24 @@ struct LockWord {
 static_assert(sizeof(LockWord) == 64 && std::is_trivially_copyable_v<LockWord>);
 static_assert(offsetof(LockWord, pid) == 4 && offsetof(LockWord, thread) == 8);
 
-// `holder` is 0, or the thread of this process that has the lock; all else is that thread's. A
-// thread may look whether it is itself: only itself can make or end that.
-struct Locks::Cell {
+// `holder` is 0, or the thread of this process that has the lock; depth, inconsistent and lease are
+// that thread's. A thread may look whether it is itself: only itself can make or end that. A line
+// for each: threads that use neighbours do not disturb each other.
+struct alignas(64) Locks::Cell {
   std::atomic<pid_t> holder{0};
   std::uint32_t depth = 0;
-  bool inconsistent = false;
   kddm::WriteLease lease;
+  // Where the object lies on this node, as it was found last: a handle of the past is refused.
+  std::atomic<std::uint64_t> place{std::bit_cast<std::uint64_t>(kddm::Handle{})};
+  bool inconsistent = false;
+  std::atomic<std::uint8_t> in_vain{0};  // Spins in a row; see here.h.
+
+  kddm::Handle handle() const noexcept {
+    return std::bit_cast<kddm::Handle>(place.load(std::memory_order_relaxed));
+  }
+  void found(kddm::Handle handle) noexcept {
+    place.store(std::bit_cast<std::uint64_t>(handle), std::memory_order_relaxed);
+  }
 };
 
 }  // namespace krg

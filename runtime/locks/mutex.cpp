@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 
 #include "cell.h"
+#include "here.h"
 #include "krg/base/assert.h"
 #include "krg/fences/fences.h"
 #include "owned.h"
@@ -25,52 +25,81 @@ Mutex::Mutex(Locks& locks, std::uint64_t index, MutexKind kind) noexcept
   KRG_ASSERT(index < locks.count());
 }
 
-Result<Taken> Mutex::lock(Duration timeout) { return take({.timeout = timeout}); }
+Result<Taken> Mutex::lock(Duration timeout) { return take(timeout, false); }
 
-Result<Taken> Mutex::try_lock() { return take({.timeout = kTimeout, .try_only = true}); }
+Result<Taken> Mutex::try_lock() { return take(kTimeout, true); }
 
-Result<Taken> Mutex::take(const kddm::Use& use) {
+Result<Taken> Mutex::take(Duration timeout, bool try_only) {
   Locks::Cell& cell = locks_->cells_[index_];
   const pid_t self = this_thread();
-  if (cell.holder.load(std::memory_order_relaxed) == self) {
-    if (kind_ == MutexKind::recursive) {
-      ++cell.depth;
-      return cell.inconsistent ? Taken::owner_died : Taken::clean;
-    }
-    if (use.try_only) return Error(Errc::would_block, "this thread has the mutex");
-    if (kind_ == MutexKind::error_check) {
-      return Error(Errc::invalid_argument, "this thread has the mutex").with_native(EDEADLK);
-    }
-  }
-  KRG_TRY_ASSIGN(Owned owned,
-                 grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
-  if (owned.word.state == LockWord::not_recoverable) {
+  const bool again = cell.holder.load(std::memory_order_relaxed) == self;
+  if (again && (kind_ != MutexKind::normal || try_only)) [[unlikely]]
+    return take_again(try_only);
+  kddm::WriteLease hit = locks_->space_->try_grab(cell.handle());
+  if (hit) [[likely]]
+    return have(std::move(hit), false);
+  return take_elsewhere(std::move(hit), !again && !try_only,
+                        {.timeout = timeout, .try_only = try_only});
+}
+
+// Looks it up, spins, and asks krgd.
+Result<Taken> Mutex::take_elsewhere(kddm::WriteLease missed, bool spin, const kddm::Use& use) {
+  Locks::Cell& cell = locks_->cells_[index_];
+  const kddm::ObjectId object{index_};
+  kddm::WriteLease hit =
+      take_otherwise(*locks_->space_, locks_->set_, object, cell, std::move(missed), spin,
+                     [this](kddm::Handle at) { return locks_->space_->try_grab(at); });
+  if (hit) return have(std::move(hit), false);
+  KRG_TRY_ASSIGN(Owned owned, grab_owned(*locks_->space_, locks_->set_, object, use));
+  return have(std::move(owned.lease), owned.lost);
+}
+
+Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
+  Locks::Cell& cell = locks_->cells_[index_];
+  const pid_t self = this_thread();
+  const std::uint32_t state = state_of(lease);
+  if (state == LockWord::not_recoverable) [[unlikely]] {
+    lease.end();
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
   KRG_TRY(fences::acquire());
-  const bool died = owned.owner_died();
-  owned.hold(locks_->pid_, self);
-  cell.lease = std::move(owned.lease);
+  hold(lease, {LockWord::held, locks_->pid_, self});
+  cell.lease = std::move(lease);
   cell.depth = 1;
-  cell.inconsistent = died;
+  cell.inconsistent = lost || state != LockWord::free;
   cell.holder.store(self, std::memory_order_relaxed);
-  return died ? Taken::owner_died : Taken::clean;
+  return cell.inconsistent ? Taken::owner_died : Taken::clean;
 }
 
-Result<Locks::Cell*> Mutex::own_cell() const {
+// A thread that has it, unless it is to wait for itself.
+Result<Taken> Mutex::take_again(bool try_only) {
   Locks::Cell& cell = locks_->cells_[index_];
-  if (cell.holder.load(std::memory_order_relaxed) == this_thread()) return &cell;
+  if (kind_ == MutexKind::recursive) {
+    ++cell.depth;
+    return cell.inconsistent ? Taken::owner_died : Taken::clean;
+  }
+  if (try_only) return Error(Errc::would_block, "this thread has the mutex");
+  return Error(Errc::invalid_argument, "this thread has the mutex").with_native(EDEADLK);
+}
+
+Locks::Cell* Mutex::own_cell() const noexcept {
+  Locks::Cell& cell = locks_->cells_[index_];
+  return cell.holder.load(std::memory_order_relaxed) == this_thread() ? &cell : nullptr;
+}
+
+Error Mutex::not_own() noexcept {
   return Error(Errc::denied, "this thread does not have the mutex").with_native(EPERM);
 }
 
 Status Mutex::unlock() {
-  KRG_TRY_ASSIGN(Locks::Cell* const own, own_cell());
+  Locks::Cell* const own = own_cell();
+  if (own == nullptr) [[unlikely]]
+    return not_own();
   Locks::Cell& cell = *own;
   if (--cell.depth != 0) return {};
   const Status released = fences::release();
-  const std::uint32_t state = cell.inconsistent ? LockWord::not_recoverable : LockWord::free;
-  std::memcpy(cell.lease.bytes().data(), &state, sizeof state);
+  set_state(cell.lease, cell.inconsistent ? LockWord::not_recoverable : LockWord::free);
   cell.holder.store(0, std::memory_order_relaxed);
   // The cell is the next holder's as soon as the lease ends, so it ends outside of it.
   kddm::WriteLease lease = std::move(cell.lease);
@@ -79,7 +108,8 @@ Status Mutex::unlock() {
 }
 
 Status Mutex::make_consistent() {
-  KRG_TRY_ASSIGN(Locks::Cell* const cell, own_cell());
+  Locks::Cell* const cell = own_cell();
+  if (cell == nullptr) return not_own();
   cell->inconsistent = false;
   return {};
 }

@@ -1,32 +1,49 @@
 // owned.h: taking an object for writing whose bytes tell whether its last owner has died.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
 #include "cell.h"
+#include "here.h"
 #include "krg/error/result.h"
 #include "krg/locks/locks.h"
 #include "krg/task/space.h"
 
 namespace krg {
 
+inline std::uint32_t state_of(const auto& lease) noexcept {
+  std::uint32_t state = 0;
+  std::memcpy(&state, lease.bytes().data() + offsetof(LockWord, state), sizeof state);
+  return state;
+}
+inline void set_state(kddm::WriteLease& lease, std::uint32_t state) noexcept {
+  std::memcpy(lease.bytes().data() + offsetof(LockWord, state), &state, sizeof state);
+}
+
+// What a holder's lease says of it.
+struct Holder {
+  std::uint32_t state = LockWord::held;
+  std::int32_t pid = 0;
+  std::int32_t thread = 0;  // 0: a guard, which may end in another thread.
+};
+static_assert(sizeof(Holder) == offsetof(LockWord, spare));
+// Says who has it now.
+inline void hold(kddm::WriteLease& lease, const Holder& holder) noexcept {
+  std::memcpy(lease.bytes().data(), &holder, sizeof holder);
+}
+
 struct Owned {
   kddm::WriteLease lease;
-  LockWord word;      // As it was found.
-  bool lost = false;  // Its bytes died with a node, and are zero now.
+  std::uint32_t state = LockWord::free;  // As it was found.
+  bool lost = false;                     // Its bytes died with a node, and are zero now.
 
-  bool owner_died() const noexcept { return lost || word.state != LockWord::free; }
-  // Says who has it now.
-  void hold(std::int32_t pid, std::int32_t thread) noexcept {
-    word.state = LockWord::held;
-    word.pid = pid;
-    word.thread = thread;
-    std::memcpy(lease.bytes().data(), &word, sizeof word);
-  }
+  bool owner_died() const noexcept { return lost || state != LockWord::free; }
 };
 
+// Asks krgd.
 inline Result<Owned> grab_owned(kddm::Space& space, kddm::SetId set, kddm::ObjectId object,
                                 const kddm::Use& use) {
   Result<kddm::WriteLease> lease = space.grab(set, object, use);
@@ -39,8 +56,8 @@ inline Result<Owned> grab_owned(kddm::Space& space, kddm::SetId set, kddm::Objec
     lease = space.grab(set, object, use);
   }
   if (!lease) return lease.error();
-  Owned owned{std::move(*lease), {}, lost};
-  std::memcpy(&owned.word, owned.lease.bytes().data(), sizeof owned.word);
+  Owned owned{std::move(*lease), LockWord::free, lost};
+  owned.state = state_of(owned.lease);
   return owned;
 }
 

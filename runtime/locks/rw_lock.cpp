@@ -1,7 +1,6 @@
 #include "krg/locks/rw_lock.h"
 
 #include <cerrno>
-#include <cstring>
 
 #include "cell.h"
 #include "krg/base/assert.h"
@@ -31,21 +30,41 @@ Result<RwLock::WriteGuard> RwLock::try_write() {
 Result<RwLock::ReadGuard> RwLock::take_read(const kddm::Use& use) {
   const Error died = Error(Errc::corrupt, "a writer died, and nobody has put right what it left")
                          .with_native(EOWNERDEAD);
-  auto lease = locks_->space_->get(locks_->set_, kddm::ObjectId{index_}, use);
-  if (!lease) return lease.error().code() == Errc::lost ? died : lease.error();
-  LockWord word;
-  std::memcpy(&word, lease->bytes().data(), sizeof word);
-  if (word.state != LockWord::free) return died;
+  Locks::Cell& cell = locks_->cells_[index_];
+  kddm::ReadLease lease = locks_->space_->try_get(cell.handle());
+  if (!lease) [[unlikely]] {
+    lease = take_otherwise(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, cell,
+                           std::move(lease), !use.try_only,
+                           [this](kddm::Handle at) { return locks_->space_->try_get(at); });
+  }
+  if (!lease) {
+    auto given = locks_->space_->get(locks_->set_, kddm::ObjectId{index_}, use);
+    if (!given) return given.error().code() == Errc::lost ? died : given.error();
+    lease = std::move(*given);
+  }
+  if (state_of(lease) != LockWord::free) return died;
   KRG_TRY(fences::acquire());
-  return ReadGuard(std::move(*lease));
+  return ReadGuard(std::move(lease));
 }
 
 Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
-  KRG_TRY_ASSIGN(Owned owned,
-                 grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
+  Locks::Cell& cell = locks_->cells_[index_];
+  kddm::WriteLease hit = locks_->space_->try_grab(cell.handle());
+  if (!hit) [[unlikely]] {
+    hit = take_otherwise(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, cell,
+                         std::move(hit), !use.try_only,
+                         [this](kddm::Handle at) { return locks_->space_->try_grab(at); });
+  }
+  Owned owned;
+  if (hit) {
+    owned.state = state_of(hit);
+    owned.lease = std::move(hit);
+  } else {
+    KRG_TRY_ASSIGN(owned, grab_owned(*locks_->space_, locks_->set_, kddm::ObjectId{index_}, use));
+  }
   KRG_TRY(fences::acquire());
   const bool died = owned.owner_died();
-  owned.hold(locks_->pid_, 0);  // A guard may end in another thread.
+  hold(owned.lease, {LockWord::held, locks_->pid_, 0});  // A guard may end in another thread.
   return WriteGuard(std::move(owned.lease), died);
 }
 
@@ -58,8 +77,7 @@ RwLock::WriteGuard::~WriteGuard() {
   if (!lease_) return;
   static_cast<void>(fences::release());
   // What is not put right stays as its dead owner left it.
-  const std::uint32_t state = owner_died_ ? LockWord::held : LockWord::free;
-  std::memcpy(lease_.bytes().data(), &state, sizeof state);
+  set_state(lease_, owner_died_ ? LockWord::held : LockWord::free);
 }
 
 }  // namespace krg

@@ -32,6 +32,13 @@ Status SyncObject::wait(sync::Ticket ticket, Duration timeout, std::uint32_t wor
   return waits->wait({key(word), ticket, bits}, timeout);
 }
 
+Result<sync::calls::Meet::Reply> SyncObject::meet(std::uint32_t parties, sync::Reduce reduce,
+                                                  std::vector<std::uint64_t> words,
+                                                  Duration timeout) const {
+  KRG_TRY_ASSIGN(Waits* const waits, locks_->waits());
+  return waits->meet({key(0), parties, reduce, std::move(words)}, timeout);
+}
+
 Result<std::uint32_t> SyncObject::wake(std::uint32_t count, std::uint32_t word,
                                        std::uint32_t bits) const {
   KRG_TRY_ASSIGN(Waits* const waits, locks_->waits());

@@ -32,15 +32,26 @@ Result<sync::Ticket> Waits::prepare(const sync::Key& key, Duration timeout) {
   return reply.ticket;
 }
 
-Status Waits::wait(const sync::calls::Wait::Request& request, Duration timeout) {
+// By the first lane that has a place.
+template <class S>
+Result<typename S::Reply> Waits::call(const typename S::Request& request, Duration timeout) {
   for (std::size_t at = 0;; ++at) {
     KRG_TRY_ASSIGN(gate::Client* const client, lane(at));
-    auto ticket = client->start<sync::calls::Wait>(request, timeout);
+    auto ticket = client->start<S>(request, timeout);
     if (!ticket && ticket.error().code() == Errc::would_block) continue;
     if (!ticket) return ticket.error();
-    const auto reply = client->wait<sync::calls::Wait>(std::move(*ticket), timeout + kGrace);
-    return reply ? Status() : Status(reply.error());
+    return client->wait<S>(std::move(*ticket), timeout + kGrace);
   }
+}
+
+Status Waits::wait(const sync::calls::Wait::Request& request, Duration timeout) {
+  const auto reply = call<sync::calls::Wait>(request, timeout);
+  return reply ? Status() : Status(reply.error());
+}
+
+Result<sync::calls::Meet::Reply> Waits::meet(const sync::calls::Meet::Request& request,
+                                             Duration timeout) {
+  return call<sync::calls::Meet>(request, timeout);
 }
 
 Result<std::uint32_t> Waits::wake(const sync::calls::Wake::Request& request) {

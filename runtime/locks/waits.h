@@ -29,9 +29,14 @@ class Waits {
   Result<sync::Ticket> prepare(const sync::Key& key, Duration timeout);
   // Errors  limit_reached  4,096 threads of this process wait
   Status wait(const sync::calls::Wait::Request& request, Duration timeout);
+  // Errors  as wait(), and krgd's
+  Result<sync::calls::Meet::Reply> meet(const sync::calls::Meet::Request& request,
+                                        Duration timeout);
   Result<std::uint32_t> wake(const sync::calls::Wake::Request& request);
 
  private:
+  template <class S>
+  Result<typename S::Reply> call(const typename S::Request& request, Duration timeout);
   explicit Waits(std::string gate) : gate_(std::move(gate)) {}
   // The one at `at`, made if it is the next. Stays until the end.
   Result<gate::Client*> lane(std::size_t at);

@@ -85,4 +85,65 @@ struct Woken {
   };
 };
 
+// --- Meetings: see meetings.h. Both are notices, and the first one is sent again until the second
+// has come.
+struct Come {
+  static constexpr ServiceId kId{0x75};
+  static constexpr const char* kName = "sync.come";
+  struct Request {
+    Epoch epoch;
+    Key key;
+    NodeId node;
+    std::uint64_t round = 0;   // 0: this node has not heard of one, and asks.
+    std::uint64_t sent = 0;    // Which of this node's notices of the round it is.
+    std::uint64_t before = 0;  // The last one that a home of an earlier view may have taken.
+    std::uint32_t count = 0;   // Of the tasks of the node that have come, all together.
+    std::uint32_t parties = 0;
+    Reduce reduce = Reduce::none;
+    bool ask = false;  // To be answered also if the round is not over.
+    std::vector<std::uint64_t> words;
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.epoch, m.key, m.node, m.round, m.sent, m.before, m.count, m.parties, m.reduce, m.ask,
+            m.words);
+    }
+  };
+  using Reply = wire::Empty;
+};
+
+struct Met {
+  static constexpr ServiceId kId{0x76};
+  static constexpr const char* kName = "sync.met";
+  struct Request {
+    Epoch epoch;
+    Key key;
+    std::uint64_t round = 0;  // That is over; else that goes on.
+    bool over = false;
+    bool last = false;        // The node's notice ended it.
+    std::uint64_t sent = 0;   // The notice that was counted, 0: none; or that was taken.
+    std::uint32_t count = 0;  // So many of it.
+    std::uint64_t done = 0;   // The last round that is over.
+    std::vector<std::uint64_t> words;
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.epoch, m.key, m.round, m.over, m.last, m.sent, m.count, m.done, m.words);
+    }
+  };
+  using Reply = wire::Empty;
+};
+
+// What a node knows of a meeting, for a home that is new to it.
+struct AskMet {
+  static constexpr ServiceId kId{0x77};
+  static constexpr const char* kName = "sync.ask_met";
+  struct Request {
+    Epoch epoch;
+    Key key;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.epoch, m.key); }
+  };
+  struct Reply {
+    std::uint64_t done = 0;
+    std::vector<std::uint64_t> words;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.done, m.words); }
+  };
+};
+
 }  // namespace krg::sync

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "krg/reactor/event.h"
+#include "meetings.h"
 #include "messages.h"
 #include "queues.h"
 #include "task_waits.h"
@@ -26,6 +27,12 @@ bool may_pass(Errc code) noexcept {
          code == Errc::unreachable || code == Errc::no_service;
 }
 
+// In a turn in which all listeners have been told: the Kddm may be after this one.
+Co<void> look(Sync& sync) {
+  sync.look_at_view();
+  co_return;
+}
+
 }  // namespace
 
 class Sync::Impl {
@@ -41,11 +48,6 @@ class Sync::Impl {
                                  Deadline deadline);
   void pass_on(const Key& key, std::uint32_t count) { reactor_.spawn(wake_later(key, count)); }
   void look_at_view();
-  // In this turn, when all listeners have been told: the Kddm may be after this one.
-  void look_later() {
-    look_at_view();
-    reactor_.spawn(look());
-  }
 
   reactor::Reactor& reactor() noexcept { return reactor_; }
   std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -70,10 +72,6 @@ class Sync::Impl {
   Co<Result<bool>> enter(NodeId home, const Waiting& me, Ticket ticket, std::uint32_t bits,
                          Deadline deadline);
   Co<void> leave(NodeId home, Key key, std::uint64_t id, Epoch epoch);
-  Co<void> look() {
-    look_at_view();
-    co_return;
-  }
   Co<void> wake_later(Key key, std::uint32_t count) {
     // Nobody is left to be told.
     static_cast<void>(co_await wake(key, count, kAnyBit, reactor_.after(kPassOnLimit)));
@@ -295,7 +293,8 @@ void Sync::Impl::serve() {
   });
 }
 
-Sync::Sync(rpc::Rpc& rpc, kddm::Kddm& kddm) : impl_(std::make_unique<Impl>(rpc, kddm)) {}
+Sync::Sync(rpc::Rpc& rpc, kddm::Kddm& kddm)
+    : impl_(std::make_unique<Impl>(rpc, kddm)), meetings_(std::make_unique<Meetings>(rpc, kddm)) {}
 Sync::~Sync() = default;
 
 void Sync::open(gate::Server& gate) {
@@ -312,8 +311,19 @@ Co<Result<std::uint32_t>> Sync::wake(Key key, std::uint32_t count, std::uint32_t
   return impl_->wake(key, count, bits, deadline);
 }
 void Sync::pass_on(const Key& key, std::uint32_t count) { impl_->pass_on(key, count); }
-void Sync::look_at_view() { impl_->look_at_view(); }
-void Sync::commit(const cluster::ViewChange&) noexcept { impl_->look_later(); }
+Co<Result<calls::Meet::Reply>> Sync::meet(calls::Meet::Request request, Deadline deadline) {
+  return meetings_->meet(std::move(request), deadline);
+}
+std::size_t Sync::meeting() const noexcept { return meetings_->waiting(); }
+std::uint64_t Sync::notices() const noexcept { return meetings_->notices(); }
+void Sync::look_at_view() {
+  impl_->look_at_view();
+  meetings_->look_at_view();
+}
+void Sync::commit(const cluster::ViewChange&) noexcept {
+  look_at_view();
+  impl_->reactor().spawn(look(*this));
+}
 std::size_t Sync::waiting() const noexcept { return impl_->waiting(); }
 std::size_t Sync::queued(const Key& key) const noexcept { return impl_->queues().waiters(key); }
 

@@ -117,6 +117,11 @@ void TaskWaits::serve(gate::Server& gate) {
   gate.serve<calls::Wait>([this](gate::Call& call, calls::Wait::Request request) {
     return wait(call, std::move(request));
   });
+  gate.serve<calls::Meet>(
+      [this](gate::Call& call, calls::Meet::Request request) -> Co<Result<calls::Meet::Reply>> {
+        KRG_CO_TRY(check_caller(call));
+        co_return co_await sync_.meet(std::move(request), call.deadline());
+      });
   gate.serve<calls::Wake>(
       [this](gate::Call& call, calls::Wake::Request request) -> Co<Result<calls::Wake::Reply>> {
         KRG_CO_TRY(check_caller(call));

@@ -1,5 +1,5 @@
-// waits_task ping ROUNDS | semaphore ROUNDS | barrier ROUNDS | once | alone | threads | killed:
-// tasks on several nodes that wait for each other.
+// waits_task ping ROUNDS | semaphore ROUNDS | barrier ROUNDS | reduce ROUNDS | once | alone |
+// threads | killed: tasks on several nodes that wait for each other.
 #include <krg/locks/barrier.h>
 #include <krg/locks/condition.h>
 #include <krg/locks/futex.h>
@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -120,6 +121,31 @@ int barrier(int rounds) {
   const std::uint32_t lasts = must(last.load(), "how often one was last");
   expect(lasts == static_cast<std::uint32_t>(rounds), "one is last in each round");
   std::printf("right: %d rounds\n", rounds);
+  return 0;
+}
+
+// Each gives its numbers, and gets those of all.
+int reduce(int rounds) {
+  const Task task;
+  const auto tasks = static_cast<std::uint32_t>(number_of("KRG_SIZE"));
+  const int rank = number_of("KRG_RANK");
+  Barrier barrier(*task.locks, kBarrier, tasks);
+  for (int i = 0; i < rounds; ++i) {
+    std::array<std::int64_t, 2> whole = {rank, -i};
+    done(barrier.all_reduce(krg::Reduce::sum, whole), "a sum");
+    const std::int64_t all = tasks;
+    expect(whole[0] == all * (all - 1) / 2 && whole[1] == -i * all, "the sums");
+    whole = {rank + i, rank};
+    done(barrier.all_reduce(krg::Reduce::max, whole), "the largest");
+    expect(whole[0] == all - 1 + i && whole[1] == all - 1, "the largest ones");
+    std::array<double, 1> real = {0.5 + rank};
+    done(barrier.all_reduce(krg::Reduce::min, real), "the least");
+    expect(real[0] == 0.5, "the least one");
+  }
+  std::array<std::int64_t, Barrier::kReduceMost + 1> many{};
+  expect(barrier.all_reduce(krg::Reduce::sum, many).error().code() == Errc::invalid_argument,
+         "more values than one round takes");
+  if (rank == 0) std::printf("right: %d sums\n", rounds);
   return 0;
 }
 
@@ -313,6 +339,7 @@ int main(int argc, char** argv) {
   if (verb == "ping") return ping(count);
   if (verb == "semaphore") return semaphore(count);
   if (verb == "barrier") return barrier(count);
+  if (verb == "reduce") return reduce(count);
   if (verb == "once") return once();
   if (verb == "alone") return alone();
   if (verb == "threads") return threads();

@@ -21,6 +21,8 @@ check_text '^right: 800 permits' "a semaphore, one node" run 1 4 semaphore 200
 check_text '^right: 400 permits' "a semaphore, 8 tasks on 4 nodes" run 4 8 semaphore 50
 check_text '^right: 1000 rounds' "a barrier, one node" run 1 4 barrier 1000
 check_text '^right: 1000 rounds' "a barrier, 4 nodes" run 4 4 barrier 1000
+check_text '^right: 200 sums' "all-reduce, one node" run 1 4 reduce 200
+check_text '^right: 200 sums' "all-reduce, 8 tasks on 4 nodes" run 4 8 reduce 200
 check_text '^once right' "once, one node" run 1 3 once
 check_text '^once right' "once, 3 nodes" run 3 3 once
 check_text '^alone right' "time, errors and limits, one node" run 1 1 alone

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 TEST(ShareClock, TheTickOfAnInstantComesNotAfterIt) {
   for (const Ticks ticks : {Ticks::monotonic, ServingClock::best()}) {
-    const ServingClock clock(ticks);
+    ServingClock clock(ticks);
     for (const auto ahead : {Duration(1ms), Duration(10ms), Duration(50ms)}) {
       const TimePoint until = shm::monotonic_now() + ahead;
       const std::uint64_t tick = clock.tick_at(until);

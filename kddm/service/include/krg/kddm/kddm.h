@@ -152,6 +152,7 @@ class Kddm final : public cluster::ViewListener {
   // Operations that wait.
   std::size_t pending() const noexcept;
   Epoch epoch() const noexcept;
+  const cluster::NodeSet& members() const noexcept;
   // Whether all members of this view have told this node what they hold.
   bool settled() const noexcept;
   // Of the copies here, as allocated.

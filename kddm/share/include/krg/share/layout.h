@@ -72,12 +72,16 @@ constexpr std::uint32_t lease_entry(SlotId slot, LeaseKind kind) noexcept {
 constexpr SlotId slot_of(std::uint32_t entry) noexcept { return SlotId{(entry >> 1) - 1}; }
 constexpr bool is_write(std::uint32_t entry) noexcept { return (entry & 1) != 0; }
 
-// Threads of a task prefer lines of their own. The last lines are for leases that krgd grants.
+// Threads of a task prefer lines of their own. The first entry of a line is for the thread that has
+// the line to itself, which writes it without a locked instruction, and only for a write lease. The
+// last lines are for leases that krgd grants.
 struct LeaseTable {
   static constexpr std::uint32_t kLineEntries = kCacheLine / sizeof(LeaseEntry);
   static constexpr std::uint32_t kGrantLines = 16;
   static constexpr std::uint32_t kOwnLines = 240;
   static constexpr std::uint32_t kFirstGrant = kOwnLines * kLineEntries;
+  // That any thread may claim.
+  static constexpr std::uint32_t kClaimed = kOwnLines * (kLineEntries - 1);
   static constexpr std::uint32_t kEntries = (kOwnLines + kGrantLines) * kLineEntries;
 
   alignas(kStorePage) LeaseEntry entries[kEntries];

@@ -79,10 +79,13 @@ class [[nodiscard]] ReadLease : public LocalLease {
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
   // Puts the object back. Cost: two atomic operations; rings krgd if it waits for this.
-  void end() noexcept;
+  void end() noexcept {
+    if (store_ != nullptr) finish();
+  }
 
  private:
   friend class LocalStore;
+  void finish() noexcept;
 };
 
 // Nobody else on this node or elsewhere reads or writes the object while this lives.
@@ -100,7 +103,9 @@ class [[nodiscard]] WriteLease : public LocalLease {
 
   std::span<std::byte> bytes() const noexcept { return bytes_; }
   // Puts the object back, with its version one higher.
-  void end() noexcept;
+  void end() noexcept {
+    if (store_ != nullptr) finish();
+  }
 
   // Gives the lease up to krgd, which ends it in the task's name: its place in the task's table.
   // Requires  there is a lease.
@@ -111,6 +116,7 @@ class [[nodiscard]] WriteLease : public LocalLease {
 
  private:
   friend class LocalStore;
+  void finish() noexcept;
 };
 
 // How a task tells krgd that something it waits for has ended. Called without locks, from the
@@ -150,8 +156,8 @@ class LocalStore {
 
   // Leases by a handle, which spares the lookup. Cost: three atomic operations with the end.
   ReadLease try_read(Handle handle) noexcept;
-  // Cost: four atomic operations with the end; when others have read since the last writer, a
-  // look at all tasks' tables.
+  // Cost: two atomic operations with the end, of one lease of a thread at a time; four of further
+  // ones. When others have read since the last writer, a look at all tasks' tables.
   WriteLease try_write(Handle handle) noexcept;
   // The same with the lookup.
   ReadLease try_read(SetId set, ObjectId object) noexcept;
@@ -192,10 +198,16 @@ class LocalStore {
   Miss why_not_begin(Handle handle) const noexcept;
   bool here() const noexcept { return here_->load(std::memory_order_relaxed) != 0; }
   void adopt(LocalLease& lease, const Grant& grant, LeaseKind kind) noexcept;
+  // Of one thread of this task, or of several.
+  struct Line {
+    std::uint32_t number = 0;
+    bool alone = false;
+  };
   std::uint32_t claim(std::uint32_t value) noexcept;
+  std::uint32_t claim_to_write(std::uint32_t value) noexcept;
   std::uint32_t claim_in(std::uint32_t line, std::uint32_t value) noexcept;
   std::uint32_t claim_anywhere(std::uint32_t value) noexcept;
-  std::uint32_t line_of_thread() noexcept;
+  Line line_of_thread() noexcept;
   void note_line(std::uint32_t line) noexcept;
   void fill(LocalLease& lease, SlotId slot, std::uint32_t entry) noexcept;
   void count_hit(std::uint32_t entry, bool writes) noexcept;

@@ -96,6 +96,10 @@ class Space {
   // Cost  a hit: a hash, three cache lines and three or four atomic operations.
   Result<ReadLease> get(SetId set, ObjectId object, const Use& use = {});
   Result<WriteLease> grab(SetId set, ObjectId object, const Use& use = {});
+  // What is here by a handle of it, which spares the lookup; miss() says why there is none.
+  Handle handle_of(SetId set, ObjectId object) const noexcept;
+  ReadLease try_get(Handle handle) noexcept;
+  WriteLease try_grab(Handle handle) noexcept;
   // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
   // may have moved.
   // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was;

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
 #include "krg/base/deadline.h"
 #include "krg/error/result.h"
@@ -53,6 +54,8 @@ class SyncObject {
   // Errors  timed_out  a wake-up, if there was one, has gone to another; those of the gate
   Status wait(sync::Ticket ticket, Duration timeout, std::uint32_t word = 0,
               std::uint32_t bits = sync::kAnyBit) const;
+  Result<sync::calls::Meet::Reply> meet(std::uint32_t parties, sync::Reduce reduce,
+                                        std::vector<std::uint64_t> words, Duration timeout) const;
   Result<std::uint32_t> wake(std::uint32_t count, std::uint32_t word = 0,
                              std::uint32_t bits = sync::kAnyBit) const;
 

@@ -43,11 +43,19 @@ class Sync final : public cluster::ViewListener {
   // Errors  as prepare(); some may have been woken
   Co<Result<std::uint32_t>> wake(Key key, std::uint32_t count, std::uint32_t bits,
                                  Deadline deadline);
+  // Until `request.parties` have come to the key, of all nodes.
+  // Cost    one message to the key's home and one from it, for each node of those who come.
+  // Errors  timed_out  it has not come; invalid_argument; those of home_of()
+  Co<Result<calls::Meet::Reply>> meet(calls::Meet::Request request, Deadline deadline);
+  // Messages, to this node itself too, that said who has come.
+  std::uint64_t notices() const noexcept;
   // Who has been woken can not act on it: `count` others are, within a minute or not at all.
   void pass_on(const Key& key, std::uint32_t count);
 
   // Of this node.
   std::size_t waiting() const noexcept;
+  // Of this node, who have come to a meeting and have not gone on.
+  std::size_t meeting() const noexcept;
   // At this node, by nodes that may have given up by now.
   std::size_t queued(const Key& key) const noexcept;
 
@@ -61,6 +69,7 @@ class Sync final : public cluster::ViewListener {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  std::unique_ptr<class Meetings> meetings_;
   std::unique_ptr<class TaskWaits> tasks_;
 };
 

@@ -10,9 +10,11 @@
 
 #include <compare>
 #include <cstdint>
+#include <vector>
 
 #include "krg/base/ids.h"
 #include "krg/store/ids.h"
+#include "krg/sync_calls/reduce.h"
 #include "krg/wire/codec.h"
 #include "krg/wire/service.h"
 
@@ -81,6 +83,25 @@ struct Wake {
   struct Reply {
     std::uint32_t waited = 0;  // How many of the queue are being woken.
     static void wire_fields(auto& m, auto&& visit) { visit(m.waited); }
+  };
+};
+
+// Answered when `parties` tasks have come, of all nodes, with what their words are together; by the
+// call's deadline with timed_out: then this one has not come.
+struct Meet {
+  static constexpr ServiceId kId{0x7b};
+  static constexpr const char* kName = "sync.meet";
+  struct Request {
+    Key key;
+    std::uint32_t parties = 0;
+    Reduce reduce = Reduce::none;
+    std::vector<std::uint64_t> words;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.key, m.parties, m.reduce, m.words); }
+  };
+  struct Reply {
+    bool last = false;  // One of all is told so.
+    std::vector<std::uint64_t> words;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.last, m.words); }
   };
 };
 
