@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "impl.h"
+#include "krg/config/entry.h"
+#include "krg/config/environment.h"
 
 static_assert(static_cast<int>(krg::Placement::block) ==
               static_cast<int>(krg::mm::Placement::block));
@@ -21,6 +23,15 @@ using namespace std::chrono_literals;
 namespace calls = mm::calls;
 
 constexpr Duration kLimit = 60s;
+
+// What krgrun --no-remote-memory says.
+bool may_use_remote_memory() {
+  const auto environment = config::Environment::of_process();
+  config::Entry boolean;
+  boolean.kind = config::Kind::boolean;
+  const auto value = config::parse(boolean, environment.get("KRG_MEMORY_REMOTE").value_or("yes"));
+  return !value || std::get<bool>(*value);
+}
 
 // Such calls are rare, so each has a connection of its own.
 template <class S>
@@ -52,7 +63,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
   const auto made =
       call<calls::Create>(path, {name, bytes, shape.address, shape.capacity,
                                  static_cast<mm::Placement>(shape.placement), NodeId{shape.node},
-                                 static_cast<mm::Consistency>(shape.consistency)});
+                                 static_cast<mm::Consistency>(shape.consistency),
+                                 shape.copies, !may_use_remote_memory()});
   return made ? Status() : Status(made.error());
 }
 
@@ -114,6 +126,7 @@ Status Region::protect(std::size_t offset, std::size_t length, Rights rights) {
 }
 Status Region::release() { return impl_->release(); }
 Status Region::acquire() { return impl_->acquire(); }
+Status Region::sync() { return impl_->sync(); }
 
 bool Region::serves_system_calls() const noexcept { return impl_->serves_kernel(); }
 

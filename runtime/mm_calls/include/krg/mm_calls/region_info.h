@@ -19,6 +19,7 @@ namespace krg::mm {
 inline constexpr std::uint64_t kPageBytes = 4096;
 inline constexpr std::uint64_t kRegionBytesMax = std::uint64_t{1} << 40;
 inline constexpr std::size_t kRegionNameMax = 200;
+inline constexpr std::uint32_t kRegionCopiesMax = 8;
 
 // The bytes of the pages that `bytes` need.
 constexpr std::uint64_t whole_pages(std::uint64_t bytes) noexcept {
@@ -47,13 +48,15 @@ struct RegionInfo {
   std::uint64_t bytes = 0;     // At first.
   std::uint64_t capacity = 0;  // Up to which it may grow.
   Placement placement = Placement::first_touch;
-  NodeId home = kNoNode;   // Placement::node
-  cluster::NodeSet nodes;  // Placement::block and cyclic
+  NodeId home = kNoNode;     // Placement::node
+  cluster::NodeSet nodes;    // Placement::block and cyclic
+  std::uint32_t copies = 1;  // Nodes that have a page which is safe.
+  bool stays = false;        // No page leaves its node because that is full.
   std::string name;
   Consistency consistency = Consistency::sequential;
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.name,
-          m.consistency);
+    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.copies, m.stays,
+          m.name, m.consistency);
   }
 };
 
