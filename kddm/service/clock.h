@@ -1,10 +1,10 @@
 // clock.h: which copies of a node were not used lately, of those that lie outside of the store.
 //
-// Model    a hand goes round all copies. One on the heap gets a second chance if it was leased since
-//          the hand came by. Who uses a copy in a residence needs no lease, so that is asked to
-//          notice (Residence::cool()), and the copy is on probation: it is a victim when its turn
-//          comes and it was not used meanwhile. Each step looks at a bounded number of copies,
-//          however many there are.
+// Model    a hand goes round all copies. One on the heap gets a second chance if it was leased
+//          since the hand came by. Who uses a copy in a residence needs no lease, so that is asked
+//          to notice (Residence::cool()), and the copy is on probation: it is a victim when its
+//          turn comes and it was not used meanwhile. Each step looks at a bounded number of
+//          copies, however many there are.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   Corbato, A paging experiment with the Multics system (the clock); Linux, mm/vmscan.c
