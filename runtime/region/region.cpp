@@ -63,8 +63,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
   const auto made =
       call<calls::Create>(path, {name, bytes, shape.address, shape.capacity,
                                  static_cast<mm::Placement>(shape.placement), NodeId{shape.node},
-                                 static_cast<mm::Consistency>(shape.consistency),
-                                 shape.copies, !may_use_remote_memory()});
+                                 static_cast<mm::Consistency>(shape.consistency), shape.copies,
+                                 !may_use_remote_memory()});
   return made ? Status() : Status(made.error());
 }
 
