@@ -223,7 +223,7 @@ class Bench {
 int main(int argc, char** argv) {
   std::vector<std::uint32_t> nodes{2, 8, 64};
   std::vector<std::uint64_t> pages{1 << 10, 1 << 14, 1 << 18, 1 << 20};
-  std::uint64_t extra = 20'000;
+  std::uint64_t extra = 0;
   bool json = false;
   CLI::App app("What a fault costs at a full node, simulated in one process.", kName);
   app.add_option("--nodes", nodes, "sizes of the cluster (default 2,8,64)")
@@ -232,7 +232,8 @@ int main(int argc, char** argv) {
   app.add_option("--pages", pages, "pages of the full node (default 1024,16384,262144,1048576)")
       ->delimiter(',')
       ->check(CLI::Range(std::uint64_t{256}, std::uint64_t{1} << 26));
-  app.add_option("--extra", extra, "pages that it touches when it is full (default 20000)")
+  app.add_option("--extra", extra,
+                 "pages that it touches when it is full (default 20000, or a quarter of those)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 26));
   app.add_flag("--json", json, "one JSON object a line instead of a table");
   try {
@@ -248,7 +249,8 @@ int main(int argc, char** argv) {
   }
   for (const std::uint32_t n : nodes) {
     for (const std::uint64_t p : pages) {
-      const auto figures = Bench(n, p, extra).measure();
+      const auto figures =
+          Bench(n, p, extra != 0 ? extra : std::max(std::uint64_t{20'000}, p / 4)).measure();
       if (!figures) {
         fmt::print(stderr, "{}: {} nodes: {}\n", kName, n, figures.error().message());
         return 1;
