@@ -48,12 +48,12 @@ struct RegionInfo {
   std::uint64_t bytes = 0;     // At first.
   std::uint64_t capacity = 0;  // Up to which it may grow.
   Placement placement = Placement::first_touch;
-  NodeId home = kNoNode;     // Placement::node
-  cluster::NodeSet nodes;    // Placement::block and cyclic
-  std::uint32_t copies = 1;  // Nodes that have a page which is safe.
-  bool stays = false;        // No page leaves its node because that is full.
+  NodeId home = kNoNode;   // Placement::node
+  cluster::NodeSet nodes;  // Placement::block and cyclic
   std::string name;
   Consistency consistency = Consistency::sequential;
+  std::uint32_t copies = 1;  // Nodes that have a page which is safe.
+  bool stays = false;        // No page leaves its node because that is full.
   static void wire_fields(auto& m, auto&& visit) {
     visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.copies, m.stays,
           m.name, m.consistency);
