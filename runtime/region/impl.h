@@ -22,6 +22,10 @@
 
 namespace krg {
 
+// Whether pages of the regions that this process makes may go to other nodes for want of room:
+// krgrun --no-remote-memory says that they may not.
+bool may_use_remote_memory();
+
 class Region::Impl final : private Guarded {
  public:
   Impl(mm::calls::Find::Reply found, UniqueFd memory, const RegionOptions& options,

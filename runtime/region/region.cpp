@@ -24,15 +24,6 @@ namespace calls = mm::calls;
 
 constexpr Duration kLimit = 60s;
 
-// What krgrun --no-remote-memory says.
-bool may_use_remote_memory() {
-  const auto environment = config::Environment::of_process();
-  config::Entry boolean;
-  boolean.kind = config::Kind::boolean;
-  const auto value = config::parse(boolean, environment.get("KRG_MEMORY_REMOTE").value_or("yes"));
-  return !value || std::get<bool>(*value);
-}
-
 // Such calls are rare, so each has a connection of its own.
 template <class S>
 Result<typename S::Reply> call(const std::string& path, typename S::Request request,
@@ -42,6 +33,14 @@ Result<typename S::Reply> call(const std::string& path, typename S::Request requ
 }
 
 }  // namespace
+
+bool may_use_remote_memory() {
+  const auto environment = config::Environment::of_process();
+  config::Entry boolean;
+  boolean.kind = config::Kind::boolean;
+  const auto value = config::parse(boolean, environment.get("KRG_MEMORY_REMOTE").value_or("yes"));
+  return !value || std::get<bool>(*value);
+}
 
 // --- What programs call -------------------------------------------------------------------------
 
@@ -63,8 +62,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
   const auto made =
       call<calls::Create>(path, {name, bytes, shape.address, shape.capacity,
                                  static_cast<mm::Placement>(shape.placement), NodeId{shape.node},
-                                 static_cast<mm::Consistency>(shape.consistency), shape.copies,
-                                 !may_use_remote_memory()});
+                                 static_cast<mm::Consistency>(shape.consistency), false,
+                                 shape.copies, !may_use_remote_memory()});
   return made ? Status() : Status(made.error());
 }
 
