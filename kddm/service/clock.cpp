@@ -54,6 +54,12 @@ bool Clock::is_victim(const Candidate& candidate, const Prey& prey, Victim& vict
   return true;
 }
 
+// How many are on probation before the oldest is at the end of its time.
+std::size_t Clock::probation_of(const Candidate& oldest) noexcept {
+  const Set* const set = service_.find_set(oldest.set);
+  return std::min(kProbation, (set == nullptr ? 0 : set->holders.size() / 8) + 1);
+}
+
 void Clock::pick(const Prey& prey, std::size_t most, Victims& victims) {
   std::uint64_t found = 0;
   for (const Victim& victim : victims) found += victim.bytes;
@@ -66,8 +72,7 @@ void Clock::pick(const Prey& prey, std::size_t most, Victims& victims) {
   Victim victim{};
   for (std::uint64_t looks = 0; looks < kStep && found < prey.bytes && victims.size() < most;) {
     ++looks;
-    const std::size_t copies = set == nullptr ? 0 : set->holders.size();
-    if (!waiting.empty() && waiting.size() >= std::min(kProbation, copies / 8 + 1)) {
+    if (!waiting.empty() && waiting.size() >= probation_of(waiting.front())) {
       const Candidate oldest = waiting.front();
       waiting.pop_front();
       if (is_victim(oldest, prey, victim)) take(victim);

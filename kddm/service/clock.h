@@ -63,6 +63,7 @@ class Clock {
   std::deque<Candidate>& probation(Copy kind) noexcept { return probation_[kind == Copy::write]; }
   // The copy under the hand, which then goes on; nullptr: there is none.
   HolderEntry* next(Set*& set) noexcept;
+  std::size_t probation_of(const Candidate& oldest) noexcept;
   // Its time on probation is over: whether it is a victim.
   bool is_victim(const Candidate& candidate, const Prey& prey, Victim& victim) noexcept;
 
