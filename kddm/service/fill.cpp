@@ -96,7 +96,10 @@ Co<void> Service::fill(Set& set, ObjectId object, Block block, bool manual, Epoc
 }
 
 void Service::fill_failed(Set& set, ObjectId object, Error why) noexcept {
-  KRG_WARN("kddm set {} object {}: first touch: {}", set.id.value, object.value, why.message());
+  // Who asks for what there is no room for is told, and may ask again and again.
+  if (why.code() != Errc::no_space) {
+    KRG_WARN("kddm set {} object {}: first touch: {}", set.id.value, object.value, why.message());
+  }
   set.failed_touches.insert_or_assign(object, why);
   notes_.push_back(
       {&set, object, {.kind = Kind::op_fill_failed, .from = options_.self, .epoch = epoch_}});

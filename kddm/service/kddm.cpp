@@ -206,6 +206,12 @@ const cluster::NodeSet& Kddm::members() const noexcept { return service_->member
 
 std::uint64_t Kddm::used_bytes() const noexcept { return service_->used_bytes(); }
 
+MemoryUse Kddm::memory_use() const noexcept {
+  const Counters& counters = service_->counters();
+  return {service_->room().limit(), service_->used_bytes(), counters.evicted->value(),
+          counters.moved->value()};
+}
+
 bool Kddm::settled() const noexcept { return service_->settled(); }
 
 }  // namespace krg::kddm

@@ -143,9 +143,13 @@ void Range::Impl::look_ahead(Set& set) {
   const auto flags = static_cast<std::uint16_t>(kNoFreeze | flags_of(options_));
   const Message message{.kind = kind_, .flags = flags};
   for (; begun_ < end && !late_ && !set.gone; ++begun_) {
-    Ahead& ahead = slot_of(begun_);
     const ObjectId object{first_ + begun_};
-    if (is_here(set, object)) {
+    const bool here = is_here(set, object);
+    // In a full node nothing is asked for ahead: each waits for room when it is its turn.
+    const std::uint64_t coming = (begun_ - taken_ + 1) * service_.missing_bytes(set, object);
+    if (!here && coming > 0 && !service_.room().fits(coming, Room::For::copy)) return;
+    Ahead& ahead = slot_of(begun_);
+    if (here) {
       ahead.skip();
     } else {
       ahead.start(set, object, message);

@@ -40,6 +40,9 @@ class Resident final : private BlockKeeper {
   bool is_open(ObjectId object) const noexcept { return residence_.is_open(set_, object); }
   void protect(ObjectId object) noexcept { residence_.protect(set_, object); }
   void vacate(ObjectId object) noexcept { residence_.vacate(set_, object); }
+  bool may_move(ObjectId object) const noexcept { return residence_.may_move(set_, object); }
+  void cool(ObjectId object) noexcept { residence_.cool(set_, object); }
+  bool is_warm(ObjectId object) const noexcept { return residence_.is_warm(set_, object); }
 
  private:
   void unused(std::uint64_t) noexcept override { residence_.let_go(set_); }

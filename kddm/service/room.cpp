@@ -8,7 +8,9 @@
 namespace krg::kddm {
 namespace {
 
-constexpr std::size_t kBatch = 32;
+constexpr std::size_t kBatch = 64;
+// Of a round, before it looks at everything.
+constexpr std::uint64_t kLooks = 8 * Clock::kStep;
 // A flush that takes longer waits for somebody; others may be quicker.
 constexpr Duration kFlushPatience = std::chrono::milliseconds(500);
 constexpr Duration kAskPatience = std::chrono::milliseconds(100);
@@ -19,11 +21,6 @@ constexpr unsigned kVainMax = 8;
 // Nodes that are asked for room in one round.
 constexpr std::size_t kAskMax = 16;
 
-bool is_idle(const HolderEntry& entry) noexcept {
-  return entry.readers == 0 && !entry.writer && entry.holder.asks == Asks::nothing &&
-         !entry.holder.contended && !entry.waiting;
-}
-
 }  // namespace
 
 bool is_needed(const Home& home, NodeId node, unsigned copies_wanted) noexcept {
@@ -32,7 +29,7 @@ bool is_needed(const Home& home, NodeId node, unsigned copies_wanted) noexcept {
 }
 
 Room::Room(Service& service, std::uint64_t limit) noexcept
-    : service_(service), limit_(limit), ended_(service.reactor()) {
+    : service_(service), limit_(limit), ended_(service.reactor()), clock_(service) {
   ended_.set();
 }
 
@@ -90,16 +87,27 @@ void Room::begin_round() noexcept {
 }
 
 Co<void> Room::round() {
-  co_await give_up_copies();
-  if (surplus() > 0) co_await page_out();
-  if (surplus() > 0) co_await move_away();
+  const TimePoint begin = service_.reactor().now();
+  co_await deal_with(kLooks);
+  // What is not found so may still be there.
+  if (freed_ == 0 && surplus() > 0 && begin >= thorough_from_) {
+    co_await deal_with(clock_.looks_for_all());
+    const TimePoint end = service_.reactor().now();
+    if (freed_ == 0) thorough_from_ = end + 4 * (end - begin);
+  }
   if (freed_ == 0) rest_until_ = service_.reactor().now() + kRest;
   ended_.set();
 }
 
-Co<void> Room::give_up_copies() {
+Co<void> Room::deal_with(std::uint64_t looks) {
+  co_await give_up_copies(looks);
+  if (surplus() > 0) co_await page_out(looks);
+  if (surplus() > 0) co_await move_away(looks);
+}
+
+Co<void> Room::give_up_copies(std::uint64_t looks) {
   for (unsigned vain = 0; vain < kVainMax && surplus() > 0;) {
-    Victims victims = pick(Copy::read, surplus());
+    Victims victims = co_await find({.kind = Copy::read, .bytes = surplus()}, looks);
     if (victims.empty()) co_return;
     const std::uint64_t freed = co_await flush(std::move(victims), kTry | kNoTouch, kNoNode);
     vain = freed == 0 ? vain + 1 : 0;
@@ -107,10 +115,12 @@ Co<void> Room::give_up_copies() {
   }
 }
 
-Co<void> Room::page_out() {
-  for (unsigned vain = 0; vain < kVainMax && surplus() > 0;) {
-    Victims victims = pick(Copy::write, surplus(), true);
-    if (victims.empty()) victims = pick(Copy::read, surplus(), true);
+Co<void> Room::page_out(std::uint64_t looks) {
+  for (unsigned vain = 0; service_.has_backed() && vain < kVainMax && surplus() > 0;) {
+    Prey prey{.kind = Copy::write, .bytes = surplus(), .backed = true};
+    Victims victims = co_await find(prey, looks);
+    prey.kind = Copy::read;
+    if (victims.empty()) victims = co_await find(prey, looks);
     if (victims.empty()) co_return;
     std::uint64_t freed = 0;
     reactor::WaitGroup group(service_.reactor());
@@ -135,7 +145,7 @@ Co<void> Room::page_out_one(Victim victim, reactor::WaitGroup& group, std::uint6
   group.done();
 }
 
-Co<void> Room::move_away() {
+Co<void> Room::move_away(std::uint64_t looks) {
   const std::size_t others = service_.members().size() - 1;
   for (std::size_t asked = 0; asked < std::min(others, kAskMax) && surplus() > 0; ++asked) {
     const NodeId peer = next_peer();
@@ -144,9 +154,10 @@ Co<void> Room::move_away() {
         peer, question, {.deadline = service_.reactor().after(kAskPatience)});
     std::uint64_t left = room ? room->bytes : 0;
     while (left > 0 && surplus() > 0) {
-      const std::uint64_t bytes = std::min(left, surplus());
-      Victims victims = pick(Copy::write, bytes);
-      if (victims.empty()) victims = pick(Copy::read, bytes);
+      Prey prey{.kind = Copy::write, .bytes = std::min(left, surplus()), .moves = true};
+      Victims victims = co_await find(prey, looks);
+      prey.kind = Copy::read;
+      if (victims.empty()) victims = co_await find(prey, looks);
       std::uint64_t sum = 0;
       std::erase_if(victims, [&](const Victim& victim) {
         if (sum + victim.bytes > left) return true;
@@ -190,52 +201,31 @@ Co<void> Room::flush_one(Victim victim, std::uint16_t flags, NodeId to, reactor:
   group.done();
 }
 
-Room::Victims Room::pick(Copy kind, std::uint64_t bytes, bool backed) {
+Co<Victims> Room::find(Prey prey, std::uint64_t looks) {
   Victims victims;
-  if (service_.store() != nullptr) pick_in_store(kind, bytes, backed, victims);
-  pick_on_heap(kind, bytes, backed, victims);
-  return victims;
+  if (service_.store() != nullptr) pick_in_store(prey, victims);
+  clock_.pick(prey, kBatch, victims);
+  for (std::uint64_t looked = Clock::kStep; victims.empty() && looked < looks;) {
+    co_await reactor::sleep_for(service_.reactor(), Duration::zero());
+    clock_.pick(prey, kBatch, victims);
+    looked += Clock::kStep;
+  }
+  co_return victims;
 }
 
-void Room::pick_in_store(Copy kind, std::uint64_t bytes, bool backed, Victims& victims) {
+void Room::pick_in_store(const Prey& prey, Victims& victims) {
   NodeStore& store = *service_.store();
   slots_.clear();
-  const Access access = kind == Copy::write ? Access::write : Access::read;
-  store.victims(bytes, 0, slots_, access);
+  const Access access = prey.kind == Copy::write ? Access::write : Access::read;
+  store.victims(prey.bytes, 0, slots_, access);
   for (const SlotId slot : slots_) {
     if (victims.size() == kBatch) return;
     Set* const set = service_.find_set(store.set_of(slot));
     const Copies::Seen seen = service_.seen_at(set, slot);
-    if (seen.holder.copy != kind || (seen.awake != nullptr && !is_idle(*seen.awake))) continue;
-    if (backed && !Backing::is_backed(*set)) continue;
+    if (seen.holder.copy != prey.kind || (seen.awake != nullptr && !is_idle(*seen.awake))) continue;
+    if (prey.backed && !Backing::is_backed(*set)) continue;
     victims.push_back({set, store.object_of(slot), store.bytes(slot).size()});
   }
-}
-
-// Each copy gets a second chance if it was used since the clock's hand came by last.
-void Room::pick_on_heap(Copy kind, std::uint64_t bytes, bool backed, Victims& victims) {
-  std::uint64_t found = 0;
-  for (const Victim& victim : victims) found += victim.bytes;
-  Set* set = service_.find_set(hand_set_);
-  if (set == nullptr) set = service_.next_set(nullptr);
-  const std::size_t rounds = 2 * service_.set_count() + 1;
-  for (std::size_t i = 0; i < rounds && set != nullptr; ++i) {
-    const bool wanted = !backed || Backing::is_backed(*set);
-    for (; wanted && hand_place_ < set->holders.places(); ++hand_place_) {
-      if (found >= bytes || victims.size() == kBatch) {
-        hand_set_ = set->id;
-        return;
-      }
-      HolderEntry& entry = set->holders.place(hand_place_);
-      if (entry.holder.copy != kind || entry.slot != kNoSlot || !is_idle(entry)) continue;
-      if (std::exchange(entry.used, false)) continue;
-      victims.push_back({set, entry.id, Block::footprint(entry.block.size())});
-      found += victims.back().bytes;
-    }
-    hand_place_ = 0;
-    set = service_.next_set(set);
-  }
-  hand_set_ = set == nullptr ? kNoSet : set->id;
 }
 
 NodeId Room::next_peer() noexcept {

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "clock.h"
 #include "krg/reactor/co.h"
 #include "krg/reactor/event.h"
 #include "krg/share/types.h"
@@ -80,13 +81,6 @@ class Room {
   };
 
  private:
-  struct Victim {
-    Set* set;
-    ObjectId object;
-    std::uint64_t bytes;
-  };
-  using Victims = std::vector<Victim>;
-
   std::uint64_t used() const noexcept;
   std::uint64_t high() const noexcept { return limit() / 16 * 15; }
   std::uint64_t low() const noexcept { return limit() / 8 * 7; }
@@ -94,30 +88,31 @@ class Room {
   std::uint64_t surplus() const noexcept;
   void begin_round() noexcept;
   Co<void> round();
-  Co<void> give_up_copies();
+  Co<void> deal_with(std::uint64_t looks);
+  // Each finds what it is to deal with by so many looks.
+  Co<void> give_up_copies(std::uint64_t looks);
   // Last copies of sets that are written back.
-  Co<void> page_out();
+  Co<void> page_out(std::uint64_t looks);
   Co<void> page_out_one(Victim victim, reactor::WaitGroup& group, std::uint64_t& freed);
-  Co<void> move_away();
+  Co<void> move_away(std::uint64_t looks);
   // Flushes all of them, side by side. The bytes that are free now.
   Co<std::uint64_t> flush(Victims victims, std::uint16_t flags, NodeId to);
   Co<void> flush_one(Victim victim, std::uint16_t flags, NodeId to, reactor::WaitGroup& group,
                      std::uint64_t& freed);
-  // At most a batch of idle copies of this kind, with `bytes` at least if there are so many.
-  Victims pick(Copy kind, std::uint64_t bytes, bool backed = false);
-  void pick_in_store(Copy kind, std::uint64_t bytes, bool backed, Victims& victims);
-  void pick_on_heap(Copy kind, std::uint64_t bytes, bool backed, Victims& victims);
+  // At most a batch of idle copies. Others have their turn after each step of the clock.
+  Co<Victims> find(Prey prey, std::uint64_t looks);
+  void pick_in_store(const Prey& prey, Victims& victims);
   NodeId next_peer() noexcept;
 
   Service& service_;
   const std::uint64_t limit_;
   std::uint64_t promised_ = 0;
-  std::uint64_t asked_ = 0;  // By those who wait.
-  std::uint64_t freed_ = 0;  // In this round, or in the last one.
-  reactor::Event ended_;     // No round is under way.
-  TimePoint rest_until_{};   // The last round was in vain: none before.
-  SetId hand_set_ = kNoSet;  // Where the clock over the heap's copies stands.
-  std::uint32_t hand_place_ = 0;
+  std::uint64_t asked_ = 0;    // By those who wait.
+  std::uint64_t freed_ = 0;    // In this round, or in the last one.
+  reactor::Event ended_;       // No round is under way.
+  TimePoint rest_until_{};     // The last round was in vain: none before.
+  TimePoint thorough_from_{};  // Looking at all copies before would be in vain again.
+  Clock clock_;
   NodeId hand_peer_ = kNoNode;
   std::vector<SlotId> slots_;
 };

@@ -73,6 +73,7 @@ Set& Service::add_set(SetId id, SetOptions options) {
                 id.value, options.linker);
     }
     set = std::make_unique<Set>(id, std::move(options), how);
+    has_backed_ = has_backed_ || Backing::is_backed(*set);
     if (how != nullptr) how->begin(id, set->options);
   }
   return *set;

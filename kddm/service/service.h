@@ -86,7 +86,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   void bury(SetId id);
   // In no order; after nullptr the first, after the last nullptr.
   Set* next_set(const Set* set) noexcept;
-  std::size_t set_count() const noexcept { return sets_.size(); }
+  // Whether there was ever one here that is written back.
+  bool has_backed() const noexcept { return has_backed_; }
   template <class Visit>
   void for_each_set(Visit&& visit) {
     for (auto& [id, set] : sets_) visit(*set);
@@ -272,6 +273,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   bool draining_ = false;
   bool drained_ = false;
   Drain drain_of_others_{*this};
+  bool has_backed_ = false;
   bool busy_ = false;      // drain() runs.
   bool watching_ = false;  // The timer runs.
 };

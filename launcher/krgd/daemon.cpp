@@ -14,6 +14,7 @@
 #include "krg/control/clusters.h"
 #include "krg/hotplug/options.h"
 #include "krg/log/log.h"
+#include "krg/objects/budget.h"
 #include "krg/rpc/multicast.h"
 #include "krg/topo/topology.h"
 
@@ -41,6 +42,12 @@ hotplug::Options options_of(const settings::Hotplug& settings) {
   // An idle node wakes for each renewal; one that is lost is repeated three times as fast.
   options.renew = options.lease * 2 / 5;
   return options;
+}
+
+// Those of an embedded cluster share the machine.
+std::uint64_t budget_of(const boot::Init& init, const settings::Memory& settings) {
+  if (settings.budget.bytes != 0) return settings.budget.bytes;
+  return objects::default_budget(init.embedded ? std::max(init.nodes, 1u) : 1);
 }
 
 // What a frame of a control connection is called in statistics.
@@ -84,7 +91,8 @@ Daemon::Daemon(boot::Init init, settings::Settings settings, const config::Envir
                        .watch = {.patience = settings_.hotplug.heartbeat_timeout +
                                              settings_.hotplug.heartbeat_period},
                        .hotplug = options_of(settings_.hotplug),
-                       .objects_bytes = settings_.objects.memory.bytes}),
+                       .memory_budget = budget_of(init_, settings_.memory),
+                       .memory_patience = settings_.memory.patience}),
       grower_(node_, supervisor_, init_, settings_.launch.timeout, entries(environment),
               [this] { return open_network(); }),
       traffic_(node_.registry(), frame_name) {

@@ -10,6 +10,7 @@
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
 #include "krg/placement/hosts.h"
+#include "memory.h"
 #include "segments.h"
 #include "values.h"
 
@@ -62,6 +63,7 @@ class Reader {
     KRG_TRY(read_running());
     for (std::size_t i = 0; i < segments_.size(); ++i) KRG_TRY(read_app(i));
     KRG_TRY(read_elastic(global(), job_, out_.complaint));
+    KRG_TRY(read_memory(global(), job_, out_.complaint));
     KRG_TRY(check_ranks());
     return check_hosts();
   }

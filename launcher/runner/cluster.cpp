@@ -104,6 +104,9 @@ Status Cluster::plan_start(boot::Init& init) {
   for (std::string& setting : settings::agreed(job_.settings.hotplug)) {
     init.settings.push_back(std::move(setting));
   }
+  if (choice.memory_budget.bytes != 0) {
+    init.settings.push_back(settings::agreed(choice.memory_budget));
+  }
   hosts_ = init.hosts;
   hellos_.resize(hosts_.size());
   return {};

@@ -1,5 +1,6 @@
 #include "krg/settings/settings.h"
 
+#include "krg/config/entry.h"
 #include "krg/log/log.h"
 #include "krg/settings/given.h"
 
@@ -117,14 +118,29 @@ const config::Table<Hotplug>& Hotplug::table() {
   return table;
 }
 
-const config::Table<Objects>& Objects::table() {
-  static const config::Table<Objects> table(
-      "objects", {{"memory",
-                   &Objects::memory,
-                   "0",
-                   "B",
-                   "What a node's copies of shared objects may take; 0 means half of its memory.",
-                   {.max = "8TiB"}}});
+const config::Table<Memory>& Memory::table() {
+  static const config::Table<Memory> table(
+      "memory",
+      {{"budget",
+        &Memory::budget,
+        "0",
+        "B",
+        "What a node's copies of shared objects and pages of regions may take; 0 means 80 % of its "
+        "memory, or of what its control group may use.",
+        {.max = "8TiB"}},
+       {"patience",
+        &Memory::patience,
+        "30s",
+        "ms",
+        "How long a task waits for a page that no node has room for, before it gets SIGBUS.",
+        {.min = "1ms", .max = "3600s"}},
+       {"remote",
+        &Memory::remote,
+        "yes",
+        "",
+        "Whether pages of the regions that a program makes may go to another node when theirs is "
+        "full.",
+        {}}});
   return table;
 }
 
@@ -166,7 +182,7 @@ const config::Table<Launch>& Launch::table() {
 const std::vector<const config::TableBase*>& tables() {
   static const std::vector<const config::TableBase*> all = {
       &Log::table(),     &Cluster::table(), &Transport::table(), &Node::table(),
-      &Hotplug::table(), &Objects::table(), &Region::table(),    &Launch::table()};
+      &Hotplug::table(), &Memory::table(),  &Region::table(),    &Launch::table()};
   return all;
 }
 
@@ -176,7 +192,7 @@ Settings read(const config::Sources& sources, Report report) {
   if (report == Report::yes) (void)config.report();
   return {config.read(Log::table()),       config.read(Cluster::table()),
           config.read(Transport::table()), config.read(Node::table()),
-          config.read(Hotplug::table()),   config.read(Objects::table()),
+          config.read(Hotplug::table()),   config.read(Memory::table()),
           config.read(Region::table()),    config.read(Launch::table())};
 }
 
@@ -205,6 +221,21 @@ std::vector<std::string> agreed(const Hotplug& hotplug) {
           time("HEARTBEAT_TIMEOUT", hotplug.heartbeat_timeout), time("LEASE", hotplug.lease),
           std::string("KRG_HOTPLUG_VOTERS=") + voters,
           std::string("KRG_HOTPLUG_FAILOVER=") + (hotplug.failover ? "yes" : "no")};
+}
+
+std::optional<config::Size> parse_budget(std::string_view text) {
+  config::Entry entry;
+  entry.kind = config::Kind::size;
+  entry.unit = "B";
+  entry.min = std::int64_t{1} << 20;
+  entry.max = std::int64_t{8} << 40;
+  const auto value = config::parse(entry, text);
+  if (!value) return std::nullopt;
+  return config::Size{static_cast<std::uint64_t>(std::get<std::int64_t>(*value))};
+}
+
+std::string agreed(const config::Size& budget) {
+  return "KRG_MEMORY_BUDGET=" + std::to_string(budget.bytes) + "B";
 }
 
 Status apply(const Log& log) {

@@ -19,6 +19,7 @@
 #include "names.h"
 #include "pager.h"
 #include "releases.h"
+#include "safe.h"
 #include "states.h"
 
 namespace krg::mm {
@@ -42,7 +43,10 @@ bool is_userfaultfd(int fd) noexcept {
 
 class Memory::Impl {
  public:
-  Impl(reactor::Reactor& reactor, NodeId self) : pager_(reactor, self) { pager_.use(releases_); }
+  Impl(reactor::Reactor& reactor, NodeId self, Duration patience)
+      : pager_(reactor, self, patience) {
+    pager_.use(releases_);
+  }
 
   void join(Peers peers);
 
@@ -57,7 +61,7 @@ class Memory::Impl {
   Result<RegionState> attach(gate::Call& call, const calls::Attach::Request& request);
   Result<wire::Empty> detach(gate::Call& call, const calls::Detach::Request& request);
 
-  mm::Report::Reply report(const mm::Report::Request& request) const;
+  mm::Report::Reply report(const mm::Report::Request& request);
   // Where pages are to be at home. Errors  invalid_argument
   Status place(RegionInfo& info, const calls::Create::Request& request) const;
 
@@ -66,6 +70,7 @@ class Memory::Impl {
   Bulk bulk_{pager_, releases_};
   States states_{pager_, releases_};
   Carry carry_{pager_, bulk_};
+  Safe safe_{pager_};
   Peers peers_;
 };
 
@@ -106,6 +111,14 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
   if (info.consistency == Consistency::release) {
     KRG_CO_TRY(co_await releases_.homes().make_log(call.deadline()));
   }
+  if (request.copies == 0 || request.copies > kRegionCopiesMax) {
+    co_return Error(Errc::invalid_argument, "a region has 1 to 8 copies");
+  }
+  if (request.copies > 1 && info.consistency != Consistency::sequential) {
+    co_return Error(Errc::not_supported, "copies of a region that is not sequentially consistent");
+  }
+  info.copies = request.copies;
+  info.stays = request.stays;
   info.address = request.address;
   info.name = request.name;
   if (info.address == 0) {
@@ -191,8 +204,13 @@ Result<wire::Empty> Memory::Impl::detach(gate::Call& call, const calls::Detach::
   return wire::Empty{};
 }
 
-mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) const {
+mm::Report::Reply Memory::Impl::report(const mm::Report::Request& request) {
   mm::Report::Reply reply;
+  const kddm::MemoryUse use = pager_.kddm().memory_use();
+  reply.budget = use.limit;
+  reply.used = use.used;
+  reply.given_up = use.evicted;
+  reply.moved = use.moved;
   for (const auto& [set, region] : pager_.regions()) {
     if (region->ended()) continue;
     const Traffic& traffic = region->traffic();
@@ -223,6 +241,7 @@ void Memory::Impl::serve(gate::Server& gate) {
   releases_.serve(gate);
   states_.serve(gate);
   carry_.serve(gate);
+  safe_.serve(gate);
   gate.serve<calls::Create>([this](gate::Call& call, calls::Create::Request request) {
     return create(call, std::move(request));
   });
@@ -240,8 +259,8 @@ void Memory::Impl::serve(gate::Server& gate) {
   });
 }
 
-Memory::Memory(reactor::Reactor& reactor, NodeId self)
-    : impl_(std::make_unique<Impl>(reactor, self)) {}
+Memory::Memory(reactor::Reactor& reactor, NodeId self, Duration patience)
+    : impl_(std::make_unique<Impl>(reactor, self, patience)) {}
 
 Memory::~Memory() = default;
 

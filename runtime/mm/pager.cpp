@@ -16,6 +16,8 @@ namespace {
 // again: a fault has no deadline, and waits as long as the task lives.
 constexpr Duration kAttempt = std::chrono::seconds(10);
 constexpr Duration kAgain = std::chrono::milliseconds(10);
+// So long a full node is nothing to tell of: somebody may be about to make room.
+constexpr Duration kFullForAWhile = std::chrono::seconds(1);
 
 Page page_of(kddm::ObjectId object) noexcept { return Page{object.value}; }
 kddm::ObjectId object_of(Page page) noexcept { return kddm::ObjectId{page.value}; }
@@ -30,6 +32,7 @@ kddm::SetOptions Pager::options_of(const RegionInfo& info) {
   kddm::SetOptions options;
   options.object_bytes = kPageBytes;
   options.object_count = info.capacity / kPageBytes;
+  options.copies = info.copies;
   options.linker = kLinkerName;
   switch (info.placement) {
     case Placement::first_touch:
@@ -176,6 +179,20 @@ void Pager::vacate(kddm::SetId set, kddm::ObjectId object) noexcept {
   if (Region* const region = residence_of(set)) region->vacate(page_of(object));
 }
 
+bool Pager::may_move(kddm::SetId set, kddm::ObjectId) const noexcept {
+  const auto at = regions_.find(set);
+  return at == regions_.end() || !at->second->info().stays;
+}
+
+void Pager::cool(kddm::SetId set, kddm::ObjectId object) noexcept {
+  if (Region* const region = find(set)) region->cool(page_of(object));
+}
+
+bool Pager::is_warm(kddm::SetId set, kddm::ObjectId object) const noexcept {
+  const auto at = regions_.find(set);
+  return at != regions_.end() && at->second->is_warm(page_of(object));
+}
+
 // --- What the tasks want ------------------------------------------------------------------------
 
 void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
@@ -201,6 +218,7 @@ void Pager::on_fault(Region& region, Page page, const Pages::Waiting& who) {
 
 bool Pager::let_in(Region& region, Page page, bool write) {
   region.traffic().given(page, write);
+  if (write && region.info().copies > 1) region.note_unsafe(page);
   return region.grant(page, write ? Access::write : Access::read);
 }
 
@@ -261,9 +279,20 @@ void Pager::give_up(Region& region, Page page, const Error& why) {
   }
 }
 
+void Pager::give_up_for_want_of_room(Region& region, Page page) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+  const kddm::MemoryUse use = kddm_->memory_use();
+  KRG_ERROR("node {}: {} of {} MiB of its memory budget are used, {}", self_.value, use.used / kMiB,
+            use.limit / kMiB,
+            region.info().stays ? "and the region's pages are to stay here (--no-remote-memory)"
+                                : "and no other node has room");
+  give_up(region, page, Error(Errc::no_space, "no room for it in time"));
+}
+
 Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
   const reactor::Soon soon(reactor_);
   bool told = false;
+  TimePoint full_since{};
   for (;;) {
     const kddm::OpOptions within{.deadline = reactor_.after(kAttempt)};
     auto fetching = write ? kddm_->grab(set, object_of(page), within)
@@ -275,7 +304,12 @@ Co<void> Pager::fetch(kddm::SetId set, Page page, bool write) {
       co_return;
     }
     if (!lease && is_passing(lease.error())) {
-      if (!std::exchange(told, true)) {
+      const bool full = lease.error().code() == Errc::no_space;
+      const TimePoint now = reactor_.now();
+      if (!full || full_since == TimePoint{}) full_since = full ? now : TimePoint{};
+      if (full && now - full_since >= patience_) co_return give_up_for_want_of_room(*region, page);
+      const bool worth_telling = !full || now - full_since >= kFullForAWhile;
+      if (worth_telling && !std::exchange(told, true)) {
         KRG_WARN("region {} page {} on node {}: {}; trying again", region->info().name, page.value,
                  self_.value, lease.error().message());
       }

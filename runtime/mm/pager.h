@@ -29,8 +29,9 @@ class Releases;
 
 class Pager final : public kddm::Linker, private kddm::Residence, private Mapping::Owner {
  public:
-  Pager(reactor::Reactor& reactor, NodeId self)
-      : reactor_(reactor), self_(self), faults_(reactor), holds_(reactor) {}
+  // `patience`: how long a task waits for a page that there is no room for.
+  Pager(reactor::Reactor& reactor, NodeId self, Duration patience)
+      : reactor_(reactor), self_(self), patience_(patience), faults_(reactor), holds_(reactor) {}
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
   // Requires  no kddm::Block is left of it, and its coroutines have been cancelled.
@@ -92,6 +93,9 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   bool is_open(kddm::SetId set, kddm::ObjectId object) const noexcept override;
   void protect(kddm::SetId set, kddm::ObjectId object) noexcept override;
   void vacate(kddm::SetId set, kddm::ObjectId object) noexcept override;
+  bool may_move(kddm::SetId set, kddm::ObjectId object) const noexcept override;
+  void cool(kddm::SetId set, kddm::ObjectId object) noexcept override;
+  bool is_warm(kddm::SetId set, kddm::ObjectId object) const noexcept override;
 
   // --- Mapping::Owner
   void on_fault(Region& region, Page page, const Pages::Waiting& who) override;
@@ -103,6 +107,8 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
   Co<void> remove_later(kddm::SetId set, Seat seat, pid_t pid);
   // nullptr: its pages do not lie in the region's memory, which is a cache of them.
   Region* residence_of(kddm::SetId set) noexcept;
+  // The node is full, and has been for long.
+  void give_up_for_want_of_room(Region& region, Page page);
   void forget_if_idle(kddm::SetId set) noexcept;
 
   struct Blocks {
@@ -112,6 +118,7 @@ class Pager final : public kddm::Linker, private kddm::Residence, private Mappin
 
   reactor::Reactor& reactor_;
   const NodeId self_;
+  const Duration patience_;
   FaultPoll faults_;
   Holds holds_;
   Pins pins_;

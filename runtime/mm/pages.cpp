@@ -44,6 +44,7 @@ Pages::Answer Pages::fault(Page page, const Waiting& who) {
 bool Pages::granted(Page page, Access access, std::uint32_t now_us, std::vector<Waiting>& served) {
   State& state = at(page);
   if (access > state.access) state.granted_us = now_us;
+  state.cold = false;
   state.access = std::max(state.access, access);
   const auto fetch = fetches_.find(page);
   if (fetch == fetches_.end()) return false;
@@ -111,7 +112,7 @@ std::vector<Page> Pages::open_from(Page first) const {
 void Pages::count_bounce(State& state, std::uint32_t now_us) noexcept {
   if (state.access == Access::none) return;
   if (now_us - state.granted_us < kSoonUs) {
-    state.bounces = std::min<std::uint8_t>(state.bounces + 1, kBouncesMax);
+    if (state.bounces < kBouncesMax) ++state.bounces;
   } else if (state.bounces > 0) {
     --state.bounces;
   }
@@ -135,6 +136,21 @@ void Pages::vacate(Page page, std::uint32_t now_us) noexcept {
   count_bounce(state, now_us);
   state.access = Access::none;
   state.writer = kNobody;
+}
+
+void Pages::cool(Page page) noexcept {
+  State& state = at(page);
+  state.cold = true;
+  state.writer = kNobody;
+}
+
+void Pages::warm(Page first, std::uint64_t count) noexcept {
+  for (std::uint64_t i = 0; i < count; ++i) at(Page{first.value + i}).cold = false;
+}
+
+bool Pages::is_cold(Page page) const noexcept {
+  const State* const state = find(page);
+  return state != nullptr && state->cold;
 }
 
 void Pages::forget(Seat seat) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "krg/log/log.h"
@@ -43,9 +44,13 @@ std::span<std::byte> Region::place(Page page) noexcept {
 }
 
 void Region::protect(Page page) noexcept {
-  const Seat writer = pages_.writer(page);
   if (pages_.access(page) == Access::write) traffic_.taken(page);
+  protect_from_tasks(page);
   pages_.protect(page, now_us());
+}
+
+void Region::protect_from_tasks(Page page) noexcept {
+  const Seat writer = pages_.writer(page);
   if (writer == kNobody) return;
   if (writer != kAnybody) {
     if (Mapping* const mapping = seated(writer)) mapping->protect(page);
@@ -78,15 +83,28 @@ void Region::vacate(Page first, std::uint64_t count) noexcept {
     pages_.vacate(page, now_us());
   }
   if (ended_) return;
-  const auto at = static_cast<off_t>(first.value * kPageBytes);
-  const auto bytes = static_cast<off_t>(count * kPageBytes);
-  if (::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes) == 0) {
-    return;
-  }
+  if (punch(first, count)) return;
   // A page that stays visible would break the memory's coherence, silently.
   KRG_ERROR("region {} page {}: {}", info_.name, first.value,
             errno_error(Errc::system_error, "fallocate").message());
   KRG_ASSERT(false);
+}
+
+bool Region::punch(Page first, std::uint64_t count) noexcept {
+  const auto at = static_cast<off_t>(first.value * kPageBytes);
+  const auto bytes = static_cast<off_t>(count * kPageBytes);
+  return ::fallocate(memory_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, bytes) == 0;
+}
+
+// Only a hole in the file takes a page from a mapping of another process; so its contents go out
+// and in again: some 5 us, where another node is some 20 us away.
+void Region::cool(Page page) noexcept {
+  if (ended_ || !is_inside(page) || pages_.access(page) == Access::none) return;
+  protect_from_tasks(page);
+  std::array<std::byte, kPageBytes> kept;
+  read(page, kept);
+  if (punch(page, 1)) write(page, kept);
+  pages_.cool(page);
 }
 
 Status Region::refill(Page page) noexcept {
@@ -227,6 +245,7 @@ std::uint64_t Region::open(Page page, const Pages::Waiting& who, std::uint64_t m
   for (std::uint64_t i = 0; who.write && i < count; ++i) {
     pages_.note_writer(Page{page.value + i}, who.seat);
   }
+  pages_.warm(page, count);
   mapping->open(page, count, who.write, who.mapped);
   return count;
 }
@@ -238,12 +257,20 @@ void Region::populate(Page first, std::uint64_t count, Seat seat, bool write) no
   for (std::uint64_t i = 0; write && i < count; ++i) {
     pages_.note_writer(Page{first.value + i}, seat);
   }
+  pages_.warm(first, count);
   mapping->populate(first, count, write);
 }
 
 bool Region::has_task(pid_t pid) const noexcept {
   return std::any_of(seats_.begin(), seats_.end(),
                      [&](const auto& seat) { return seat && seat->task().pid == pid; });
+}
+
+std::vector<Page> Region::take_unsafe() {
+  std::vector<Page> pages = std::exchange(unsafe_, {});
+  std::sort(pages.begin(), pages.end());
+  pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
+  return pages;
 }
 
 std::uint32_t Region::now_us() const noexcept {

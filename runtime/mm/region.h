@@ -55,6 +55,9 @@ class Region {
   // The same of pages that follow each other; none is taken by anybody in the first.
   void protect(Page first, std::uint64_t count) noexcept;
   void vacate(Page first, std::uint64_t count) noexcept;
+  // Takes the page from all tasks, which get it back by their next touch: no word to anybody.
+  void cool(Page page) noexcept;
+  bool is_warm(Page page) const noexcept { return !pages_.is_cold(page); }
   // Puts zeros where the memory has a hole. Errors  no_memory
   Status refill(Page page) noexcept;
   // The contents of a page; by system calls, since each page that krgd maps costs two faults' time.
@@ -96,6 +99,10 @@ class Region {
     return std::all_of(seats_.begin(), seats_.end(),
                        [&](const auto& seat) { return !seat || condition(seat->task().pid); });
   }
+  // Of a region of several copies: the page may have been written since it was last safe.
+  void note_unsafe(Page page) { unsafe_.push_back(page); }
+  // Those, each once; from now on they are not noted.
+  std::vector<Page> take_unsafe();
   // Of the clock that Pages is told.
   std::uint32_t now_us() const noexcept;
 
@@ -109,6 +116,9 @@ class Region {
         pages_(info_.capacity / kPageBytes) {}
   void resize(std::uint64_t bytes) noexcept;
   void take_rights() noexcept;
+  // Nobody can write it. Of the tasks; the protocol's rights stay.
+  void protect_from_tasks(Page page) noexcept;
+  bool punch(Page first, std::uint64_t count) noexcept;
 
   reactor::Reactor& reactor_;
   const RegionInfo info_;
@@ -119,6 +129,7 @@ class Region {
   Traffic traffic_;
   std::vector<std::unique_ptr<Mapping>> seats_;  // By seat; nullptr: free.
   std::vector<Pages::Waiting> served_;           // Keeps its memory.
+  std::vector<Page> unsafe_;
   std::size_t tasks_ = 0;
   std::size_t lent_ = 0;
   bool ended_ = false;

@@ -14,7 +14,7 @@ Node::Node(reactor::Reactor& reactor, Options options)
       options_(std::move(options)),
       started_(reactor.now()),
       rpc_(reactor, {.self = options_.self, .stats = &registry_}),
-      memory_(reactor, options_.self.node),
+      memory_(reactor, options_.self.node, options_.memory_patience),
       objects_(rpc_, objects_options()),
       sync_(rpc_, objects_.kddm()),
       watch_(
@@ -47,7 +47,7 @@ objects::Objects::Options Node::objects_options() {
   options.self = options_.self.node;
   options.serving = [this] { return serving(); };
   options.stats = &registry_;
-  options.limit_bytes = options_.objects_bytes;
+  options.limit_bytes = options_.memory_budget;
   options.lease_until = [this] {
     return member_ ? members_->membership().lease_until() : Deadline::never().at();
   };
@@ -210,6 +210,9 @@ Status::Reply Node::status() const {
       std::chrono::duration_cast<std::chrono::milliseconds>(reactor_.now() - started_).count());
   reply.transport = fabric_ == nullptr ? "" : fabric_->provider();
   reply.machine = read_machine();
+  const kddm::MemoryUse use = objects_.kddm().memory_use();
+  reply.memory_budget = use.limit;
+  reply.memory_used = use.used;
   if (describe_) describe_(reply);
   return reply;
 }

@@ -1,16 +1,14 @@
 #include "krg/objects/objects.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "krg/log/log.h"
+#include "krg/objects/budget.h"
 
 namespace krg::objects {
 namespace {
 
-constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 // Of objects at a time; address space until it is touched.
 constexpr std::uint32_t kSlots = std::uint32_t{1} << 24;
 constexpr std::uint32_t kTasks = 1024;
@@ -19,14 +17,9 @@ constexpr Duration kLeaseLook = std::chrono::milliseconds(50);
 // As long as there is no lease nothing hits: so the next one is not to be missed for long.
 constexpr Duration kLeaseWait = std::chrono::milliseconds(1);
 
-std::uint64_t half_of_memory() noexcept {
-  const auto pages = static_cast<std::uint64_t>(std::max(::sysconf(_SC_PHYS_PAGES), 1L));
-  return std::max(kGiB, pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) / 2);
-}
-
 // In whole pages, one at least; no more than a store can have.
-std::uint64_t limit_of(std::uint64_t wanted) noexcept {
-  const std::uint64_t bytes = std::min(wanted == 0 ? half_of_memory() : wanted,
+std::uint64_t limit_of(std::uint64_t wanted) {
+  const std::uint64_t bytes = std::min(wanted == 0 ? default_budget() : wanted,
                                        std::uint64_t{kddm::Geometry::kDataBytesMax});
   return std::max<std::uint64_t>(bytes / kddm::kStorePage, 1) * kddm::kStorePage;
 }

@@ -80,6 +80,7 @@ Result<Region> Region::adopt(const std::string& name, std::span<std::byte> memor
   request.bytes = memory.size();
   request.address = begin;
   request.hidden = true;
+  request.stays = !may_use_remote_memory();
   const auto made = gate::call_once<calls::Create>(path, std::move(request), kLimit);
   if (!made) return made.error();
   RegionOptions options;

@@ -226,6 +226,11 @@ Status Region::Impl::change(std::uint64_t bytes, calls::Change::Rights rights, s
   return {};
 }
 
+Status Region::Impl::sync() const {
+  const auto done = call<calls::Sync>({info_.set});
+  return done ? Status() : Status(done.error());
+}
+
 Status Region::Impl::check(std::size_t offset, std::size_t bytes) const {
   const std::size_t size = bytes_.load(std::memory_order_acquire);
   if (offset <= size && bytes <= size - offset) return {};

@@ -22,6 +22,10 @@
 
 namespace krg {
 
+// Whether pages of the regions that this process makes may go to other nodes for want of room:
+// krgrun --no-remote-memory says that they may not.
+bool may_use_remote_memory();
+
 class Region::Impl final : private Guarded {
  public:
   Impl(mm::calls::Find::Reply found, UniqueFd memory, const RegionOptions& options,
@@ -52,6 +56,7 @@ class Region::Impl final : private Guarded {
   // Length 0: the rights of all of it.
   Status change(std::uint64_t bytes, mm::calls::Change::Rights rights, std::size_t offset = 0,
                 std::size_t length = 0);
+  Status sync() const;
   // Errors  invalid_argument  not all of it is in the region
   Status check(std::size_t offset, std::size_t bytes) const;
   // Calls about pages, which touch all bytes of the range, a part at a time.

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "impl.h"
+#include "krg/config/entry.h"
+#include "krg/config/environment.h"
 
 static_assert(static_cast<int>(krg::Placement::block) ==
               static_cast<int>(krg::mm::Placement::block));
@@ -32,6 +34,14 @@ Result<typename S::Reply> call(const std::string& path, typename S::Request requ
 
 }  // namespace
 
+bool may_use_remote_memory() {
+  const auto environment = config::Environment::of_process();
+  config::Entry boolean;
+  boolean.kind = config::Kind::boolean;
+  const auto value = config::parse(boolean, environment.get("KRG_MEMORY_REMOTE").value_or("yes"));
+  return !value || std::get<bool>(*value);
+}
+
 // --- What programs call -------------------------------------------------------------------------
 
 Region::Region(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
@@ -52,7 +62,8 @@ Status Region::create(const std::string& name, std::size_t bytes, const RegionSh
   const auto made =
       call<calls::Create>(path, {name, bytes, shape.address, shape.capacity,
                                  static_cast<mm::Placement>(shape.placement), NodeId{shape.node},
-                                 static_cast<mm::Consistency>(shape.consistency)});
+                                 static_cast<mm::Consistency>(shape.consistency), false,
+                                 shape.copies, !may_use_remote_memory()});
   return made ? Status() : Status(made.error());
 }
 
@@ -114,6 +125,7 @@ Status Region::protect(std::size_t offset, std::size_t length, Rights rights) {
 }
 Status Region::release() { return impl_->release(); }
 Status Region::acquire() { return impl_->acquire(); }
+Status Region::sync() { return impl_->sync(); }
 
 bool Region::serves_system_calls() const noexcept { return impl_->serves_kernel(); }
 

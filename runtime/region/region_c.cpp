@@ -76,6 +76,14 @@ int krg_region_create_as(const char* name, size_t bytes, size_t capacity,
   return answer(name, krg::Region::create(name, bytes, shape));
 }
 
+int krg_region_create_copies(const char* name, size_t bytes, size_t capacity, unsigned copies) {
+  if (name == nullptr) return fail("?", krg::Error(krg::Errc::invalid_argument, "no name"));
+  krg::RegionShape shape;
+  shape.capacity = capacity;
+  shape.copies = copies;
+  return answer(name, krg::Region::create(name, bytes, shape));
+}
+
 int krg_region_release(krg_region* region) { return answer("release", region->region.release()); }
 int krg_region_acquire(krg_region* region) { return answer("acquire", region->region.acquire()); }
 
@@ -97,6 +105,8 @@ int krg_region_protect_part(krg_region* region, size_t offset, size_t bytes, int
   const Rights rights = read_only != 0 ? Rights::read_only : Rights::read_write;
   return answer("protect", region->region.protect(offset, bytes, rights));
 }
+
+int krg_region_sync(krg_region* region) { return answer("sync", region->region.sync()); }
 
 int krg_region_prefetch(const krg_region* region, size_t offset, size_t bytes) {
   return answer("prefetch", krg::prefetch(region->region, offset, bytes));

@@ -27,6 +27,9 @@ constexpr std::array kClusterOptions = {
     Option{"-f,--hostfile", "FILE", "start: one node on each host of FILE", "Options", "@file"},
     Option{"--launch-agent", "CMD", "start: reach hosts by 'CMD host command...' (default: ssh)",
            "Options"},
+    Option{"--memory-budget", "SIZE",
+           "start: what each node may use for shared memory: 512MiB, 8GiB (default: 80 % of it)",
+           "Options"},
     Option{"--no-failover", "", "start: of two nodes, either stops without the other", "Options"},
 };
 constexpr std::array kNodesOptions = {

@@ -1,4 +1,6 @@
 // krgadm mem: the regions of a cluster, and which of their pages bounce between which nodes.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <map>
@@ -24,6 +26,20 @@ cli::Table regions_of(const jobs::AllMemory& all) {
     }
   }
   return table;
+}
+
+// What each node has of its budget, for people.
+std::string budgets_of(const jobs::AllMemory& all) {
+  std::string text;
+  const auto mib = [](std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); };
+  for (const jobs::NodeMemory& node : all.nodes) {
+    const mm::Report::Reply& said = node.report;
+    text += fmt::format(
+        "node {}: {:.1f} of {:.0f} MiB used; for want of room {} copies given up, {} moved to "
+        "other nodes\n",
+        node.node.value, mib(said.used), mib(said.budget), said.given_up, said.moved);
+  }
+  return text;
 }
 
 // A page as all nodes have counted it.
@@ -95,7 +111,8 @@ int show_memory(const cli::Arguments& args, const Target& target) {
     return cli::kFailed;
   }
   const cli::Table table = hot ? pages_of(*all, most) : regions_of(*all);
-  return cli::print(args.has("--json") ? table.json() : table.text());
+  if (args.has("--json")) return cli::print(table.json());
+  return cli::print((hot ? std::string() : budgets_of(*all)) + table.text());
 }
 
 }  // namespace krg::krgadm

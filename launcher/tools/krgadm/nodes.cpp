@@ -29,7 +29,8 @@ cli::Cell unless_empty(std::string_view text) {
 // Exact values for programs; null for what a node that does not answer would have said.
 cli::Table machine_table(const jobs::Nodes& all) {
   cli::Table table({"node", "host", "state", "life", "pid", "up ms", "jobs", "tasks", "cpus",
-                    "load", "memory bytes", "memory free bytes", "transport", "address", "reason"});
+                    "load", "memory bytes", "memory free bytes", "budget bytes", "shared bytes",
+                    "transport", "address", "reason"});
   for (const jobs::NodeReport& n : all.nodes) {
     const auto& s = n.status;
     const auto said = [&](cli::Cell cell) { return s.pid == 0 ? cli::Cell() : std::move(cell); };
@@ -37,6 +38,7 @@ cli::Table machine_table(const jobs::Nodes& all) {
                said(number(s.pid)), said(number(s.up_ms)), said(number(s.jobs)),
                said(number(s.tasks)), said(number(s.machine.cpus)), said(s.machine.load),
                said(number(s.machine.memory_bytes)), said(number(s.machine.memory_free_bytes)),
+               said(number(s.memory_budget)), said(number(s.memory_used)),
                said(unless_empty(s.transport)), unless_empty(n.address),
                unless_empty(cluster::name_of(n.why))});
   }
@@ -50,17 +52,18 @@ std::string state_of(const jobs::NodeReport& node) {
 
 cli::Table people_table(const jobs::Nodes& all) {
   cli::Table table({"NODE", "HOST", "STATE", "UP", "JOBS", "TASKS", "CPUS", "LOAD", "MEM GiB",
-                    "FREE GiB", "TRANSPORT"});
+                    "FREE GiB", "BUDGET GiB", "SHARED GiB", "TRANSPORT"});
   for (const jobs::NodeReport& n : all.nodes) {
     const auto& s = n.status;
     if (n.state != "online") {
-      table.add({number(n.node.value), n.host, state_of(n), {}, {}, {}, {}, {}, {}, {}, {}});
+      table.add(
+          {number(n.node.value), n.host, state_of(n), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}});
       continue;
     }
     table.add({number(n.node.value), n.host, n.state, duration(s.up_ms), number(s.jobs),
                number(s.tasks), number(s.machine.cpus), fmt::format("{:.2f}", s.machine.load),
-               gib(s.machine.memory_bytes), gib(s.machine.memory_free_bytes),
-               s.transport.empty() ? "-" : s.transport});
+               gib(s.machine.memory_bytes), gib(s.machine.memory_free_bytes), gib(s.memory_budget),
+               gib(s.memory_used), s.transport.empty() ? "-" : s.transport});
   }
   return table;
 }

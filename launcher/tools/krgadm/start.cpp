@@ -61,6 +61,14 @@ int start_cluster(const cli::Arguments& args, const Target& target,
     cli::refuse("krgadm", "cluster '" + choice.name + "' is running here already");
     return cli::kFailed;
   }
+  if (const auto text = args.value("--memory-budget")) {
+    const auto budget = settings::parse_budget(*text);
+    if (!budget) {
+      return cli::refuse("krgadm", "cluster start: --memory-budget " + std::string(*text) +
+                                       ": that is no size; write 512MiB or 8GiB");
+    }
+    choice.memory_budget = *budget;
+  }
   settings::Settings told = settings;
   if (args.has("--no-failover")) told.hotplug.failover = false;
   return runner::start_cluster(choice, told, environment);

@@ -180,7 +180,12 @@ Co<void> Client::lease(OpKind kind, const SetPlan& set, std::uint64_t index) {
     const Value wrote = work_.recorder.new_value();
     if (set.options.variable_size) {
       const Status resized = lease->resize(size_of(wrote, set));
-      if (!resized) complain("can not be resized", set, index);
+      const bool full = !resized && resized.error().code() == Errc::no_space;
+      if (!resized && !full) complain("can not be resized", set, index);
+      if (full) {
+        lease->put();
+        co_return work_.recorder.released(begun.ref);
+      }
     }
     write_value(lease->writable(), wrote);
     if (random().chance(300)) co_await reactor::sleep_for(node_.reactor(), up_to(milliseconds(1)));
@@ -243,7 +248,13 @@ Co<void> Client::read(const SetPlan& set, std::uint64_t index, Value& seen) {
   if (!known) co_return;
   const OpOptions how{node_.reactor().after(std::chrono::seconds(5)), false, true};
   const Begun begun = begin(OpKind::get, set, index, how);
-  const Result<Lease> lease = co_await node_.kddm.get(set.id, ObjectId{index}, how);
+  Result<Lease> lease = co_await node_.kddm.get(set.id, ObjectId{index}, how);
+  const auto full = [&] { return !lease && lease.error().code() == Errc::no_space; };
+  // Others may be about to take what is in its way.
+  for (int again = 0; again < 20 && full(); ++again) {
+    co_await reactor::sleep_for(node_.reactor(), milliseconds(20));
+    lease = co_await node_.kddm.get(set.id, ObjectId{index}, how);
+  }
   if (end(begun, lease ? Status() : Status(lease.error()))) {
     seen = look(set, *lease);
     work_.recorder.leased(begun.ref, seen);
@@ -251,6 +262,7 @@ Co<void> Client::read(const SetPlan& set, std::uint64_t index, Value& seen) {
     co_return;
   }
   const Errc code = lease.error().code();
+  if (full() && node_.kddm.memory_use().limit != 0) co_return;
   seen = code == Errc::lost ? kLost : kAbsent;
   if (code == Errc::lost || code == Errc::not_found) co_return;
   complain(fmt::format("can not be read at rest: {}", text(code)), set, index);

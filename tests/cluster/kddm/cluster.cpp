@@ -20,10 +20,12 @@ bool rebuilding(const Node& node) {
 
 }  // namespace
 
-Cluster::Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin)
+Cluster::Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin,
+                 std::uint64_t room)
     : recorder_(recorder),
       begin_(std::move(begin)),
       world_(options),
+      room_(room),
       nodes_(options.nodes),
       lives_(options.nodes),
       stopped_(options.nodes) {}
@@ -38,16 +40,23 @@ Cluster::~Cluster() {
 
 Node& Cluster::begin_life(std::uint32_t index) {
   nodes_[index] = std::make_unique<Node>(world_, NodeId{index}, Incarnation{++lives_[index]},
-                                         recorder_.begin_life());
+                                         recorder_.begin_life(), room_);
   stopped_[index].reset();
   return *nodes_[index];
 }
 
 void Cluster::end_life(std::uint32_t index) {
   recorder_.end_life(nodes_[index]->life);
+  moved_ += nodes_[index]->kddm.memory_use().moved;
   world_.kill(NodeId{index});
   nodes_[index].reset();
   stopped_[index].reset();
+}
+
+std::uint64_t Cluster::moved() const noexcept {
+  std::uint64_t sum = moved_;
+  for (const auto& node : nodes_) sum += node ? node->kddm.memory_use().moved : 0;
+  return sum;
 }
 
 cluster::Member Cluster::member(std::uint32_t index) const {

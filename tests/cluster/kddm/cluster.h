@@ -45,6 +45,8 @@ class Cluster {
   // Whether nothing is to happen later.
   bool quiet() const noexcept { return events_.empty(); }
 
+  // Copies that went to another node for want of room.
+  std::uint64_t moved() const noexcept;
   // Called every now and then while time passes.
   void on_look(std::function<void()> look) { look_ = std::move(look); }
   void run_for(Duration time);
@@ -76,7 +78,8 @@ class Cluster {
   bool is_cut(std::uint32_t a, std::uint32_t b) const { return cuts_.contains(std::minmax(a, b)); }
 
  protected:
-  Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin);
+  // `room`: what the copies of a node may take; 0: whatever they want.
+  Cluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin, std::uint64_t room);
 
   Recorder& recorder() noexcept { return recorder_; }
   // A node's next life.
@@ -116,6 +119,8 @@ class Cluster {
   const Begin begin_;
   std::function<void()> look_;
   sim::World world_;
+  const std::uint64_t room_;
+  std::uint64_t moved_ = 0;  // By lives that have ended.
   std::vector<std::unique_ptr<Node>> nodes_;
   std::vector<std::uint32_t> lives_;
   std::vector<std::optional<TimePoint>> stopped_;

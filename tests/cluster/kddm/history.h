@@ -76,6 +76,8 @@ struct History {
   unsigned copies = 1;
   // First touches run at the object's home: others may use it before who has asked for it can.
   bool touched_at_home = false;
+  // Nodes are full: they give copies up, and to others, whenever they like.
+  bool copies_move = false;
   std::vector<Op> ops;
   std::vector<Failure> failures;
   std::vector<Membership> members;

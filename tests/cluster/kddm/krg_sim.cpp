@@ -34,6 +34,9 @@ constexpr std::array kOptions = {
         "Who decides which nodes are in: hotplug (the default), as in a real cluster, or an "
         "oracle, which is faster",
         "Options", "hotplug oracle"},
+    cli::Option{"--room", "KIB",
+                "What the copies of a node may take, so that they go to others (default: all)",
+                "Options"},
     cli::Option{"--mutant", "NAME", "Put this bug into the protocol: a run must find it",
                 "Options"},
     cli::Option{"--list-mutants", "", "Show the bugs that --mutant knows", "Options"},
@@ -114,6 +117,11 @@ std::string read_plan(const cli::Arguments& args, Plan& plan) {
       return fmt::format("--views {}: want hotplug or oracle", *text);
     }
     plan.scenario.views = *text == "oracle" ? Views::oracle : Views::hotplug;
+  }
+  if (const auto text = args.value("--room")) {
+    const auto kib = number(*text);
+    if (!kib || *kib < 4 || *kib > 1024) return fmt::format("--room {}: want 4 to 1024", *text);
+    plan.scenario.room = *kib << 10;
   }
   if (const auto text = args.value("--mutant"); text && !read_mutant(*text, plan)) {
     return fmt::format("--mutant {}: no such bug; see krg_sim --list-mutants", *text);

@@ -54,8 +54,11 @@ class MemberCluster::Witness final : public cluster::ViewListener {
   Node& node_;
 };
 
-MemberCluster::MemberCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin)
-    : Cluster(options, recorder, std::move(begin)), options_(quick()), host_dead_(options.nodes) {}
+MemberCluster::MemberCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin,
+                             std::uint64_t room)
+    : Cluster(options, recorder, std::move(begin), room),
+      options_(quick()),
+      host_dead_(options.nodes) {}
 
 Node& MemberCluster::new_life(std::uint32_t index) {
   Node& node = begin_life(index);

@@ -11,7 +11,8 @@ namespace krg::kddm_sim {
 
 class MemberCluster final : public Cluster {
  public:
-  MemberCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin);
+  MemberCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin,
+                std::uint64_t room);
 
   bool begin() override;
   bool may_lose(const std::vector<std::uint32_t>& nodes) override;

@@ -12,13 +12,16 @@
 namespace krg::kddm_sim {
 
 struct Node {
-  Node(sim::World& world, NodeId node, Incarnation incarnation, LifeId life_id)
+  Node(sim::World& world, NodeId node, Incarnation incarnation, LifeId life_id, std::uint64_t room)
       : id(node),
         incarnation(incarnation),
         life(life_id),
         end(world, {.self = {node, incarnation}}),
         sites(world.size()),
-        kddm(end.rpc(), {.self = node, .serving = [this] { return serving(); }, .stats = &stats}) {
+        kddm(end.rpc(), {.self = node,
+                         .serving = [this] { return serving(); },
+                         .stats = &stats,
+                         .limit_bytes = room}) {
     kddm.add_linker(sites);
   }
   // Requires  killed, or the world runs no more.

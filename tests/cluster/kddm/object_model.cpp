@@ -191,7 +191,7 @@ void ObjectModel::fall_back(const Failure& failure, const State& state,
 // Zeros are not told apart, so of them nothing is sure.
 bool ObjectModel::surely_held(Value value, const Failure& failure) const {
   const auto at = written_.find(value);
-  if (at == written_.end()) return false;
+  if (at == written_.end() || history_.copies_move) return false;
   const Written& written = at->second;
   auto holds = [&](LifeId life, Step since) {
     const auto failed = failed_.find(life);

@@ -20,8 +20,9 @@ Co<void> enter(kddm::Kddm& kddm, cluster::View view) {
 
 }  // namespace
 
-OracleCluster::OracleCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin)
-    : Cluster(options, recorder, std::move(begin)), view_due_(options.nodes) {}
+OracleCluster::OracleCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin,
+                             std::uint64_t room)
+    : Cluster(options, recorder, std::move(begin), room), view_due_(options.nodes) {}
 
 bool OracleCluster::begin() {
   for (std::uint32_t i = 0; i < size(); ++i) begin_life(i);

@@ -8,7 +8,8 @@ namespace krg::kddm_sim {
 
 class OracleCluster final : public Cluster {
  public:
-  OracleCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin);
+  OracleCluster(const sim::WorldOptions& options, Recorder& recorder, Begin begin,
+                std::uint64_t room);
 
   bool begin() override;
   bool may_lose(const std::vector<std::uint32_t>& nodes) override;

@@ -8,6 +8,7 @@ std::size_t Recorder::add_object(unsigned copies, bool touched_at_home) {
   Object& object = objects_.emplace_back();
   object.history.copies = copies;
   object.history.touched_at_home = touched_at_home;
+  object.history.copies_move = copies_move_;
   return objects_.size() - 1;
 }
 

@@ -17,6 +17,8 @@ struct OpRef {
 class Recorder {
  public:
   // The number of the object whose history begins.
+  // Of all objects that are added.
+  void copies_move(bool move) noexcept { copies_move_ = move; }
   std::size_t add_object(unsigned copies, bool touched_at_home);
   Value new_value() { return ++values_; }
 
@@ -97,6 +99,7 @@ class Recorder {
   std::size_t open_ops_ = 0;
   Step step_ = 0;
   Value values_ = 0;
+  bool copies_move_ = false;
 };
 
 }  // namespace krg::kddm_sim

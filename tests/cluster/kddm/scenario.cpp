@@ -75,9 +75,9 @@ std::unique_ptr<Cluster> make_cluster(const Scenario& scenario, sim::Random& ran
                                       Recorder& recorder, Begin begin) {
   const sim::WorldOptions options = world_options(scenario, random);
   if (scenario.views == Views::oracle) {
-    return std::make_unique<OracleCluster>(options, recorder, std::move(begin));
+    return std::make_unique<OracleCluster>(options, recorder, std::move(begin), scenario.room);
   }
-  return std::make_unique<MemberCluster>(options, recorder, std::move(begin));
+  return std::make_unique<MemberCluster>(options, recorder, std::move(begin), scenario.room);
 }
 
 Co<void> keep(Co<Result<kddm::SetId>> making, std::optional<Result<kddm::SetId>>& made) {
@@ -88,11 +88,13 @@ class Run {
  public:
   explicit Run(const Scenario& scenario)
       : faults_(scenario.faults),
+        room_(scenario.room),
         plan_(scenario.seed ^ 0x6b72675f73696d00u),
         work_{.recorder = recorder_, .random = sim::Random(plan_.next())},
         pace_(pace_of(scenario.views)),
         owner_(make_cluster(scenario, plan_, recorder_, [this](Node& node) { populate(node); })),
         cluster_(*owner_) {
+    recorder_.copies_move(room_ != 0);
     cluster_.on_look([this] { look(); });
   }
 
@@ -128,6 +130,7 @@ class Run {
   void judge();
 
   const unsigned faults_;
+  const std::uint64_t room_;
   sim::Random plan_;
   Recorder recorder_;
   Work work_;
@@ -187,6 +190,7 @@ SetPlan Run::plan_set() {
   SetPlan set;
   set.options.object_bytes = kSizes[plan_.below(kSizes.size())];
   if (plan_.chance(30)) set.options.object_bytes = 100'000;
+  if (room_ != 0) set.options.object_bytes = room_ / 4;
   set.options.variable_size = set.options.object_bytes > 8 && plan_.chance(300);
   set.options.copies = static_cast<std::uint8_t>(plan_.between(1, 3));
   set.options.policy = kPolicies[plan_.below(kPolicies.size())];
@@ -407,8 +411,8 @@ Report Run::go() {
     if (good()) come_to_rest();
     if (good()) judge();
   }
-  return {work_.complaint, cluster_.world().trace(), recorder_.ops(),
-          work_.done,      recorder_.failures(),     undecided_};
+  return {work_.complaint,      cluster_.world().trace(), recorder_.ops(), work_.done,
+          recorder_.failures(), cluster_.moved(),         undecided_};
 }
 
 }  // namespace

@@ -24,6 +24,7 @@ struct Scenario {
   std::uint32_t nodes = 0;  // 0: 3 to 5, as the seed says.
   unsigned faults = kAllFaults;
   Views views = Views::hotplug;
+  std::uint64_t room = 0;  // What the copies of a node may take; 0: whatever they want.
 };
 
 struct Report {
@@ -32,6 +33,7 @@ struct Report {
   std::uint64_t operations = 0;  // That were begun.
   std::uint64_t done = 0;        // That ended well.
   std::uint64_t failures = 0;    // Lives that failed.
+  std::uint64_t moved = 0;       // Copies that went to a node with room.
   std::uint64_t undecided = 0;   // Objects whose histories have too many orders to be judged.
 };
 

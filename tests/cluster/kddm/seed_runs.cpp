@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Sum {
   std::uint64_t seeds = 0, wrong = 0, operations = 0, done = 0, failures = 0, undecided = 0,
-                trace = 0;
+                moved = 0, trace = 0;
 
   void add(std::uint64_t seed, const Report& report) {
     ++seeds;
@@ -35,6 +35,7 @@ struct Sum {
     done += report.done;
     failures += report.failures;
     undecided += report.undecided;
+    moved += report.moved;
     // Whatever the order in which they come.
     trace += (report.trace ^ seed) * 0x9e3779b97f4a7c15u;
   }
@@ -45,6 +46,7 @@ struct Sum {
     done += other.done;
     failures += other.failures;
     undecided += other.undecided;
+    moved += other.moved;
     trace += other.trace;
   }
 };
@@ -68,6 +70,7 @@ std::string replay(const Plan& plan, std::uint64_t seed) {
     line += " --faults " + (list.empty() ? std::string("none") : list);
   }
   if (plan.scenario.views == Views::oracle) line += " --views oracle";
+  if (plan.scenario.room != 0) line += fmt::format(" --room {}", plan.scenario.room >> 10);
   if (plan.mutant != kddm::Mutant::none) {
     line += fmt::format(" --mutant {}", kddm::kMutantNames[static_cast<unsigned>(plan.mutant)]);
   }
@@ -100,10 +103,13 @@ void show_sum(const Plan& plan, const Sum& sum, double took) {
     fmt::print("{}\n", table.json());
     return;
   }
+  const std::string moved =
+      plan.scenario.room == 0 ? std::string() : fmt::format("{} copies moved, ", sum.moved);
   fmt::print(
       "{} seeds, {} wrong, {} operations ({} ended well), {} failed lives, {} objects undecided, "
-      "trace {:016x}, {:.1f} s\n",
-      sum.seeds, sum.wrong, sum.operations, sum.done, sum.failures, sum.undecided, sum.trace, took);
+      "{}trace {:016x}, {:.1f} s\n",
+      sum.seeds, sum.wrong, sum.operations, sum.done, sum.failures, sum.undecided, moved, sum.trace,
+      took);
 }
 
 // Every `step`-th seed from plan.first + `offset` on.

@@ -39,6 +39,20 @@ TEST(KddmSim, ThePausedAndTheCutOffServeNoLongerThanTheirLeases) {
 }
 TEST(KddmSim, WhoLeavesTakesNothingAlong) { expect_right(100, kLeave, kReal); }
 
+// Copies go to other nodes all the time, also while these die, leave and are cut off.
+TEST(KddmSim, FullNodesLoseNothing) {
+  log::set_level(log::Level::off);
+  Seeded::active = Mutant::none;
+  std::uint64_t moved = 0;
+  for (std::uint64_t seed = testing::seed(), end = seed + 40; seed < end; ++seed) {
+    const testing::ScopedSeed scoped(seed);
+    const Report report = run({.seed = seed, .views = kReal, .room = 16 << 10});
+    EXPECT_EQ(report.violation, "");
+    moved += report.moved;
+  }
+  EXPECT_GT(moved, 100u);
+}
+
 // Seeds that were wrong once, and what it was.
 struct Mended {
   std::uint64_t seed;

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "krg/cli/parse.h"
 #include "lines.h"
 
@@ -75,6 +77,23 @@ TEST_F(Options, ReadEveryValue) {
   EXPECT_EQ(j.mpi, Mpi::pmi1);
   EXPECT_FALSE(j.finalize_breaker);
   EXPECT_EQ(j.verbosity, 2);
+}
+
+TEST_F(Options, SayWhatMemoryNodesMayUse) {
+  EXPECT_EQ(job("true").cluster.memory_budget.bytes, 0u);
+  EXPECT_EQ(job("--memory-budget 512MiB true").cluster.memory_budget.bytes, 512u << 20);
+  for (const char* bad : {"lots", "-1", "1KiB", "9999TiB"}) {
+    EXPECT_EQ(refusal("--memory-budget '" + std::string(bad) + "' true"),
+              "--memory-budget " + std::string(bad) + ": that is no size; write 512MiB or 8GiB");
+  }
+  EXPECT_EQ(refusal("--cluster there --memory-budget 1GiB true"),
+            "--memory-budget is for nodes that krgrun starts, and those of --cluster run");
+  const auto has = [](const Job& j, const char* entry) {
+    const auto& all = j.apps[0].environment;
+    return std::find(all.begin(), all.end(), entry) != all.end();
+  };
+  EXPECT_TRUE(has(job("--no-remote-memory true"), "KRG_MEMORY_REMOTE=no"));
+  EXPECT_FALSE(has(job("true"), "KRG_MEMORY_REMOTE=no"));
 }
 
 TEST_F(Options, ReadTimes) {

@@ -36,6 +36,14 @@ struct ObjectState {
   std::size_t size = 0;
 };
 
+// What a node's copies take, and what was done to keep to its limit.
+struct MemoryUse {
+  std::uint64_t limit = 0;  // 0: none.
+  std::uint64_t used = 0;
+  std::uint64_t evicted = 0;  // Copies that were given up, for others have them too.
+  std::uint64_t moved = 0;    // Copies that went to other nodes.
+};
+
 class Kddm final : public cluster::ViewListener {
  public:
   // Serves at `rpc`. One for each Rpc.
@@ -157,6 +165,7 @@ class Kddm final : public cluster::ViewListener {
   bool settled() const noexcept;
   // Of the copies here, as allocated.
   std::uint64_t used_bytes() const noexcept;
+  MemoryUse memory_use() const noexcept;
 
  private:
   friend class Range;

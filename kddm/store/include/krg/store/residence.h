@@ -35,6 +35,13 @@ class Residence {
   virtual void protect(SetId set, ObjectId object) noexcept = 0;
   // When it returns nobody can see it any more, and its contents are gone.
   virtual void vacate(SetId set, ObjectId object) noexcept = 0;
+
+  // --- For want of room. A copy is open, and nobody has a lease on it.
+  // Whether it may go to another node.
+  virtual bool may_move(SetId, ObjectId) const noexcept { return true; }
+  // From now on it is noticed whether its users use it; until they do, is_warm() is false.
+  virtual void cool(SetId, ObjectId) noexcept {}
+  virtual bool is_warm(SetId, ObjectId) const noexcept { return false; }
 };
 
 }  // namespace krg::kddm

@@ -45,6 +45,8 @@ struct ClusterChoice {
   std::string this_host;     // This machine, for :NOLOCAL.
   // False: nobody said how many ranks fit; see placement::Request::free_per_thread.
   bool slots_stated = false;
+  // embedded, hosts: of each node, whatever it finds itself; 0: as it finds.
+  config::Size memory_budget{};
 };
 
 struct Stdin {

@@ -7,7 +7,9 @@
 // Source   krg-environment(7)
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "krg/config/config.h"
@@ -54,9 +56,12 @@ struct Hotplug {
   static const config::Table<Hotplug>& table();
 };
 
-struct Objects {
-  config::Size memory;
-  static const config::Table<Objects>& table();
+// What a node has of what the cluster shares: objects, and pages of regions.
+struct Memory {
+  config::Size budget;
+  Duration patience{};
+  bool remote = true;
+  static const config::Table<Memory>& table();
 };
 
 // Tasks read it.
@@ -79,7 +84,7 @@ struct Settings {
   Transport transport;
   Node node;
   Hotplug hotplug;
-  Objects objects;
+  Memory memory;
   Region region;
   Launch launch;
 };
@@ -95,6 +100,10 @@ Settings read(const config::Sources& sources, Report report = Report::yes);
 std::vector<std::string> accepted(const config::Environment& environment);
 // NAME=value of what all nodes must have alike; stronger than what they find themselves.
 std::vector<std::string> agreed(const Hotplug& hotplug);
+// A budget as a command line says it; none: it is no size from 1 MiB to 8 TiB.
+std::optional<config::Size> parse_budget(std::string_view text);
+// The same of a budget that whoever starts the cluster has given to all its nodes.
+std::string agreed(const config::Size& budget);
 // Points krg::log where these say.
 Status apply(const Log& log);
 

@@ -8,6 +8,7 @@
 // Source   Kerrighed mm; docs/design/mm.md
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -23,7 +24,8 @@ namespace krg::mm {
 
 class Memory {
  public:
-  Memory(reactor::Reactor& reactor, NodeId self);
+  // `patience`: how long a task waits for a page that no node has room for; then it gets SIGBUS.
+  Memory(reactor::Reactor& reactor, NodeId self, Duration patience = std::chrono::seconds(30));
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
   // Requires  the Kddm is gone.

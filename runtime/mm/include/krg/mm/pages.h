@@ -75,6 +75,10 @@ class Pages {
   std::vector<Page> open_from(Page first) const;
   // Nobody may, though the node could let somebody.
   void forget_writer(Page page) noexcept { at(page).writer = kNobody; }
+  // No task maps it, so the next touch is noticed: it is cold until some task is let in.
+  void cool(Page page) noexcept;
+  void warm(Page first, std::uint64_t count) noexcept;
+  bool is_cold(Page page) const noexcept;
   // It can be read at most.
   void protect(Page page, std::uint32_t now_us) noexcept;
   // It is open to nobody.
@@ -92,7 +96,8 @@ class Pages {
   static constexpr std::uint32_t kHoldMaxUs = 400;
   struct State {
     Access access = Access::none;
-    std::uint8_t bounces = 0;
+    std::uint8_t bounces : 7 = 0;
+    bool cold : 1 = false;
     Seat writer = kNobody;
     std::uint32_t granted_us = 0;
   };

@@ -40,7 +40,14 @@ struct Report {
   };
   struct Reply {
     std::vector<RegionReport> regions;
-    static void wire_fields(auto& m, auto&& visit) { visit(m.regions); }
+    // Of the node, with the objects that are no pages; in bytes and in copies.
+    std::uint64_t budget = 0;
+    std::uint64_t used = 0;
+    std::uint64_t given_up = 0;  // Since others had them too.
+    std::uint64_t moved = 0;     // To nodes that had room.
+    static void wire_fields(auto& m, auto&& visit) {
+      visit(m.regions, m.budget, m.used, m.given_up, m.moved);
+    }
   };
 };
 

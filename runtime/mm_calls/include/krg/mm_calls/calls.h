@@ -31,8 +31,11 @@ struct Create {
     NodeId home = kNoNode;
     Consistency consistency = Consistency::sequential;
     bool hidden = false;  // Nobody finds it who does not ask for a hidden one, until Show.
+    std::uint32_t copies = 1;
+    bool stays = false;
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.consistency, m.hidden);
+      visit(m.name, m.bytes, m.address, m.capacity, m.placement, m.home, m.consistency, m.hidden,
+            m.copies, m.stays);
     }
   };
   using Reply = RegionInfo;
@@ -126,6 +129,17 @@ struct Spread {
   static constexpr ServiceId kId{0x67};
   static constexpr const char* kName = "mm.spread";
   using Request = PageRange;
+  using Reply = wire::Empty;
+};
+
+// What this node's tasks have written of the region is on as many nodes as its copies say.
+struct Sync {
+  static constexpr ServiceId kId{0x8c};
+  static constexpr const char* kName = "mm.sync";
+  struct Request {
+    kddm::SetId set;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.set); }
+  };
   using Reply = wire::Empty;
 };
 

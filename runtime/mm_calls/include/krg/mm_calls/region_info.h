@@ -19,6 +19,7 @@ namespace krg::mm {
 inline constexpr std::uint64_t kPageBytes = 4096;
 inline constexpr std::uint64_t kRegionBytesMax = std::uint64_t{1} << 40;
 inline constexpr std::size_t kRegionNameMax = 200;
+inline constexpr std::uint32_t kRegionCopiesMax = 8;
 
 // The bytes of the pages that `bytes` need.
 constexpr std::uint64_t whole_pages(std::uint64_t bytes) noexcept {
@@ -51,9 +52,11 @@ struct RegionInfo {
   cluster::NodeSet nodes;  // Placement::block and cyclic
   std::string name;
   Consistency consistency = Consistency::sequential;
+  std::uint32_t copies = 1;  // Nodes that have a page which is safe.
+  bool stays = false;        // No page leaves its node because that is full.
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.name,
-          m.consistency);
+    visit(m.set, m.address, m.bytes, m.capacity, m.placement, m.home, m.nodes, m.copies, m.stays,
+          m.name, m.consistency);
   }
 };
 

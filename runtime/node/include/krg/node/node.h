@@ -42,7 +42,9 @@ class Node final : private cluster::ViewListener {
     std::string listen;  // As fabric::Options::listen.
     Watch::Options watch;
     hotplug::Options hotplug = {};
-    std::uint64_t objects_bytes = 0;  // As objects::Objects::Options::limit_bytes.
+    std::uint64_t memory_budget = 0;  // As objects::Objects::Options::limit_bytes.
+    // How long a task waits for a page that no node has room for; as mm::Memory::Limits.
+    Duration memory_patience = std::chrono::seconds(30);
   };
   // A provider's open(), which adds the fabric to the reactor.
   using OpenFabric = std::function<Result<std::unique_ptr<fabric::Fabric>>(

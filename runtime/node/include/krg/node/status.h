@@ -36,8 +36,11 @@ struct Status {
     std::uint32_t jobs = 0;
     std::string transport;  // The fabric's provider; "" = a cluster of one.
     Machine machine;
+    std::uint64_t memory_budget = 0;  // Of shared objects and pages of regions;
+    std::uint64_t memory_used = 0;    // of it.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.host, m.pid, m.up_ms, m.tasks, m.jobs, m.transport, m.machine);
+      visit(m.host, m.pid, m.up_ms, m.tasks, m.jobs, m.transport, m.machine, m.memory_budget,
+            m.memory_used);
     }
   };
 };

@@ -28,7 +28,7 @@ class Objects final : private reactor::Timer {
     stats::Registry* stats = nullptr;
     // Until when tasks may use what their node has without asking; may be put off meanwhile.
     std::function<TimePoint()> lease_until;
-    // Of this node's copies, wherever they lie, as allocated; 0: half of what the machine has.
+    // Of this node's copies, wherever they lie, as allocated; 0: default_budget().
     std::uint64_t limit_bytes = 0;
   };
 
@@ -39,6 +39,7 @@ class Objects final : private reactor::Timer {
   ~Objects();
 
   kddm::Kddm& kddm() noexcept { return kddm_; }
+  const kddm::Kddm& kddm() const noexcept { return kddm_; }
   // Lets the tasks of `gate` in. Requires  once; the gate's sessions end before this does.
   void open(gate::Server& gate);
 

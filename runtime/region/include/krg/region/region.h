@@ -60,6 +60,8 @@ struct RegionShape {
   Placement placement = Placement::first_touch;
   std::uint32_t node = 0;
   Consistency consistency = Consistency::sequential;
+  // Nodes that have each page after a sync(); so one less may fail at a time. 1 to 8.
+  std::uint32_t copies = 1;
 };
 
 class Region {
@@ -132,6 +134,13 @@ class Region {
   // Cost    a message; of the pages that others have written since: they are fetched again
   // Errors  timed_out
   Status acquire();
+
+  // What this node's tasks had written when it was called is on as many nodes as the region has
+  // copies, when it returns; so it survives that many less one. So is what another node has seen
+  // of a region of two copies. Nothing else is promised of a plain store. Cost: one round trip for
+  // up to 64 pages that were written since the last time.
+  // Errors  timed_out, and what a lost page gives: some are not safe; to be called again
+  Status sync();
 
   // Whether system calls can read and write its memory before the process has touched it; else they
   // may end with EFAULT. See `sysctl vm.unprivileged_userfaultfd`, and the rights of

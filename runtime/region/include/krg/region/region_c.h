@@ -41,6 +41,8 @@ int krg_region_create_as(const char* name, size_t bytes, size_t capacity,
 // return; locks do both by themselves.
 int krg_region_release(krg_region* region);
 int krg_region_acquire(krg_region* region);
+// The same with so many copies of each page after a krg_region_sync(). EINVAL  not 1 to 8
+int krg_region_create_copies(const char* name, size_t bytes, size_t capacity, unsigned copies);
 void* krg_region_address(const krg_region* region);
 size_t krg_region_size(const krg_region* region);
 // On all nodes when they return. EINVAL, EMSGSIZE  0, or more than its capacity
@@ -49,6 +51,9 @@ int krg_region_resize(krg_region* region, size_t bytes);
 int krg_region_protect(krg_region* region, int read_only);
 // Of the pages that have some of these bytes. EINVAL  not all of it is in the region
 int krg_region_protect_part(krg_region* region, size_t offset, size_t bytes, int read_only);
+
+// What this node's tasks have written is on as many nodes as the region has copies.
+int krg_region_sync(krg_region* region);
 
 // As krg/region/bulk.h. EINVAL  not all of it is in the region, or the two overlap
 typedef enum {
