@@ -1,10 +1,12 @@
-# krg_module(NAME <name> SOURCES <cpp...> PUBLIC_HEADERS <h...> DEPS <modules...> [LIBS <targets...>])
+# krg_module(NAME <name> SOURCES <cpp...> PUBLIC_HEADERS <h...> DEPS <modules...> [LIBS <targets...>]
+#            [UNITY])
 #
 # The one way to declare a module. It makes the object library krg_<name> whose only include root is
 # its own include/ folder, links the declared modules for their include roots, and refuses
 #   - a dependency that is not strictly lower in cmake/layers.cmake,
 #   - an #include "krg/<other>/..." of a module that DEPS does not name.
-# LIBS are outside libraries (imported targets); they stay private to the module.
+# LIBS are outside libraries (imported targets); they stay private to the module. UNITY compiles the
+# sources as one.
 
 include(${CMAKE_CURRENT_LIST_DIR}/layers.cmake)
 
@@ -23,8 +25,23 @@ function(krg_check_includes name deps)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARGN})
 endfunction()
 
+# krg_headers_alone(<out> <unity> SOURCES <cpp...> HEADERS <h...>): the public headers that no source
+# includes before anything else, so that only a build of their own shows that they stand alone.
+function(krg_headers_alone out unity)
+  cmake_parse_arguments(A "" "" "SOURCES;HEADERS" ${ARGN})
+  set(alone ${A_HEADERS})
+  if(NOT unity)
+    foreach(source IN LISTS A_SOURCES)
+      file(STRINGS ${source} first LIMIT_COUNT 1 REGEX "^#include ")
+      string(REGEX REPLACE "^#include [<\"](.*)[>\"].*" "\\1" first "${first}")
+      list(FILTER alone EXCLUDE REGEX "/include/${first}$")
+    endforeach()
+  endif()
+  set(${out} ${alone} PARENT_SCOPE)
+endfunction()
+
 function(krg_module)
-  cmake_parse_arguments(M "" "NAME" "SOURCES;PUBLIC_HEADERS;DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(M "UNITY" "NAME" "SOURCES;PUBLIC_HEADERS;DEPS;LIBS" ${ARGN})
   if(M_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "krg_module(${M_NAME}): unknown arguments ${M_UNPARSED_ARGUMENTS}")
   endif()
@@ -49,8 +66,11 @@ function(krg_module)
   set(tables ${headers})
   list(FILTER tables INCLUDE REGEX "\\.def$")
   list(FILTER headers EXCLUDE REGEX "\\.def$")
+  krg_headers_alone(alone "${M_UNITY}" SOURCES ${M_SOURCES} HEADERS ${headers})
+  list(REMOVE_ITEM headers ${alone})
   target_sources(${target} PUBLIC
     FILE_SET HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include FILES ${headers}
+    FILE_SET alone TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include FILES ${alone}
     FILE_SET tables TYPE HEADERS BASE_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/include FILES ${tables})
   target_link_libraries(${target} PRIVATE krg_build_flags)
   foreach(dep IN LISTS M_DEPS)
@@ -62,7 +82,8 @@ function(krg_module)
   endforeach()
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
                         VERIFY_INTERFACE_HEADER_SETS ON
-                        INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+                        INTERFACE_HEADER_SETS_TO_VERIFY alone
+                        UNITY_BUILD ${M_UNITY} UNITY_BUILD_BATCH_SIZE 0)
 
   set_property(GLOBAL APPEND PROPERTY KRG_MODULES ${M_NAME})
   set_property(GLOBAL PROPERTY KRG_MODULE_${M_NAME}_DEPS ${M_DEPS})
@@ -137,15 +158,18 @@ function(krg_program name)
   endif()
 endfunction()
 
-# krg_test(<name> SOURCES <cpp...> MODULES <modules...> [LIBS ...] [LABELS ...] [TIMEOUT s] [ARGS ...])
-# A GoogleTest program run by ctest as one test.
+# krg_test(<name> SOURCES <cpp...> MODULES <modules...> [LIBS ...] [LABELS ...] [TIMEOUT s] [ARGS ...]
+#          [UNITY])
+# A GoogleTest program run by ctest as one test. UNITY compiles its sources as one, which takes a
+# fraction of the time.
 function(krg_test name)
-  cmake_parse_arguments(T "" "TIMEOUT" "SOURCES;MODULES;LIBS;LABELS;ARGS" ${ARGN})
+  cmake_parse_arguments(T "UNITY" "TIMEOUT" "SOURCES;MODULES;LIBS;LABELS;ARGS" ${ARGN})
   if(NOT KRG_BUILD_TESTS)
     return()
   endif()
   krg_program(${name} SOURCES ${T_SOURCES} MODULES ${T_MODULES}
               LIBS ${T_LIBS} GTest::gmock GTest::gtest_main DIR tests)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${T_UNITY} UNITY_BUILD_BATCH_SIZE 0)
   add_test(NAME ${name} COMMAND ${name} ${T_ARGS})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)

@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 SHAPES = {
     "two packages, threads": "pack:2 numa:1 l3:1 l2:4 core:1 pu:2",
@@ -149,33 +150,36 @@ def cpus_in(shape):
     return math.prod(int(n) for n in re.findall(r":(\d+)", SHAPES[shape]))
 
 
+def differs(ask, krgrun, files, case):
+    """What is wrong with a case; None: nothing."""
+    shape, nodes, ranks, mine, theirs = case
+    names = ["localhost"] if nodes == 1 else [f"node{i}" for i in range(nodes)]
+    hosts = ",".join(f"{name}:{CORES[shape]}" for name in names)
+    what = f"{shape}, {nodes} nodes, {ranks} ranks, {mine} against {theirs}"
+    try:
+        expected = comparable(shape, ask(files[shape], hosts, theirs, ranks))
+        found = comparable(shape, ours(krgrun, files[shape], hosts, mine, ranks))
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        return f"{what}: {error}"
+    return None if found == expected else f"{what}:\n  ours   {found}\n  theirs {expected}"
+
+
 def main():
     oracle, krgrun = sys.argv[1:]
     ask = openmpi if oracle == "openmpi" else hydra
-    failures = compared = 0
     with tempfile.TemporaryDirectory(prefix="krg_oracle_") as folder:
         files = {}
         for number, (shape, text) in enumerate(SHAPES.items()):
             files[shape] = f"{folder}/{number}.xml"
             run(["lstopo-no-graphics", "--no-io", "--input", text, files[shape]], {})
-        for shape, nodes, ranks, mine, theirs in cases(oracle):
-            slots = CORES[shape]
-            names = ["localhost"] if nodes == 1 else [f"node{i}" for i in range(nodes)]
-            hosts = ",".join(f"{name}:{slots}" for name in names)
-            what = f"{shape}, {nodes} nodes, {ranks} ranks, {mine} against {theirs}"
-            try:
-                expected = comparable(shape, ask(files[shape], hosts, theirs, ranks))
-                found = comparable(shape, ours(krgrun, files[shape], hosts, mine, ranks))
-            except AssertionError as error:
-                print(f"{what}: {error}")
-                failures += 1
-                continue
-            compared += 1
-            if found != expected:
-                failures += 1
-                print(f"{what}:\n  ours   {found}\n  theirs {expected}")
-    print(f"{compared} maps compared, {failures} differ")
-    return 1 if failures or not compared else 0
+        # A launcher mostly waits for its own daemons to end: eight at a time.
+        with ThreadPoolExecutor(max_workers=8) as workers:
+            wrong = list(workers.map(lambda case: differs(ask, krgrun, files, case), cases(oracle)))
+    for what in filter(None, wrong):
+        print(what)
+    failures = sum(what is not None for what in wrong)
+    print(f"{len(wrong)} maps compared, {failures} differ")
+    return 1 if failures or not wrong else 0
 
 
 if __name__ == "__main__":
