@@ -5,26 +5,12 @@
 #include <string_view>
 #include <utility>
 
+#include "krg/error/must.h"
 #include "krg/node/status.h"
 #include "krg/region/bulk.h"
 
 namespace krg::bench {
 namespace {
-
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-
-void must(Status status, const char* what) {
-  if (status) return;
-  std::fprintf(stderr, "%s: %s\n", what, status.error().message().c_str());
-  std::exit(1);
-}
 
 std::string text_from(const char* variable) {
   const char* const text = std::getenv(variable);

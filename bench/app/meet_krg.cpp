@@ -8,6 +8,7 @@
 #include <string>
 
 #include "krg/config/environment.h"
+#include "krg/error/must.h"
 #include "krg/locks/barrier.h"
 #include "krg/locks/mutex.h"
 #include "krg/task/space.h"
@@ -15,18 +16,6 @@
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "meet_krg: %s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-void must(krg::Status status, const char* what) {
-  static_cast<void>(must(status ? krg::Result<int>(0) : krg::Result<int>(status.error()), what));
-}
 
 double us_each(Clock::time_point begin, int rounds) {
   return std::chrono::duration<double, std::micro>(Clock::now() - begin).count() / rounds;

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "krg/error/must.h"
 #include "krg/task/space.h"
 #include "zipf_work.h"
 
@@ -11,15 +12,6 @@ namespace {
 
 using namespace krg;        // NOLINT
 using namespace krg::kddm;  // NOLINT
-
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "zipf_krg: %s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
 
 std::uint64_t number_from(const char* variable) {
   const char* const text = std::getenv(variable);

@@ -1,6 +1,7 @@
 // What the three examples share: who this rank is, errors that end the program, and a barrier.
 #pragma once
 
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -17,21 +18,6 @@ using krg::kddm::ObjectId;
 using krg::kddm::SetId;
 using krg::kddm::SetOptions;
 using krg::kddm::Space;
-
-// The value, or the end of the program with the reason.
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-inline void must(krg::Status status, const char* what) {
-  if (status) return;
-  std::fprintf(stderr, "%s: %s\n", what, status.error().message().c_str());
-  std::exit(1);
-}
 
 // KRG_RANK and KRG_SIZE, which krgrun gives to every rank.
 inline unsigned number_from(const char* variable) {

@@ -1,6 +1,7 @@
 // Takes pieces of work off a shared counter until PIECES are taken, some milliseconds for each,
 // whatever tasks there are beside it, and says how many it did. Rank 0 waits until all are done and
 // says so. The counter is in the set called NAME. usage: queue_task PIECES [NAME]
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 
 #include <chrono>
@@ -18,15 +19,6 @@ using krg::kddm::SetOptions;
 using krg::kddm::Space;
 
 constexpr ObjectId kTaken{0}, kDone{1};
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
 
 // The counter's value before one was added, if that is below `limit`; else it stays.
 std::int64_t add_below(Space& space, SetId set, ObjectId object, std::int64_t limit) {

@@ -1,6 +1,7 @@
 // What the tasks of these tests have in common: numbers that all share, and locks.
 #pragma once
 
+#include <krg/error/must.h>
 #include <krg/locks/locks.h>
 #include <krg/task/space.h>
 
@@ -26,15 +27,6 @@ inline void expect(bool right, const char* what) {
   std::fprintf(stderr, "not so: %s\n", what);
   std::exit(1);
 }
-template <class T>
-T must(Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-
 // What a task has: numbers that all share, each read and written by leases of its own, and locks.
 struct Task {
   std::unique_ptr<kddm::Space> space = must(kddm::Space::connect(), "the space");

@@ -20,13 +20,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using krg::Errc;
+using krg::must;
 using krg::Mutex;
 using krg::MutexKind;
 using krg::RwLock;
 using krg::Taken;
 using krg::kddm::ObjectId;
 using krg::testing::expect;
-using krg::testing::must;
 using krg::testing::now_ns;
 using krg::testing::number_of;
 using krg::testing::Task;

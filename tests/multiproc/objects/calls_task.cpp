@@ -1,6 +1,7 @@
 // calls_task sync PATH | touch PATH | names | async | first_hit | snapshots | bad: what a task may
 // ask about sets and objects beside leases, and what it is told when it asks wrongly. Each rank has
 // sets of its own, but for snapshots.
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 
 #include <cstdio>
@@ -43,19 +44,6 @@ void expect_error(const krg::Status& how, Errc code, const char* thing, const ch
 template <class T>
 krg::Status status_of(const krg::Result<T>& result) {
   return result ? krg::Status() : krg::Status(result.error());
-}
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
-void must(const krg::Status& how, const char* what) {
-  if (how) return;
-  std::fprintf(stderr, "%s: %s\n", what, how.error().message().c_str());
-  std::exit(1);
 }
 
 SetOptions of_size(std::uint64_t bytes) {

@@ -1,5 +1,6 @@
 // Rank 0's child holds an object for writing and is killed; rank 1, on another node, waits for it.
 // Prints how long rank 1 went on waiting after the kill, in milliseconds.
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,15 +25,6 @@ constexpr ObjectId kHeld{0}, kReady{1}, kKilled{2};
 
 std::int64_t now_ns() {
   return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
-}
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
 }
 
 SetId open_set(Space& space) {

@@ -4,6 +4,7 @@
 //          tasks do nothing.
 //   check  a task on another node reads all of them by a range, and says how many are right, and
 //          how long it took: with what is on another node it is a bulk transfer.
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 
 #include <chrono>
@@ -20,15 +21,6 @@ using krg::kddm::SetOptions;
 using krg::kddm::Space;
 
 constexpr std::size_t kBytes = 4096;
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
 
 // The first and the last word of an object say which one it is.
 bool is_right(std::span<const std::byte> bytes, std::uint64_t object) {

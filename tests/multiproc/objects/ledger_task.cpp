@@ -6,6 +6,7 @@
 //                              that it is acknowledged (synced)
 //   ledger_task --audit FOLDER  exit code 0: no account has lost an acknowledged addition, none has
 //                              more than was tried, and all bytes are whole
+#include <krg/error/must.h>
 #include <krg/task/space.h>
 
 #include <array>
@@ -28,15 +29,6 @@ using krg::kddm::Space;
 constexpr unsigned kAccounts = 48;
 constexpr std::size_t kBytes = 256;
 constexpr std::byte kFiller{0x5a};
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (!result) {
-    std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-    std::exit(1);
-  }
-  return std::move(*result);
-}
 
 std::int64_t value_of(std::span<const std::byte> bytes) {
   std::int64_t value = 0;

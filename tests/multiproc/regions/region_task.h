@@ -1,6 +1,7 @@
 // What the programs of these tests share: who they are, and how they meet.
 #pragma once
 
+#include <krg/error/must.h>
 #include <krg/region/region.h>
 
 #include <atomic>
@@ -18,18 +19,6 @@ inline unsigned rank_of_this() {
 inline unsigned ranks() {
   const char* const size = std::getenv("KRG_SIZE");
   return size == nullptr ? 1 : static_cast<unsigned>(std::atoi(size));
-}
-
-template <class T>
-T must(krg::Result<T> result, const char* what) {
-  if (result) return std::move(*result);
-  std::fprintf(stderr, "%s: %s\n", what, result.error().message().c_str());
-  std::exit(1);
-}
-inline void must(krg::Status status, const char* what) {
-  if (status) return;
-  std::fprintf(stderr, "%s: %s\n", what, status.error().message().c_str());
-  std::exit(1);
 }
 
 using Word = std::atomic<std::uint64_t>;
