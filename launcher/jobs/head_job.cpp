@@ -205,9 +205,9 @@ JobSpec HeadJob::child_spec(pmix::SpawnRequest request) const {
   std::vector<std::uint32_t> on_node(spec_.nodes.size());
   for (pmix::SpawnApp& app : request.apps) {
     const auto index = static_cast<std::uint32_t>(child.apps.size());
-    child.apps.push_back({"", std::move(app.argv),
-                          app.working_folder.empty() ? model.directory : app.working_folder,
-                          model.environment, std::move(app.environment)});
+    child.apps.push_back(
+        {"", std::move(app.argv), app.working_folder.empty() ? model.directory : app.working_folder,
+         model.environment, std::move(app.environment), capability::forked(model.capabilities)});
     for (std::uint32_t i = 0; i < app.processes; ++i) {
       const auto node = static_cast<std::uint32_t>(child.ranks.size() % spec_.nodes.size());
       child.ranks.push_back({node, index, on_node[node]++, {}});

@@ -40,10 +40,11 @@ struct NodeJob::Rank {
   bool running = false;
 };
 
-NodeJob::NodeJob(node::Node& node, proc::Supervisor& supervisor, JobId id, NodeId head,
-                 std::uint32_t group, JobSpec spec, std::uint32_t first_rank)
+NodeJob::NodeJob(node::Node& node, proc::Supervisor& supervisor, tasks::Table& tasks, JobId id,
+                 NodeId head, std::uint32_t group, JobSpec spec, std::uint32_t first_rank)
     : node_(node),
       supervisor_(supervisor),
+      tasks_(tasks),
       id_(id),
       head_(head),
       group_(group),
@@ -120,6 +121,7 @@ void NodeJob::started(Rank& rank, proc::TaskId task) {
   rank.running = true;
   by_task_.emplace(task, &rank);
   const pid_t pid = supervisor_.pid(task);
+  tasks_.begin(pid, spec_.apps[spec_.ranks[rank.rank].app].capabilities);
   server_->rank_started(rank.rank, pid);
   add({Report::Kind::start, rank.rank, 0, {.code = pid}, {}});
 }

@@ -12,6 +12,7 @@
 #include "krg/node/node.h"
 #include "krg/pmix/job_server.h"
 #include "krg/proc/supervisor.h"
+#include "krg/tasks/table.h"
 #include "messages.h"
 
 namespace krg::jobs {
@@ -21,8 +22,8 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
                       private proc::TaskObserver,
                       private pmix::JobListener {
  public:
-  NodeJob(node::Node& node, proc::Supervisor& supervisor, JobId id, NodeId head,
-          std::uint32_t group, JobSpec spec, std::uint32_t first_rank);
+  NodeJob(node::Node& node, proc::Supervisor& supervisor, tasks::Table& tasks, JobId id,
+          NodeId head, std::uint32_t group, JobSpec spec, std::uint32_t first_rank);
   ~NodeJob() override;
 
   // launch() is to start nothing and to say why.
@@ -60,6 +61,7 @@ class NodeJob final : public std::enable_shared_from_this<NodeJob>,
 
   node::Node& node_;
   proc::Supervisor& supervisor_;
+  tasks::Table& tasks_;
   const JobId id_;
   const NodeId head_;
   const std::uint32_t group_;

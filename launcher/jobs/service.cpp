@@ -1,8 +1,11 @@
 #include "krg/jobs/service.h"
 
+#include <unistd.h>
+
 #include "head_job.h"
 #include "joined.h"
 #include "krg/log/log.h"
+#include "krg/tasks/service.h"
 #include "messages.h"
 #include "node_job.h"
 
@@ -15,8 +18,13 @@ constexpr Duration kDrainStep = std::chrono::milliseconds(20);
 }  // namespace
 
 Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
-    : node_(node), supervisor_(supervisor), pmi_(pmi) {
+    : node_(node), supervisor_(supervisor), pmi_(pmi), tasks_(processes_, ::getpid()) {
   serve();
+  tasks::serve(node_.rpc(), tasks_);
+  node_.memory().set_may_leave([this](pid_t pid) {
+    const auto sets = tasks_.sets_of(pid);  // Who is no task says so itself.
+    return !sets || sets->effective.has(capability::Capability::use_remote_memory);
+  });
   node_.add_listener(*this);
   node_.on_lost([this](NodeId lost, Error why) { node_lost(lost, why); });
   node_.set_describe([this](node::Status::Reply& reply) {
@@ -50,7 +58,7 @@ void Service::serve() {
         std::string refusal;
         if (request.first_rank > 0) refusal = bind_here(request.spec, request.first_rank);
         const auto job =
-            std::make_shared<NodeJob>(node_, supervisor_, request.job, incoming.from(),
+            std::make_shared<NodeJob>(node_, supervisor_, tasks_, request.job, incoming.from(),
                                       ++last_group_, std::move(request.spec), request.first_rank);
         job->refuse(std::move(refusal));
         parts_.emplace(request.job, job);

@@ -21,7 +21,8 @@ Session::Session(Service& service, control::Connection& client, Desk::Add add,
     : service_(service),
       client_(client),
       end_cluster_(std::move(end_cluster)),
-      desk_(service.node(), client, std::move(add)) {}
+      desk_(service.node(), client, std::move(add)),
+      tasks_desk_(service.node(), client) {}
 
 Session::~Session() {
   if (job_ != nullptr) job_->abandon();
@@ -68,6 +69,7 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
       if (end_cluster_) end_cluster_();
       return static_cast<bool>(end_cluster_);
     default:
+      if (TasksDesk::takes(type)) return tasks_desk_.on_frame(type, body);
       return Desk::takes(type) && desk_.on_frame(type, body);
   }
 }

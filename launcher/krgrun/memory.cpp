@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "capabilities.h"
+
 namespace krg::krgrun {
 
 Status read_memory(const cli::Arguments& options, Job& job, std::string& complaint) {
@@ -9,14 +11,7 @@ Status read_memory(const cli::Arguments& options, Job& job, std::string& complai
     complaint = std::move(why);
     return Error(Errc::invalid_argument, "bad command line");
   };
-  if (options.has("--no-remote-memory")) {
-    for (App& app : job.apps) {
-      std::erase_if(app.environment, [](const std::string& entry) {
-        return entry.rfind("KRG_MEMORY_REMOTE=", 0) == 0;
-      });
-      app.environment.push_back("KRG_MEMORY_REMOTE=no");
-    }
-  }
+  KRG_TRY(read_capabilities(options, job, complaint));
   const auto text = options.value("--memory-budget");
   if (!text) return {};
   if (job.cluster.kind == ClusterChoice::Kind::standing) {

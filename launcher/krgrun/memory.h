@@ -1,4 +1,4 @@
-// memory.h: what a line says of the memory that the cluster shares.
+// memory.h: what a line says of the memory that the cluster shares, and of what else krg may do.
 //
 // Model    pure.
 // Threads  safe.

@@ -68,7 +68,8 @@ jobs::JobSpec spec_of(const krgrun::Job& job, const krgrun::Plan& plan, const Cl
     spec.oversubscribed = spec.oversubscribed || plan.map.oversubscribed[node];
   }
   for (const krgrun::App& app : job.apps) {
-    spec.apps.push_back({app.program, app.argv, app.directory, app.environment, {}});
+    spec.apps.push_back(
+        {app.program, app.argv, app.directory, app.environment, {}, app.capabilities});
   }
   for (const placement::Rank& rank : plan.map.ranks) {
     spec.ranks.push_back({index[rank.node], rank.app, rank.local_rank, rank.cpus.members()});

@@ -51,6 +51,7 @@ class Memory::Impl {
   void join(Peers peers);
 
   Pager& pager() noexcept { return pager_; }
+  void set_may_leave(std::function<bool(pid_t)> ask) { may_leave_ = std::move(ask); }
   void serve(gate::Server& gate);
 
  private:
@@ -72,6 +73,7 @@ class Memory::Impl {
   Carry carry_{pager_, bulk_};
   Safe safe_{pager_};
   Peers peers_;
+  std::function<bool(pid_t)> may_leave_;
 };
 
 // --- Regions ------------------------------------------------------------------------------------
@@ -118,7 +120,7 @@ Co<Result<RegionInfo>> Memory::Impl::create(gate::Call& call, calls::Create::Req
     co_return Error(Errc::not_supported, "copies of a region that is not sequentially consistent");
   }
   info.copies = request.copies;
-  info.stays = request.stays;
+  info.stays = request.stays || (may_leave_ && !may_leave_(call.caller().pid));
   info.address = request.address;
   info.name = request.name;
   if (info.address == 0) {
@@ -268,6 +270,10 @@ kddm::Linker& Memory::linker() noexcept { return impl_->pager(); }
 
 void Memory::join(rpc::Rpc& rpc, std::function<std::vector<NodeId>()> all) {
   impl_->join({&rpc, std::move(all)});
+}
+
+void Memory::set_may_leave(std::function<bool(pid_t)> may_leave) {
+  impl_->set_may_leave(std::move(may_leave));
 }
 
 void Memory::stop() noexcept { impl_->pager().stop(); }

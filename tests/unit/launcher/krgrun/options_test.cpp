@@ -96,6 +96,29 @@ TEST_F(Options, SayWhatMemoryNodesMayUse) {
   EXPECT_FALSE(has(job("true"), "KRG_MEMORY_REMOTE=no"));
 }
 
+TEST_F(Options, SayWhatKrgMayDoWithTheTasks) {
+  using capability::Capability;
+  using capability::Set;
+  const auto effective = [&](const std::string& line) {
+    const capability::Sets& sets = job(line).apps[0].capabilities;
+    EXPECT_EQ(sets.effective, sets.inheritable_effective) << line;
+    EXPECT_EQ(sets.permitted, capability::kSupported) << line;
+    return sets.effective;
+  };
+  const Set useful = capability::kUseful;
+  EXPECT_EQ(effective("true"), useful);
+  EXPECT_EQ(effective("--capabilities 2 true"), Set{Capability::can_migrate});
+  EXPECT_EQ(effective("--capabilities -CAN_MIGRATE,see_local_proc_stat true"),
+            useful.without(Capability::can_migrate).with(Capability::see_local_proc_stat));
+  const Set less = useful.without(Capability::use_remote_memory);
+  EXPECT_EQ(effective("--no-remote-memory true"), less);
+  EXPECT_EQ(effective("--capabilities -USE_REMOTE_MEMORY true"), less);
+  const auto& all = job("--capabilities -USE_REMOTE_MEMORY true").apps[0].environment;
+  EXPECT_EQ(std::count(all.begin(), all.end(), "KRG_MEMORY_REMOTE=no"), 1);
+  EXPECT_EQ(refusal("--capabilities FLY true"), "--capabilities FLY: there is no capability 'FLY'");
+  EXPECT_EQ(refusal("--capabilities DEBUG true"), "--capabilities DEBUG: krg does not have DEBUG");
+}
+
 TEST_F(Options, ReadTimes) {
   EXPECT_EQ(job("--timeout 90 true").timeout.count(), 90000);
   EXPECT_EQ(job("--timeout 90s true").timeout.count(), 90000);

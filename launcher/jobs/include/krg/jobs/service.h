@@ -20,6 +20,7 @@
 #include "krg/jobs/spec.h"
 #include "krg/node/node.h"
 #include "krg/proc/supervisor.h"
+#include "krg/tasks/table.h"
 
 namespace krg::jobs {
 
@@ -38,6 +39,7 @@ class Service final : private cluster::ViewListener {
   Result<std::shared_ptr<HeadJob>> lead(JobSpec spec, control::Connection& client);
 
   node::Node& node() noexcept { return node_; }
+  tasks::Table& tasks() noexcept { return tasks_; }
   std::size_t jobs() const noexcept { return parts_.size(); }
 
  private:
@@ -60,6 +62,8 @@ class Service final : private cluster::ViewListener {
   node::Node& node_;
   proc::Supervisor& supervisor_;
   Pmi& pmi_;
+  const tasks::MachineProcesses processes_;
+  tasks::Table tasks_;
   bool draining_ = false;  // This node is to leave.
   std::uint32_t last_job_ = 0;
   std::uint32_t last_group_ = 0;

@@ -14,6 +14,7 @@
 #include "krg/control/connection.h"
 #include "krg/jobs/desk.h"
 #include "krg/jobs/service.h"
+#include "krg/jobs/tasks_desk.h"
 
 namespace krg::jobs {
 
@@ -43,6 +44,7 @@ class Session {
   control::Connection& client_;
   const std::function<void()> end_cluster_;
   Desk desk_;
+  TasksDesk tasks_desk_;
   std::shared_ptr<HeadJob> job_;  // Shared with the coroutine that runs it.
   std::shared_ptr<char> alive_ = std::make_shared<char>();  // Watched by answers under way.
 };

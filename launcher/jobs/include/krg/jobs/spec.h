@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "krg/base/ids.h"
+#include "krg/capability/capability.h"
 #include "krg/error/result.h"
 #include "krg/pmix/job.h"
 #include "krg/wire/codec.h"
@@ -31,8 +32,9 @@ struct AppSpec {
   std::string directory;
   std::vector<std::string> environment;  // NAME=value, all of it.
   std::vector<std::string> overrides;    // Of a spawned app: what goes over `environment`.
+  capability::Sets capabilities{};
   static void wire_fields(auto& m, auto&& visit) {
-    visit(m.program, m.argv, m.directory, m.environment, m.overrides);
+    visit(m.program, m.argv, m.directory, m.environment, m.overrides, m.capabilities);
   }
 };
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "krg/capability/capability.h"
 #include "krg/placement/hosts.h"
 #include "krg/placement/map.h"
 #include "krg/placement/policy.h"
@@ -27,6 +28,7 @@ struct App {
   std::string directory;                 // Where it runs; absolute.
   std::vector<std::string> environment;  // NAME=value, all of it but what the PMI adds.
   std::vector<std::string> hosts;        // Names in ClusterChoice::hosts; empty = all.
+  capability::Sets capabilities{};
 };
 
 struct ClusterChoice {

@@ -8,6 +8,8 @@
 // Source   Kerrighed mm; docs/design/mm.md
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -38,6 +40,9 @@ class Memory {
   void join(rpc::Rpc& rpc, std::function<std::vector<NodeId>()> all);
   // Serves the tasks of `gate`. Requires  once; the Kddm has the linker.
   void open(gate::Server& gate, kddm::Kddm& kddm);
+  // Asked when a task makes a region: whether its pages may leave a node that is full. Without this
+  // the task says so itself, and it may say no in any case.
+  void set_may_leave(std::function<bool(pid_t)> may_leave);
   // Serves nobody any more. Requires  the reactor's coroutines have been cancelled.
   void stop() noexcept;
 

@@ -107,6 +107,7 @@ class Node final : private cluster::ViewListener {
   rpc::Rpc& rpc() noexcept { return rpc_; }
   Watch& watch() noexcept { return watch_; }
   kddm::Kddm& kddm() noexcept { return objects_.kddm(); }
+  mm::Memory& memory() noexcept { return memory_; }
   // What this node counts: rpc and the gate do, the layers above may.
   stats::Registry& registry() noexcept { return registry_; }
   void on_lost(OnLost told) { lost_.push_back(std::move(told)); }
