@@ -20,7 +20,7 @@ std::optional<Bytes> Packer::pack(Bytes plain) {
   KRG_ASSERT(plain.size() <= kPieceBytes);
   if (packing_ == nullptr) packing_.reset(ZSTD_createCCtx());
   if (packing_ == nullptr || plain.size() < 2) return std::nullopt;
-  buffer_.resize(kPieceBytes);
+  if (buffer_.size() < plain.size()) buffer_.resize(plain.size());
   // One byte too few for what would not be smaller.
   const std::size_t size = ZSTD_compressCCtx(packing_.get(), buffer_.data(), plain.size() - 1,
                                              plain.data(), plain.size(), kLevel);
@@ -32,7 +32,7 @@ Result<Bytes> Packer::unpack(Bytes stored, std::size_t plain) {
   KRG_ASSERT(plain <= kPieceBytes);
   if (unpacking_ == nullptr) unpacking_.reset(ZSTD_createDCtx());
   if (unpacking_ == nullptr) return Error(Errc::no_memory, "no memory to unpack an archive");
-  buffer_.resize(kPieceBytes);
+  if (buffer_.size() < plain) buffer_.resize(plain);
   const std::size_t size =
       ZSTD_decompressDCtx(unpacking_.get(), buffer_.data(), plain, stored.data(), stored.size());
   if (ZSTD_isError(size) != 0 || size != plain) {
