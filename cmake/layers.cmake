@@ -11,7 +11,7 @@ set(KRG_LAYERS
   store:9 linkers:10 channel:10 protocol:10 share:10 calls:11 kddm:11 access:12 task:12
   # runtime: the operating-system face
   ghost:9 capability:9 bootstrap:12 fences:12 mm_calls:12 sync_calls:12 proc:12 control:12 detector:12 agreement:12
-  hotplug:13 tasks:13 objects:13 mm:13 sync:13 region:13 locks:13 heap:14 region_io:14 libc_io:15 node:20
+  hotplug:13 epm:13 tasks:13 objects:13 mm:13 sync:13 region:13 locks:13 heap:14 region_io:14 libc_io:15 node:20 moves:21
   client:20
   # launcher: everything a person types
   settings:23 cli:24 placement:24 pmix:24 boot:24 jobs:25 krgd:26 krgrun:26 runner:27 tools:28

@@ -1,6 +1,7 @@
 #include "krg/jobs/client.h"
 
 #include "krg/jobs/members.h"
+#include "krg/moves/client.h"
 
 namespace krg::jobs {
 
@@ -62,6 +63,10 @@ std::string frame_name(std::uint16_t type) {
       return "nodes_added";
     case NodeRemoved::kFrame:
       return "node_removed";
+    case moves::AskMove::kFrame:
+      return "ask_move";
+    case moves::Moved::kFrame:
+      return "moved";
     default:
       return "";
   }

@@ -18,7 +18,11 @@ constexpr Duration kDrainStep = std::chrono::milliseconds(20);
 }  // namespace
 
 Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
-    : node_(node), supervisor_(supervisor), pmi_(pmi), tasks_(processes_, ::getpid()) {
+    : node_(node),
+      supervisor_(supervisor),
+      pmi_(pmi),
+      tasks_(processes_, ::getpid()),
+      moves_(node, supervisor) {
   serve();
   tasks::serve(node_.rpc(), tasks_);
   node_.memory().set_may_leave([this](pid_t pid) {
@@ -152,7 +156,7 @@ Result<std::shared_ptr<HeadJob>> Service::lead(JobSpec spec, control::Connection
 
 bool Service::is_idle() {
   std::erase_if(led_, [](const auto& entry) { return entry.second.expired(); });
-  return parts_.empty() && led_.empty();
+  return parts_.empty() && led_.empty() && moves_.idle();
 }
 
 // A task can not be moved yet: its node waits for its end.

@@ -62,6 +62,10 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
       return take<AskMemory>(body, [this](AskMemory& m) {
         service_.node().reactor().spawn(tell_memory(alive_, m.request));
       });
+    case moves::AskMove::kFrame:
+      return take<moves::AskMove>(body, [this](moves::AskMove& m) {
+        service_.node().reactor().spawn(move(alive_, m));
+      });
     case AreYouThere::kFrame:
       client_.send(IAmHere{});
       return true;
@@ -143,6 +147,11 @@ Co<void> Session::tell_memory(std::weak_ptr<char> alive, mm::Report::Request req
     if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
   }
   client_.send(answer);
+}
+
+Co<void> Session::move(std::weak_ptr<char> alive, moves::AskMove ask) {
+  moves::Moved moved = co_await service_.moves().move(ask);
+  if (!alive.expired()) client_.send(moved);
 }
 
 }  // namespace krg::jobs

@@ -18,6 +18,7 @@
 #include "krg/jobs/client.h"
 #include "krg/jobs/pmi.h"
 #include "krg/jobs/spec.h"
+#include "krg/moves/service.h"
 #include "krg/node/node.h"
 #include "krg/proc/supervisor.h"
 #include "krg/tasks/table.h"
@@ -40,6 +41,7 @@ class Service final : private cluster::ViewListener {
 
   node::Node& node() noexcept { return node_; }
   tasks::Table& tasks() noexcept { return tasks_; }
+  moves::Service& moves() noexcept { return moves_; }
   std::size_t jobs() const noexcept { return parts_.size(); }
 
  private:
@@ -64,6 +66,7 @@ class Service final : private cluster::ViewListener {
   Pmi& pmi_;
   const tasks::MachineProcesses processes_;
   tasks::Table tasks_;
+  moves::Service moves_;
   bool draining_ = false;  // This node is to leave.
   std::uint32_t last_job_ = 0;
   std::uint32_t last_group_ = 0;

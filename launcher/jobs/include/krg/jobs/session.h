@@ -38,6 +38,7 @@ class Session {
   // Answers go to the connection only while `alive` is.
   Co<void> tell_nodes(std::weak_ptr<char> alive);
   Co<void> tell_stats(std::weak_ptr<char> alive);
+  Co<void> move(std::weak_ptr<char> alive, moves::AskMove ask);
   Co<void> tell_memory(std::weak_ptr<char> alive, mm::Report::Request request);
 
   Service& service_;
