@@ -31,7 +31,9 @@ Status Frozen::freeze() {
 }
 
 Status Frozen::capture(const Known& known) {
-  Survey seen = survey(pid_, known);
+  Known held = known;
+  held.held = true;
+  Survey seen = survey(pid_, held);
   if (!seen.problems.empty()) {
     problems_ = std::move(seen.problems);
     return Error(Errc::denied, "the process has what can not be moved");

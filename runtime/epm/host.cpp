@@ -73,10 +73,24 @@ void Host::take_pages(wire::Bytes body) {
   std::uint64_t address = 0;
   if (body.size() < sizeof address || (body.size() - sizeof address) % kPage != 0) return;
   std::memcpy(&address, body.data(), sizeof address);
-  const wire::Bytes bytes = body.subspan(sizeof address);
-  if (pager_.is_open() && pager_.covers(address)) return pager_.arrived(address, bytes);
-  if (runs_ || ended_) return;  // Pages that were asked for twice.
-  if (const Status written = task_->write_pages(address, bytes); !written) refuse(written.error());
+  wire::Bytes bytes = body.subspan(sizeof address);
+  // Neighbours may belong to different mappings, some of which nobody looks after.
+  while (!bytes.empty()) {
+    const bool covered = pager_.is_open() && pager_.covers(address);
+    std::size_t part = kPage;
+    while (part < bytes.size() &&
+           (pager_.is_open() && pager_.covers(address + part)) == covered) {
+      part += kPage;
+    }
+    if (covered) {
+      pager_.arrived(address, bytes.first(part));
+    } else if (!runs_ && !ended_) {  // Else these were asked for twice.
+      const Status written = task_->write_pages(address, bytes.first(part));
+      if (!written) return refuse(written.error());
+    }
+    address += part;
+    bytes = bytes.subspan(part);
+  }
 }
 
 void Host::finish() {

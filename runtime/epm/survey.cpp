@@ -53,15 +53,16 @@ void compare_namespaces(pid_t pid, const Known& known, std::string_view theirs, 
   }
 }
 
-void find_ties(pid_t pid, std::string_view status, Survey& into) {
+void find_ties(pid_t pid, const Known& known, std::string_view status, Survey& into) {
   const auto say = [&](std::string problem) { into.problems.push_back(std::move(problem)); };
-  if (const auto tracer = field(status, "TracerPid"); tracer != "0") {
+  const auto tracer = field(status, "TracerPid");
+  if (tracer != "0" && !known.held) {
     say(fmt::format("tracing: process {} traces it", tracer));
   }
   if (field(status, "Seccomp") != "0") say("seccomp: it has a filter of system calls");
   if (!begins(field(status, "VmLck"), "0 ")) say("memory: some of it is locked");
   const std::string_view state = field(status, "State");
-  if (begins(state, "T") || begins(state, "t")) say("state: it is stopped");
+  if (begins(state, "T")) say("state: it is stopped");
   if (begins(state, "Z") || begins(state, "X")) say("state: it has ended");
   std::string children;
   for (const int tid : numbered(of(pid, "task"))) {
@@ -132,7 +133,7 @@ void survey_identity(pid_t pid, const Known& known, Survey& into) {
   }
   compare_credentials(status, into);
   compare_namespaces(pid, known, status, into);
-  find_ties(pid, status, into);
+  find_ties(pid, known, status, into);
   Image& image = into.image;
   image.pid = inner_pid(status);
   image.no_new_privileges = field(status, "NoNewPrivs") == "1";

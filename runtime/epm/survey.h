@@ -25,6 +25,8 @@ struct Known {
   std::uint64_t next_relay = 1;
   // It was moved here: its pid is of a name space that is ours.
   bool moved = false;
+  // It stands still because we hold it.
+  bool held = false;
 };
 
 struct Survey {
