@@ -51,6 +51,7 @@ void Home::on_order(const Order& order) {
   if (step_ != Step::none) {
     return (void)port_.send(Answer{"it is being moved already", {}, host_ != nullptr, at_, 0});
   }
+  if (host_ ? order.node == at_ : order.node == order.home) return answer("");
   if (!host_) {
     // Before anything is stopped or sent.
     Survey now = survey(pid_, known_);

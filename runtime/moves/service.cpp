@@ -195,7 +195,7 @@ Co<Moved> Service::order(AskMove ask) {
   mover->busy = true;
   mover->answered.clear();
   mover->answer.reset();
-  const epm::Order order{ask.to, ask.only_check, ask.eager};
+  const epm::Order order{ask.to, node_.self(), ask.only_check, ask.eager};
   const Status sent = mover->port->send(order);
   if (sent) (void)co_await mover->answered.wait(node_.reactor().after(kOrderTime));
   mover->busy = false;

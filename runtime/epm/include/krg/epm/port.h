@@ -35,9 +35,12 @@ struct Welcome {
 struct Order {
   static constexpr std::uint16_t kFrame = 2;
   NodeId node;
+  NodeId home;  // This one.
   bool only_check = false;
   bool eager = false;
-  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.only_check, m.eager); }
+  static void wire_fields(auto& m, auto&& visit) {
+    visit(m.node, m.home, m.only_check, m.eager);
+  }
 };
 // The answer to Open, in order. With a descriptor, unless it has failed.
 struct Opened {
