@@ -1,9 +1,9 @@
 // calls.h: system calls made by another process's thread.
 //
-// Model    one call by the `syscall` instruction of the vDSO; many by a loop of 70 bytes in a scratch
-//          mapping, which takes them from a table and stores what they return. A batch ends with
-//          tkill(SIGSTOP) to itself: a breakpoint would reset a blocked SIGTRAP's disposition. The
-//          thread has all its signals blocked meanwhile.
+// Model    one call by the `syscall` instruction of the vDSO; many by a loop of 70 bytes in a
+//          scratch mapping, which takes them from a table and stores what they return. A batch
+//          ends with tkill(SIGSTOP) to itself: a breakpoint would reset a blocked SIGTRAP's
+//          disposition. The thread has all its signals blocked meanwhile.
 // Threads  as tracee.h.
 // Blocks   as tracee.h.
 // Source   docs/design/epm.md, "Calls made by the target"
@@ -65,8 +65,7 @@ class Batch {
   std::size_t add(long number, std::initializer_list<std::uint64_t> arguments);
   // Makes the thread do all calls, as many at a time as there is room for. `made` gets the threads
   // that they made.
-  Status run(pid_t tid, Registers base, const Scratch& scratch,
-             std::vector<pid_t>* made = nullptr);
+  Status run(pid_t tid, Registers base, const Scratch& scratch, std::vector<pid_t>* made = nullptr);
   std::uint64_t result(std::size_t index) const noexcept { return calls_[index].result; }
   std::size_t size() const noexcept { return calls_.size(); }
   // The first from `begin` on that has failed; size() if none has.

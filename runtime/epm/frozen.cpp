@@ -79,10 +79,15 @@ Status Frozen::read_inside() {
   for (std::uint64_t signal = 1; signal <= 64; ++signal) {
     batch.add(SYS_rt_sigaction, {signal, 0, actions + (signal - 1) * kActionBytes, 8});
   }
+  // Read and stopped in one: a timer that ends meanwhile would be in the image twice, or not at
+  // all.
+  const itimerval none{};
+  KRG_TRY_ASSIGN(const std::uint64_t stopped, scratch.put(&none, sizeof none));
   for (std::uint64_t which = 0; which < Image::kTimers; ++which) {
-    batch.add(SYS_getitimer, {which, timers + which * kTimerBytes});
+    batch.add(SYS_setitimer, {which, stopped, timers + which * kTimerBytes});
   }
   KRG_TRY(batch.run(pid_, registers_[0], scratch));
+  timers_stopped_ = true;
   image_.layout[5] = batch.result(top);
   std::array<std::array<std::uint64_t, 4>, 64> all{};
   KRG_TRY(read_memory(pid_, actions, all.data(), sizeof all));
@@ -92,8 +97,25 @@ Status Frozen::read_inside() {
   }
   static_assert(sizeof(Image::timers) == Image::kTimers * kTimerBytes);
   KRG_TRY(read_memory(pid_, timers, image_.timers.data(), sizeof image_.timers));
+  for (std::size_t i = 0; i < image_.timers.size(); i += 4) {
+    std::uint64_t* const timer = &image_.timers[i];
+    // One whose signal is pending begins its next round when that is taken; it has to be told now.
+    if (timer[2] == 0 && timer[3] == 0) std::copy(timer, timer + 2, timer + 2);
+  }
+  image_.pending = pending_signals(pid_, true);
   scratch.clear();
   return {};
+}
+
+// As they were, but for the time that has passed meanwhile.
+Status Frozen::start_timers() {
+  timers_stopped_ = false;
+  Batch batch;
+  KRG_TRY_ASSIGN(const std::uint64_t at, scratch_->put(image_.timers.data(), sizeof image_.timers));
+  for (std::uint64_t which = 0; which < Image::kTimers; ++which) {
+    batch.add(SYS_setitimer, {which, at + which * sizeof(itimerval), 0});
+  }
+  return batch.run(pid_, registers_[0], *scratch_);
 }
 
 Status Frozen::read_inside_thread(std::size_t index) {
@@ -154,6 +176,7 @@ void Frozen::forget_scratch() noexcept {
 void Frozen::resume() noexcept {
   if (!held_) return;
   held_ = false;
+  if (scratch_ && timers_stopped_) (void)start_timers();
   forget_scratch();
   for (std::size_t i = 0; i < tids_.size(); ++i) {
     if (i < registers_.size()) (void)set_registers(tids_[i], registers_[i]);
@@ -186,9 +209,6 @@ Status Frozen::empty() {
   Scratch& scratch = *scratch_;
   const std::array<std::uint64_t, 4> zero{};
   KRG_TRY_ASSIGN(const std::uint64_t nothing, scratch.put(zero.data(), sizeof zero));
-  for (std::uint64_t which = 0; which < Image::kTimers; ++which) {
-    batch.add(SYS_setitimer, {which, nothing, 0});
-  }
   for (const ActionImage& action : image_.actions) {
     batch.add(SYS_rt_sigaction, {static_cast<std::uint64_t>(action.signal), nothing, 0, 8});
   }

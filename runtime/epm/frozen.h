@@ -1,8 +1,8 @@
 // frozen.h: a process that stands still: captured, and then resumed or emptied.
 //
-// Model    freeze() stops all threads; capture() reads what an image needs, partly by calls that the
-//          process itself makes; resume() puts everything back as it was, at any time before empty();
-//          empty() leaves one thread without memory or descriptors: the husk.
+// Model    freeze() stops all threads; capture() reads what an image needs, partly by calls that
+//          the process itself makes; resume() puts everything back as it was, at any time before
+//          empty(); empty() leaves one thread without memory or descriptors: the husk.
 // Threads  owned by one thread, the tracer.
 // Blocks   as tracee.h; capture() for about a millisecond and 60 ns per page.
 // Source   docs/design/epm.md, "Capture"
@@ -51,12 +51,14 @@ class Frozen {
   Status read_inside();
   Status read_inside_thread(std::size_t index);
   Status read_pipes();
+  Status start_timers();
   Status find_gadget();
   Status end_other_threads();
   void forget_scratch() noexcept;
 
   const pid_t pid_;
   bool held_ = false;
+  bool timers_stopped_ = false;
   std::vector<pid_t> tids_;
   std::vector<Registers> registers_;  // What each thread goes on with.
   std::vector<std::uint64_t> blocked_;

@@ -76,7 +76,6 @@ Status Frozen::read_layout() {
     image_.limits[2 * i] = limit.rlim_cur;
     image_.limits[2 * i + 1] = limit.rlim_max;
   }
-  image_.pending = pending_signals(pid_, true);
   return {};
 }
 

@@ -91,7 +91,8 @@ void Home::abort(std::string complaint, std::vector<std::string> problems) {
 
 void Home::on_opened(const Opened& opened, UniqueFd stream) {
   if (step_ != Step::stream && step_ != Step::source_stream) return;
-  if (!stream) return abort(opened.complaint.empty() ? "that node does not answer" : opened.complaint);
+  if (!stream)
+    return abort(opened.complaint.empty() ? "that node does not answer" : opened.complaint);
   if (step_ == Step::source_stream) return leave_home(std::move(stream));
   control::ConnectionHandler& handler = *this;
   next_ = std::make_unique<Connection>(reactor_, std::move(stream), UniqueFd(), handler);

@@ -1,9 +1,9 @@
 // home.h: the home mover: where a task was started, and where it is known by its pid.
 //
-// Model    has the task move when its krgd orders it, one order at a time, and decides alone where it
-//          runs: a host runs it when it is told Commit, and a source that was not told to give it up
-//          for good goes on. While the task is away, the deputy stands in for it here, and what it
-//          reads and writes goes through this process.
+// Model    has the task move when its krgd orders it, one order at a time, and decides alone where
+//          it runs: a host runs it when it is told Commit, and a source that was not told to give
+//          it up for good goes on. While the task is away, the deputy stands in for it here, and
+//          what it reads and writes goes through this process.
 // Threads  owned by the reactor's thread.
 // Blocks   as tracee.h.
 // Source   docs/design/epm.md, "A move, step by step"
@@ -70,10 +70,10 @@ class Home final : private control::ConnectionHandler {
   Known known_;
   Relays relays_;
   Deputy deputy_;
-  std::unique_ptr<Source> source_;       // While the task's pages are here.
-  std::unique_ptr<Connection> host_;     // Where the task is; none: here.
-  std::unique_ptr<Connection> next_;     // Where it is to go.
-  std::unique_ptr<Connection> former_;   // Where it was; not ours to speak with any more.
+  std::unique_ptr<Source> source_;      // While the task's pages are here.
+  std::unique_ptr<Connection> host_;    // Where the task is; none: here.
+  std::unique_ptr<Connection> next_;    // Where it is to go.
+  std::unique_ptr<Connection> former_;  // Where it was; not ours to speak with any more.
   NodeId at_;
   Order order_;
   Step step_ = Step::none;

@@ -78,8 +78,7 @@ void Host::take_pages(wire::Bytes body) {
   while (!bytes.empty()) {
     const bool covered = pager_.is_open() && pager_.covers(address);
     std::size_t part = kPage;
-    while (part < bytes.size() &&
-           (pager_.is_open() && pager_.covers(address + part)) == covered) {
+    while (part < bytes.size() && (pager_.is_open() && pager_.covers(address + part)) == covered) {
       part += kPage;
     }
     if (covered) {

@@ -1,8 +1,8 @@
 // host.h: a host mover: where a task is that was started elsewhere.
 //
 // Model    makes the task from what its source sends, lets it run when its home says so, is its
-//          parent and its way home, and sends it on. The end of the home mover ends the task, unless
-//          it has been given away.
+//          parent and its way home, and sends it on. The end of the home mover ends the task,
+//          unless it has been given away.
 // Threads  owned by the reactor's thread.
 // Blocks   as tracee.h and rebuild.h.
 // Source   docs/design/epm.md, "A move, step by step"
@@ -67,8 +67,8 @@ class Host final : private control::ConnectionHandler {
   std::optional<Rebuild> task_;
   bool runs_ = false;
   bool whole_ = false;
-  std::optional<Leave> leave_;          // Where it is to go.
-  std::unique_ptr<Source> away_;        // Once it stands still for that.
+  std::optional<Leave> leave_;    // Where it is to go.
+  std::unique_ptr<Source> away_;  // Once it stands still for that.
   bool released_ = false;
   bool ended_ = false;
 };

@@ -20,10 +20,9 @@ namespace {
 class Mover final : private reactor::FdHandler {
  public:
   explicit Mover(UniqueFd port)
-      : port_(reactor_, std::move(port),
-              [this](std::uint16_t type, wire::Bytes body, UniqueFd fd) {
-                heard(type, body, std::move(fd));
-              }) {
+      : port_(reactor_, std::move(port), [this](std::uint16_t type, wire::Bytes body, UniqueFd fd) {
+          heard(type, body, std::move(fd));
+        }) {
     sigset_t child;
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);

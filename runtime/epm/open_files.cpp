@@ -69,8 +69,8 @@ Status OpenFiles::open_mapped(const Image& image) {
                       found.changed_ns == mapping.file.changed_ns &&
                       (!mapping.shared || found.inode == mapping.file.inode);
     if (!fd || (!same && !key.second)) {
-      complaint_ = fmt::format("{}: {}", mapping.path,
-                               fd ? "is another file there" : "is not there");
+      complaint_ =
+          fmt::format("{}: {}", mapping.path, fd ? "is another file there" : "is not there");
       return Error(fd ? Errc::stale : Errc::not_found, "a mapped file");
     }
     KRG_TRY_ASSIGN(mapped_[key], keep(std::move(fd)));
@@ -102,8 +102,8 @@ Result<UniqueFd> OpenFiles::open_path(const FileImage& file) {
 }
 
 Status OpenFiles::open_pipe(const FileImage& reader, const Image& image) {
-  const auto writer = std::find_if(
-      image.files.begin(), image.files.end(), [&](const FileImage& file) {
+  const auto writer =
+      std::find_if(image.files.begin(), image.files.end(), [&](const FileImage& file) {
         return file.fd == reader.other && file.kind == FileImage::Kind::pipe_write;
       });
   int ends[2];

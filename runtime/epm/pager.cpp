@@ -188,7 +188,8 @@ bool Pager::take_event(Context& context) {
       context.lacking.move(message.arg.remap.from, message.arg.remap.to, message.arg.remap.len);
       break;
     case UFFD_EVENT_FORK: {
-      auto child = std::make_unique<Context>(*this, UniqueFd(static_cast<int>(message.arg.fork.ufd)));
+      auto child =
+          std::make_unique<Context>(*this, UniqueFd(static_cast<int>(message.arg.fork.ufd)));
       child->lacking = context.lacking;
       if (running_) (void)reactor_.watch(child->faults.get(), EPOLLIN, *child);
       contexts_.push_back(std::move(child));

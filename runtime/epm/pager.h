@@ -2,9 +2,9 @@
 // the order they are sent.
 //
 // Model    a context is an address space and what it still lacks: the task's own, and that of each
-//          child that it forks meanwhile. A range that is lacked knows where it was at the source, so
-//          mremap() moves it and fork() copies it. A page goes to every context that lacks it; what
-//          was never there is zero. When nothing is lacked, faults are no longer taken.
+//          child that it forks meanwhile. A range that is lacked knows where it was at the source,
+//          so mremap() moves it and fork() copies it. A page goes to every context that lacks it;
+//          what was never there is zero. When nothing is lacked, faults are no longer taken.
 // Threads  owned by the reactor's thread.
 // Blocks   never; UFFDIO_COPY for 1 us a page.
 // Source   ioctl_userfaultfd(2), userfaultfd(2) "Events"; docs/design/epm.md, "Pages"

@@ -1,7 +1,7 @@
 // pages.h: which pages of a process have content of their own, and that content.
 //
-// Model    a page of memory without a file is present or swapped out, or it is all zero; of a private
-//          file mapping only those that were written to are the process's own.
+// Model    a page of memory without a file is present or swapped out, or it is all zero; of a
+//          private file mapping only those that were written to are the process's own.
 // Threads  owned by one thread.
 // Blocks   60 ns a page for the scan, 0.4 us a page for reading (2-core machine, 2026-11).
 // Source   Linux Documentation/admin-guide/mm/pagemap.rst, PAGEMAP_SCAN; facts: process_vm_readv(2)

@@ -127,9 +127,9 @@ Status Rebuild::make_memory() {
       }
       continue;
     }
-    batch.add(SYS_mmap, {mapping.begin, mapping.end - mapping.begin, mapping.protection,
-                         flags_of(mapping),
-                         static_cast<std::uint64_t>(files_.of_mapping(mapping)), mapping.offset});
+    batch.add(SYS_mmap,
+              {mapping.begin, mapping.end - mapping.begin, mapping.protection, flags_of(mapping),
+               static_cast<std::uint64_t>(files_.of_mapping(mapping)), mapping.offset});
   }
   KRG_TRY(batch.run(stub_.pid(), base_, *scratch_));
   if (const std::size_t bad = batch.first_failed(); bad < batch.size()) {

@@ -1,8 +1,8 @@
 // rebuild.h: a process made from an image: everything but its pages, and held until it may run.
 //
-// Model    begin() gives a stub the image's address space, files and signal actions, and finish() its
-//          threads and registers; pages come between the two, or, through the pager, after them. go()
-//          lets it run. Until then end() leaves nothing.
+// Model    begin() gives a stub the image's address space, files and signal actions, and finish()
+//          its threads and registers; pages come between the two, or, through the pager, after
+//          them. go() lets it run. Until then end() leaves nothing.
 // Threads  owned by one thread, the tracer.
 // Blocks   as tracee.h; begin() and finish() for 1 to 2 ms each.
 // Source   docs/design/epm.md, "Rebuild"

@@ -28,9 +28,8 @@ Status Rebuild::finish() {
   KRG_TRY(make_threads());
   for (std::size_t i = 0; i < tids_.size(); ++i) KRG_TRY(set_thread(i));
   KRG_TRY(limit());
-  KRG_TRY_ASSIGN(const std::uint64_t unmapped,
-                 call(stub_.pid(), base_, gadget_, SYS_munmap,
-                      {scratch_->begin(), scratch_->bytes()}));
+  KRG_TRY_ASSIGN(const std::uint64_t unmapped, call(stub_.pid(), base_, gadget_, SYS_munmap,
+                                                    {scratch_->begin(), scratch_->bytes()}));
   if (is_error(unmapped)) return Error(Errc::system_error, "the scratch mapping does not go");
   for (std::size_t i = 0; i < tids_.size(); ++i) {
     const ThreadImage& thread = image_.threads[i];
@@ -100,7 +99,8 @@ Status Rebuild::set_thread(std::size_t index) {
   batch.add(SYS_sigaltstack, {stack, 0});
   for (const SignalInfo& info : thread.pending) {
     KRG_TRY_ASSIGN(const std::uint64_t at, scratch.put(&info, sizeof info));
-    batch.add(SYS_rt_tgsigqueueinfo, {word(image_.pid), word(thread.tid), word(signal_of(info)), at});
+    batch.add(SYS_rt_tgsigqueueinfo,
+              {word(image_.pid), word(thread.tid), word(signal_of(info)), at});
   }
   if (index == 0) {
     for (const SignalInfo& info : image_.pending) {

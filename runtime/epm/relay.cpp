@@ -130,10 +130,9 @@ void Relays::write_some(One& one) {
     pollfd room{one.fd.get(), POLLOUT, 0};
     if (poll(&room, 1, 0) <= 0 || (room.revents & (POLLOUT | POLLERR)) == 0) break;
     const std::size_t part = std::min<std::size_t>(one.waits.size() - done, PIPE_BUF);
-    const ssize_t n = one.socket
-                          ? ::send(one.fd.get(), one.waits.data() + done, part,
-                                   MSG_NOSIGNAL | MSG_DONTWAIT)
-                          : write(one.fd.get(), one.waits.data() + done, part);
+    const ssize_t n = one.socket ? ::send(one.fd.get(), one.waits.data() + done, part,
+                                          MSG_NOSIGNAL | MSG_DONTWAIT)
+                                 : write(one.fd.get(), one.waits.data() + done, part);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) break;
     if (n < 0) return finish_writing(one, true);
     done += static_cast<std::uint64_t>(n);

@@ -1,12 +1,12 @@
 // relay.h: files whose other end stays where the task was started.
 //
 // Model    the same at both ends: what is read from our descriptor goes to the other mover, what
-//          comes from it is written to ours. At home that descriptor is the one the task had; at the
-//          host it is the other end of a pipe or socket of the task's. At most kWindow bytes are
-//          under way or wait, each way. The movers' death ends it as the peer's end would.
+//          comes from it is written to ours. At home that descriptor is the one the task had; at
+//          the host it is the other end of a pipe or socket of the task's. At most kWindow bytes
+//          are under way or wait, each way. The movers' death ends it as the peer's end would.
 // Threads  owned by the reactor's thread.
-// Blocks   never; a descriptor that others have too keeps its O_NONBLOCK as it is, and is written to
-//          only as far as poll(2) promises.
+// Blocks   never; a descriptor that others have too keeps its O_NONBLOCK as it is, and is written
+//          to only as far as poll(2) promises.
 // Source   docs/design/epm.md, "Relays"; pipe(7), PIPE_BUF
 #pragma once
 

@@ -92,8 +92,8 @@ Status Stub::execute(const Image& image, int first_fd) {
   if (pid < 0) return errno_error(Errc::denied, "a process of that pid may not be made");
   if (pid == 0) become(image, first_fd, out.get());
   pid_ = static_cast<pid_t>(pid);
-  constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE |
-                            PTRACE_O_EXITKILL;
+  constexpr long kOptions =
+      PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXEC | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
   if (ptrace(PTRACE_SEIZE, pid_, nullptr, kOptions) != 0) {
     return errno_error(Errc::denied, "a stub may not be traced");
   }

@@ -1,9 +1,10 @@
 // stub.h: a process that runs the right program under the right pid, and has not begun to.
 //
 // Model    a pid name space of its own, whose first process does nothing but reap, gives the stub
-//          the number that the task has always had; execve(2) of the same file gives it /proc/self/exe
-//          and everything else that the kernel remembers of a program. It is held at the end of
-//          execve, as the child of whoever made it. The end of the maker, or end(), ends all of it.
+//          the number that the task has always had; execve(2) of the same file gives it
+//          /proc/self/exe and everything else that the kernel remembers of a program. It is held
+//          at the end of execve, as the child of whoever made it. The end of the maker, or end(),
+//          ends all of it.
 // Threads  owned by one thread, the tracer.
 // Blocks   about 1 ms, for clone(2) twice and execve(2).
 // Source   docs/design/epm.md, "Rebuild"; pid_namespaces(7); clone3(2), set_tid
@@ -25,7 +26,8 @@ class Stub {
   ~Stub() { end(); }
 
   // Descriptors from `first_fd` on are inherited.
-  // Errors  denied  no name space may be made; not_found  no such program or directory; system_error
+  // Errors  denied  no name space may be made; not_found  no such program or directory;
+  // system_error
   Status make(const Image& image, int first_fd);
   // The stub was reaped by somebody who waits for all children.
   void reaped() noexcept { pid_ = 0; }

@@ -60,8 +60,7 @@ class Files {
 // The socket that krgd has given its task to speak with the process-management server: one of a
 // pair without a name, made by whoever started us.
 bool Files::is_management(int fd) const {
-  const UniqueFd socket(
-      static_cast<int>(syscall(SYS_pidfd_getfd, process_.get(), fd, 0)));
+  const UniqueFd socket(static_cast<int>(syscall(SYS_pidfd_getfd, process_.get(), fd, 0)));
   ucred peer{};
   socklen_t bytes = sizeof peer;
   int type = 0;
@@ -136,9 +135,9 @@ void Files::take(int fd) {
   }
   if (file.kind != FileImage::Kind::copy) {
     const std::string_view why = sort(file, status, *info);
-    if (!why.empty()) refuse(fd, why == "socket" || why == file.path
-                                     ? std::string(why)
-                                     : fmt::format("{} {}", why, file.path));
+    if (!why.empty())
+      refuse(fd, why == "socket" || why == file.path ? std::string(why)
+                                                     : fmt::format("{} {}", why, file.path));
   }
   into_.image.files.push_back(std::move(file));
 }

@@ -64,9 +64,8 @@ Status stop(pid_t tid) {
       return Error(Errc::would_block, "it is stopped by a signal");
     }
     // A signal was on its way: it comes first. An event of another kind just goes on.
-    const int signal = stop_event(status) == 0 && stop_signal(status) != kSyscallStop
-                           ? stop_signal(status)
-                           : 0;
+    const int signal =
+        stop_event(status) == 0 && stop_signal(status) != kSyscallStop ? stop_signal(status) : 0;
     KRG_TRY(cont(tid, signal));
   }
 }

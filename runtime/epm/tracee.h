@@ -1,8 +1,8 @@
 // tracee.h: threads of another process, held by ptrace(2).
 //
-// Model    a thread is seized, stops, and is then read and changed; it goes on by cont() or detach().
-//          The tracer's death kills what it holds: nothing runs on with registers that are not its
-//          own.
+// Model    a thread is seized, stops, and is then read and changed; it goes on by cont() or
+//          detach(). The tracer's death kills what it holds: nothing runs on with registers that
+//          are not its own.
 // Threads  all calls on a thread come from the one that seized it.
 // Blocks   until the kernel has stopped the thread, at most for kStopTime: it may be in an
 //          uninterruptible sleep.

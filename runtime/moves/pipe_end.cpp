@@ -48,8 +48,8 @@ Co<std::vector<std::byte>> PipeEnd::read(std::size_t most) {
 Co<Status> PipeEnd::write(std::vector<std::byte> bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const ssize_t n = send(socket_.get(), bytes.data() + done, bytes.size() - done,
-                           MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t n =
+        send(socket_.get(), bytes.data() + done, bytes.size() - done, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
       writable_.clear();
       watch();

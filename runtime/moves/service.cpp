@@ -157,18 +157,18 @@ Co<Moved> Service::move(AskMove ask) {
       co_return failed(fmt::format("no task of this cluster was started as process {}", ask.pid));
     }
     if (found.size() > 1) {
-      co_return failed(fmt::format("nodes {} and {} both have started a process {}: say which by "
-                                   "{}:{}",
-                                   found[0].value, found[1].value, ask.pid, found[0].value,
-                                   ask.pid));
+      co_return failed(
+          fmt::format("nodes {} and {} both have started a process {}: say which by "
+                      "{}:{}",
+                      found[0].value, found[1].value, ask.pid, found[0].value, ask.pid));
     }
     ask.home = found[0];
   }
   if (node_.view().find(ask.home) == nullptr) {
     co_return failed(fmt::format("the cluster has no node {}", ask.home.value));
   }
-  const auto reply = co_await node_.rpc().call<Move>(ask.home, ask,
-                                                     {node_.reactor().after(kOrderTime)});
+  const auto reply =
+      co_await node_.rpc().call<Move>(ask.home, ask, {node_.reactor().after(kOrderTime)});
   co_return reply ? *reply : failed(reply.error().message());
 }
 
@@ -182,8 +182,8 @@ std::shared_ptr<Service::Mover> Service::of_pid(pid_t pid) const noexcept {
 // The task is one of ours.
 Co<Moved> Service::order(AskMove ask) {
   if (!started_here(ask.pid)) {
-    co_return failed(fmt::format("node {} has not started a process {}", node_.self().value,
-                                 ask.pid));
+    co_return failed(
+        fmt::format("node {} has not started a process {}", node_.self().value, ask.pid));
   }
   std::shared_ptr<Mover> mover = of_pid(ask.pid);
   if (mover == nullptr) {

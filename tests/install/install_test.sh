@@ -106,7 +106,7 @@ offers() { # COMMAND WORDS... : completing the last word of the line offers it a
     grep -q -e "$option" "$completion/$command" || { echo "$option is not offered"; return 1; }
   done
 }
-for command in krgrun krgadm; do
+for command in krgrun krgadm krgmigrate; do
   check "the completion of $command is installed and names its options" offers "$command"
 done
 

@@ -8,7 +8,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/testing/check.sh
 source "$here/../../testing/check.sh"
-bin=$1 wanderer=$2 job='' cluster='' round=0 pid=0
+bin=$1 wanderer=$2 job='' cluster='' pid=0
 XDG_RUNTIME_DIR=$(mktemp -d)
 export XDG_RUNTIME_DIR
 chmod 0700 "$XDG_RUNTIME_DIR"
@@ -16,9 +16,9 @@ folder=$XDG_RUNTIME_DIR
 trap '[[ -z $job ]] || kill "$job" 2>/dev/null; wait; find "$folder" -xdev -delete' EXIT
 
 said() { grep -qE -- "$1" "$folder/said"; }
-# Starts a job of this name in the background; its output is in $folder/said, its input is descriptor 9.
+# Not in a subshell, as a check would. Starts a job of this name in the background; its output is in $folder/said, its input is descriptor 9.
 start() { # NAME WORD...
-  cluster=$1-$$ round=0
+  cluster=$1-$$
   rm -f "$folder/input"
   mkfifo "$folder/input"
   timeout 60 "$bin/krgrun" --name "$cluster" --nodes 4 "${@:2}" <"$folder/input" >"$folder/said" 2>&1 &
@@ -37,25 +37,29 @@ replay() {
   return "$1"
 }
 move() { timeout 30 "$bin/krgmigrate" --cluster "$cluster" "$@"; }
-wander() { # MEBIBYTES THREADS WORD...: starts the wanderer, and finds its number
-  start wander -n 1 "${@:3}" "$wanderer" "$folder" "$1" "$2"
-  eventually said '^pid [0-9]+' || return 1
+wander() { # MEBIBYTES THREADS: starts the wanderer, and finds its number
+  start wander -n 1 "$wanderer" "$folder" "$1" "$2"
+  find_pid
+}
+find_pid() {
+  check "a task starts" eventually said '^pid [0-9]+'
   pid=$(sed -n 's/^pid //p' "$folder/said")
 }
 # One more round, and what it says.
 well() {
+  local round
+  round=$(grep -c '^round ' "$folder/said")
   echo "line $round" >&9
-  eventually said "^round $round: " && said "^round $round: ok$" && eventually said "^heard line $round$"
-  local code=$?
-  ((code == 0)) || cat "$folder/said"
-  round=$((round + 1))
-  return $code
+  eventually said "^round $round: " && said "^round $round: ok$" && eventually said "^heard line $round$" &&
+    return 0
+  cat "$folder/said"
+  return 1
 }
 is_empty() { [[ ! -d /proc/$1 ]] || ! grep -q '^VmRSS:.*[1-9]' "/proc/$1/status"; }
 
 # --- once, twice, twenty times --------------------------------------------------------------------
 
-check "a task starts" wander 4 3
+wander 4 3
 check "it is well" well
 check_text "^process $pid can be moved; it is on node 0$" "krgmigrate --check says that it can be moved" \
   move --check "$pid"
@@ -81,25 +85,24 @@ job_ends 7 'the end' "its exit code and its last words come home"
 
 # --- all memory first, and several movers ---------------------------------------------------------
 
-check "a task starts" wander 4 2
+wander 4 2
 check "it is moved with all its memory" move --eager "$pid" 3
 check "it is well" well
 check "it is moved on in the same way" move --eager "$pid" 1
 check "it is well" well
 kill -TERM "$pid"
-job_ends 143 'rank 0 .* SIGTERM' "a signal to its deputy ends it"
+job_ends 143 'rank 0 .*SIGTERM' "a signal to its deputy ends it"
 
-check "a task starts" wander 1 1
+wander 1 1
 check "it is moved" move "$pid" 2
 kill -KILL "$pid"
-job_ends 137 'rank 0 .* SIGKILL' "who kills the deputy kills the task"
+job_ends 137 'rank 0 .*SIGKILL' "who kills the deputy kills the task"
 
 # --- what can not be moved ------------------------------------------------------------------------
 
 # shellcheck disable=SC2016  # For the task's shell.
 start stays -n 1 bash -c 'exec 7<>/dev/ptmx; echo "pid $$"; read -r line; echo "heard $line"'
-eventually said '^pid [0-9]+'
-pid=$(sed -n 's/^pid //p' "$folder/said")
+find_pid
 check_complaint 1 '^fd 7: .*/dev/' "krgmigrate --check names a device" move --check "$pid"
 check_complaint 1 'fd 7: .*can not be moved|can not be moved.*fd 7' "it is not moved" move "$pid" 1
 check_complaint 1 'the cluster has no node 9' "nothing is moved to nowhere" move "$pid" 9
@@ -112,7 +115,7 @@ job_ends 0 'heard hello' "it has not noticed"
 
 cp "$wanderer" "$folder/program"
 wanderer=$folder/program
-check "a task starts" wander 1 1
+wander 1 1
 node2=$("$bin/krgadm" nodes --cluster "$cluster" --json | sed 's/},{/}\n{/g' | grep '"node":2,' |
   grep -o '"pid":[0-9]*' | cut -d : -f 2)
 check "the krgd of node 2 stands still" kill -STOP "$node2"

@@ -1,5 +1,5 @@
-// A task that checks itself. For each line of its standard input it looks whether everything is as it
-// left it and says so in one line: "round 3: ok", or what is not. "end" ends it with code 7.
+// A task that checks itself. For each line of its standard input it looks whether everything is as
+// it left it and says so in one line: "round 3: ok", or what is not. "end" ends it with code 7.
 // usage: wanderer FOLDER MEBIBYTES THREADS
 #include <fcntl.h>
 #include <pthread.h>
@@ -36,12 +36,13 @@ std::uint64_t scramble(std::uint64_t x) {
   return x ^ x >> 29;
 }
 
-// --- memory ---------------------------------------------------------------------------------------
+// --- memory
+// ---------------------------------------------------------------------------------------
 
 struct Memory {
   explicit Memory(std::size_t bytes) : words(bytes / 8) {
-    data = static_cast<std::uint64_t*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    data = static_cast<std::uint64_t*>(
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     for (std::size_t i = 0; i < words; ++i) data[i] = scramble(i);
     hidden = static_cast<char*>(
         mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
@@ -76,7 +77,11 @@ void check_memory(Memory& memory, int round) {
   // The kernel touches some of it, too.
   const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
   auto* const middle = memory.data + memory.words / 2;
-  expect(read(file, middle, 64) == 64 && std::memcmp(middle, "\x7f""ELF", 4) == 0, "read into it");
+  expect(read(file, middle, 64) == 64 && std::memcmp(middle,
+                                                     "\x7f"
+                                                     "ELF",
+                                                     4) == 0,
+         "read into it");
   close(file);
   for (std::size_t i = 0; i < 8; ++i) middle[i] = scramble(memory.words / 2 + i);
   expect(memory.right(), "memory");
@@ -96,7 +101,8 @@ int grow_stack(int depth) {
   return depth == 0 ? 0 : grow_stack(depth - 1) + (block[0] == static_cast<char>(depth) ? 1 : 0);
 }
 
-// --- threads --------------------------------------------------------------------------------------
+// --- threads
+// --------------------------------------------------------------------------------------
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 std::atomic<bool> stop{false};
@@ -133,7 +139,8 @@ void check_threads() {
   expect(false, "threads stand still");
 }
 
-// --- signals and timers ---------------------------------------------------------------------------
+// --- signals and timers
+// ---------------------------------------------------------------------------
 
 char alternate[64 * 1024];
 volatile sig_atomic_t on_alternate = 0, ticks = 0;
@@ -185,7 +192,8 @@ void check_signals() {
   expect(ticks >= before + 2, "the timer");
 }
 
-// --- files ----------------------------------------------------------------------------------------
+// --- files
+// ----------------------------------------------------------------------------------------
 
 struct Files {
   explicit Files(const std::string& folder) {
@@ -201,8 +209,8 @@ struct Files {
     in = ends[1];
     expect(chdir(folder.c_str()) == 0, "a folder");
     umask(027);
-    mapped = static_cast<char*>(
-        mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0));
+    mapped =
+        static_cast<char*>(mmap(nullptr, 2 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0));
     mapped[kPage] = 'X';
     directory = folder;
   }

@@ -1,8 +1,8 @@
 // epm/image.h: a process as a value: all that is needed to go on with it elsewhere but its memory.
 //
-// Model    what capture reads and rebuild makes. Kernel structures of x86-64 travel as words, in the
-//          layout that the system calls take them in; addresses are those of the process. An image
-//          is read from the network: rebuild takes nothing in it for granted.
+// Model    what capture reads and rebuild makes. Kernel structures of x86-64 travel as words, in
+//          the layout that the system calls take them in; addresses are those of the process. An
+//          image is read from the network: rebuild takes nothing in it for granted.
 // Threads  immutable.
 // Blocks   never.
 // Source   docs/design/epm.md, "The image"; ptrace(2), prctl(2) PR_SET_MM_MAP, rt_sigaction(2)

@@ -1,6 +1,7 @@
 // epm/mover.h: a mover's life, from its first word to its end.
 //
-// Model    a process of its own for each task that is moved, on each node that it passes; see port.h.
+// Model    a process of its own for each task that is moved, on each node that it passes; see
+//          port.h.
 // Threads  one.
 // Blocks   until the task has ended or gone, or the krgd is gone.
 // Source   docs/design/epm.md, "Movers"

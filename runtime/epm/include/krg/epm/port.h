@@ -38,9 +38,7 @@ struct Order {
   NodeId home;  // This one.
   bool only_check = false;
   bool eager = false;
-  static void wire_fields(auto& m, auto&& visit) {
-    visit(m.node, m.home, m.only_check, m.eager);
-  }
+  static void wire_fields(auto& m, auto&& visit) { visit(m.node, m.home, m.only_check, m.eager); }
 };
 // The answer to Open, in order. With a descriptor, unless it has failed.
 struct Opened {

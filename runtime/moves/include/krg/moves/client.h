@@ -17,7 +17,7 @@ namespace krg::moves {
 
 struct AskMove {
   static constexpr std::uint16_t kFrame = 80;
-  std::int32_t pid = 0;  // Where it was started; see `home`.
+  std::int32_t pid = 0;   // Where it was started; see `home`.
   NodeId home = kNoNode;  // kNoNode: the only node that has started a task of that pid.
   NodeId to;
   bool only_check = false;  // Only say what can not be moved; `to` does not count.

@@ -1,8 +1,8 @@
 // moves/service.h: the moves of a krgd's tasks, and the movers that do the work.
 //
 // Model    finds the node that a task was started on, which starts a mover for it at its first move
-//          and orders that to move it from then on. Movers of different nodes speak over streams that
-//          their krgds carry. A mover is a task of this krgd that belongs to no job.
+//          and orders that to move it from then on. Movers of different nodes speak over streams
+//          that their krgds carry. A mover is a task of this krgd that belongs to no job.
 // Threads  owned by the reactor's thread.
 // Blocks   starting a mover, for 0.4 ms; finding a task, as proc/descendants.h.
 // Source   docs/design/epm.md, "Movers"
