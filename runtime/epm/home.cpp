@@ -1,11 +1,13 @@
 #include "home.h"
 
+#include <sys/epoll.h>
 #include <sys/wait.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstring>
 
+#include "krg/base/descriptors.h"
 #include "krg/log/log.h"
 #include "krg/reactor/event.h"
 
@@ -22,6 +24,7 @@ Home::Home(reactor::Reactor& reactor, Port& port, pid_t pid)
     : reactor_(reactor),
       port_(port),
       pid_(pid),
+      process_(open_process(pid)),
       machine_(this_machine()),
       relays_(reactor, {[this](const RelayData& m) { host_->send(m); },
                         [this](const RelayTaken& m) {
@@ -31,9 +34,18 @@ Home::Home(reactor::Reactor& reactor, Port& port, pid_t pid)
                           if (host_) host_->send(m);
                         }}),
       deputy_(pid, {[this](const SignalInfo& info, bool leader) { deliver(info, leader); },
-                    [this] { reactor_.spawn(leave_the_stage()); }}) {}
+                    [this] { reactor_.spawn(leave_the_stage()); }}) {
+  if (process_) (void)reactor_.watch(process_.get(), EPOLLIN, *this);
+}
 
-Home::~Home() = default;
+Home::~Home() { reactor_.unwatch(process_.get()); }
+
+// The process has ended: the deputy, or the task itself, and then nobody needs us.
+void Home::on_fd(std::uint32_t) noexcept {
+  look();
+  reactor_.unwatch(process_.get());
+  if (!host_ && !deputy_.gone()) reactor_.spawn(leave_the_stage());
+}
 
 void Home::answer(std::string complaint, std::vector<std::string> problems) {
   step_ = Step::none;
@@ -236,6 +248,7 @@ void Home::on_host_frame(std::uint16_t type, wire::Bytes body) {
       if (step_ != Step::released) return;
       return take<Released>(body, [this](Released& m) { on_released(m); });
     case Failed::kFrame:
+      if (step_ == Step::runs) return lose("the node could not begin with it");
       if (step_ != Step::ready) return;
       return take<Failed>(body, [this](Failed& m) {
         step_ = Step::hello;  // It stays, and need not be told.

@@ -23,7 +23,7 @@
 
 namespace krg::epm {
 
-class Home final : private control::ConnectionHandler {
+class Home final : private control::ConnectionHandler, private reactor::FdHandler {
  public:
   Home(reactor::Reactor& reactor, Port& port, pid_t pid);
   Home(const Home&) = delete;
@@ -62,10 +62,12 @@ class Home final : private control::ConnectionHandler {
 
   void on_frame(Connection& from, std::uint16_t type, wire::Bytes body) override;
   void on_closed(Connection& connection, Status why) override;
+  void on_fd(std::uint32_t events) noexcept override;
 
   reactor::Reactor& reactor_;
   Port& port_;
   const pid_t pid_;
+  const UniqueFd process_;  // Readable when it has ended.
   Machine machine_;
   Known known_;
   Relays relays_;

@@ -55,7 +55,8 @@ well() {
   cat "$folder/said"
   return 1
 }
-is_empty() { [[ ! -d /proc/$1 ]] || ! grep -q '^VmRSS:.*[1-9]' "/proc/$1/status"; }
+# All that is mapped is the vDSO and what belongs to it.
+is_empty() { awk '$1 == "VmSize:" { size = $2 } END { exit size > 100 }' "/proc/$1/status"; }
 
 # --- once, twice, twenty times --------------------------------------------------------------------
 
