@@ -100,7 +100,7 @@ TEST_F(Options, SayWhatKrgMayDoWithTheTasks) {
   using capability::Capability;
   using capability::Set;
   const auto effective = [&](const std::string& line) {
-    const capability::Sets& sets = job(line).apps[0].capabilities;
+    const capability::Sets sets = job(line).apps[0].capabilities;
     EXPECT_EQ(sets.effective, sets.inheritable_effective) << line;
     EXPECT_EQ(sets.permitted, capability::kSupported) << line;
     return sets.effective;
@@ -113,7 +113,7 @@ TEST_F(Options, SayWhatKrgMayDoWithTheTasks) {
   const Set less = useful.without(Capability::use_remote_memory);
   EXPECT_EQ(effective("--no-remote-memory true"), less);
   EXPECT_EQ(effective("--capabilities -USE_REMOTE_MEMORY true"), less);
-  const auto& all = job("--capabilities -USE_REMOTE_MEMORY true").apps[0].environment;
+  const auto all = job("--capabilities -USE_REMOTE_MEMORY true").apps[0].environment;
   EXPECT_EQ(std::count(all.begin(), all.end(), "KRG_MEMORY_REMOTE=no"), 1);
   EXPECT_EQ(refusal("--capabilities FLY true"), "--capabilities FLY: there is no capability 'FLY'");
   EXPECT_EQ(refusal("--capabilities DEBUG true"), "--capabilities DEBUG: krg does not have DEBUG");
