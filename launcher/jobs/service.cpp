@@ -29,6 +29,8 @@ Service::Service(node::Node& node, proc::Supervisor& supervisor, Pmi& pmi)
     const auto sets = tasks_.sets_of(pid);  // Who is no task says so itself.
     return !sets || sets->effective.has(capability::Capability::use_remote_memory);
   });
+  moves_.set_may_move(
+      [this](pid_t pid) { return tasks_.can_use(pid, capability::Capability::can_migrate); });
   node_.add_listener(*this);
   node_.on_lost([this](NodeId lost, Error why) { node_lost(lost, why); });
   node_.set_describe([this](node::Status::Reply& reply) {

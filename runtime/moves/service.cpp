@@ -185,6 +185,9 @@ Co<Moved> Service::order(AskMove ask) {
     co_return failed(
         fmt::format("node {} has not started a process {}", node_.self().value, ask.pid));
   }
+  if (may_move_ && !may_move_(ask.pid)) {
+    co_return failed("it has not the capability CAN_MIGRATE: see krgcapset(1)");
+  }
   std::shared_ptr<Mover> mover = of_pid(ask.pid);
   if (mover == nullptr) {
     auto started = start_mover(ask.pid, UniqueFd());

@@ -106,6 +106,8 @@ start stays -n 1 bash -c 'exec 7<>/dev/ptmx; echo "pid $$"; read -r line; echo "
 find_pid
 check_complaint 1 '^fd 7: .*/dev/' "krgmigrate --check names a device" move --check "$pid"
 check_complaint 1 'fd 7: .*can not be moved|can not be moved.*fd 7' "it is not moved" move "$pid" 1
+check "its right to be moved is taken away" "$bin/krgcapset" --cluster "$cluster" -k "$pid" -e -CAN_MIGRATE
+check_complaint 1 'krgmigrate: .*CAN_MIGRATE' "it may not even be asked about" move --check "$pid"
 check_complaint 1 'the cluster has no node 9' "nothing is moved to nowhere" move "$pid" 9
 check_complaint 1 'was started as process 1$' "nothing is moved that is no task" move 1 1
 check_complaint 2 'say the process' "krgmigrate wants a process and a node" move

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -27,6 +28,8 @@ class Service final : private proc::TaskObserver {
   Service& operator=(const Service&) = delete;
   ~Service();
 
+  // Asked of a task before it is moved; without it all may.
+  void set_may_move(std::function<bool(pid_t)> may_move) { may_move_ = std::move(may_move); }
   // Does what a client asks for.
   Co<Moved> move(AskMove ask);
   // Whether no task of another node is here, and none of ours is away.
@@ -51,6 +54,7 @@ class Service final : private proc::TaskObserver {
 
   node::Node& node_;
   proc::Supervisor& supervisor_;
+  std::function<bool(pid_t)> may_move_;
   std::uint64_t last_token_ = 0;
   // Shared with the coroutines that wait for a mover's answer.
   std::unordered_map<proc::TaskId, std::shared_ptr<Mover>> movers_;
