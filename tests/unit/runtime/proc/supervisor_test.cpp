@@ -21,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class SupervisorTest : public testing::Test, protected TaskObserver {
+class SupervisorTest : public ::testing::Test, protected TaskObserver {
  protected:
   void SetUp() override { ASSERT_TRUE(become_reaper()); }
 
@@ -173,7 +173,7 @@ TEST_F(SupervisorTest, TheTaskHasASessionDefaultHandlersAndNoBlockedSignals) {
 }
 
 TEST_F(SupervisorTest, AScriptWithoutInterpreterLineRunsInTheShell) {
-  const std::string path = testing::TempDir() + "/krg-proc-script-" + std::to_string(getpid());
+  const std::string path = ::testing::TempDir() + "/krg-proc-script-" + std::to_string(getpid());
   {
     const UniqueFd file(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0755));
     const std::string text = "echo script $1\n";
