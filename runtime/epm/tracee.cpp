@@ -1,7 +1,7 @@
 #include "tracee.h"
 
 #include <elf.h>
-#include <sched.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,26 +33,24 @@ std::uint64_t at(void* pointer) { return reinterpret_cast<std::uint64_t>(pointer
 
 }  // namespace
 
+// Blocked, for a yielding processor comes back late where others want it; a timer interrupts the
+// wait, again and again in case that it comes before the wait begins.
 Result<int> wait_stop(pid_t tid) {
-  const auto end = std::chrono::steady_clock::now() + kStopTime;
-  for (int tries = 0;; ++tries) {
-    int status = 0;
-    const pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
-    if (got == tid) {
-      if (WIFSTOPPED(status)) return status;
-      return Error(Errc::peer_down, "the process has ended");
-    }
-    if (got < 0 && errno != EINTR) return failed("waiting for a thread");
-    if (std::chrono::steady_clock::now() > end) {
-      return Error(Errc::timed_out, "a thread does not stop");
-    }
-    // Most stops are there at once; a long one must not take a processor.
-    if (tries < 200) {
-      sched_yield();
-    } else {
-      usleep(50);
-    }
-  }
+  struct sigaction wake {};
+  wake.sa_handler = [](int) {};
+  sigaction(SIGALRM, &wake, nullptr);
+  constexpr timeval kSeconds{std::chrono::seconds(kStopTime).count(), 0};
+  const itimerval patience{{0, 100'000}, kSeconds}, none{};
+  setitimer(ITIMER_REAL, &patience, nullptr);
+  int status = 0;
+  const pid_t got = waitpid(tid, &status, __WALL);
+  const int why = errno;
+  setitimer(ITIMER_REAL, &none, nullptr);
+  if (got == tid && WIFSTOPPED(status)) return status;
+  if (got == tid) return Error(Errc::peer_down, "the process has ended");
+  if (why == EINTR) return Error(Errc::timed_out, "a thread does not stop");
+  errno = why;
+  return failed("waiting for a thread");
 }
 
 Status stop(pid_t tid) {

@@ -25,7 +25,7 @@ move() { timeout 30 "$tool" exec "$name" n0 env XDG_RUNTIME_DIR=/run/krg "$bin/k
 
 "$tool" up "$name" 3 >/dev/null || exit 1
 mkfifo "$folder/input"
-timeout 60 "$tool" exec "$name" login env -u XDG_RUNTIME_DIR "$bin/krgrun" \
+timeout 100 "$tool" exec "$name" login env -u XDG_RUNTIME_DIR "$bin/krgrun" \
   --hostfile "$("$tool" path "$name" file)" --launch-agent "$("$tool" path "$name" agent)" -n 1 "$wanderer" "$folder" 8 2 <"$folder/input" >"$folder/said" 2>&1 &
 job=$!
 exec 9>"$folder/input"

@@ -21,7 +21,7 @@ start() { # NAME WORD...
   cluster=$1-$$
   rm -f "$folder/input"
   mkfifo "$folder/input"
-  timeout 60 "$bin/krgrun" --name "$cluster" --nodes 4 "${@:2}" <"$folder/input" >"$folder/said" 2>&1 &
+  timeout 200 "$bin/krgrun" --name "$cluster" --nodes 4 "${@:2}" <"$folder/input" >"$folder/said" 2>&1 &
   job=$!
   exec 9>"$folder/input"
 }
