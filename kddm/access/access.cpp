@@ -3,10 +3,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
 #include "krg/base/descriptors.h"
+#include "krg/base/intrusive_list.h"
 #include "krg/calls/calls.h"
 #include "krg/gate/own_user.h"
 #include "krg/log/log.h"
@@ -17,6 +19,10 @@ namespace {
 OpOptions options_of(const gate::Call& call, const calls::Use::Request& request) noexcept {
   return {call.deadline(), request.try_only, request.no_touch, request.manual_touch,
           request.touch_bytes};
+}
+
+LeaseKind kind_of(calls::Verb verb) noexcept {
+  return verb == calls::Verb::grab ? LeaseKind::write : LeaseKind::read;
 }
 
 }  // namespace
@@ -32,8 +38,15 @@ class TaskAccess::Impl {
   }
 
   std::size_t tasks() const noexcept { return tasks_.size(); }
+  std::vector<LockUse> lock_uses();
 
  private:
+  // A task's call for a lease, until it is answered.
+  struct Waits : ListNode<Waits> {
+    Waits(pid_t p, const calls::Use::Request& r, std::uint64_t n, TimePoint now)
+        : use{p, r.thread, r.set, r.object, kind_of(r.verb), n, now, {}} {}
+    LockUse use;
+  };
   // A process that has a place in the store.
   struct Task {
     struct Bell final : reactor::FdHandler {
@@ -75,6 +88,10 @@ class TaskAccess::Impl {
   Co<Result<calls::Use::Reply>> use(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Use::Reply>> lease(gate::Call& call, calls::Use::Request request);
   void take_back(TaskIndex task, const Grant& grant);
+  bool is_lock(SetId set) const noexcept {
+    const SetOptions* const options = kddm_.options_here(set);
+    return options != nullptr && options->has(SetFlag::locks);
+  }
   Co<Result<calls::Name::Reply>> name(gate::Call& call, calls::Name::Request request);
   Co<Result<calls::NameSpace::Reply>> name_space(gate::Call& call,
                                                  calls::NameSpace::Request request);
@@ -85,6 +102,8 @@ class TaskAccess::Impl {
   const MakeStore make_store_;
   NodeStore* store_ = nullptr;
   std::unordered_map<pid_t, std::unique_ptr<Task>> tasks_;
+  IntrusiveList<Waits, Waits> waits_;
+  std::uint64_t waits_so_far_ = 0;
 };
 
 // --- Coming and going ---------------------------------------------------------------------------
@@ -148,13 +167,32 @@ Result<TaskIndex> TaskAccess::Impl::task_of(const gate::Call& call) const {
 Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
                                                       calls::Use::Request request) {
   KRG_CO_TRY_ASSIGN(const TaskIndex task, task_of(call));
-  const auto kind = request.verb == calls::Verb::grab ? LeaseKind::write : LeaseKind::read;
   const OpOptions options = options_of(call, request);
+  Waits waits(call.caller().pid, request, ++waits_so_far_, reactor_.now());
+  waits_.push_back(waits);
   const Result<Grant> grant =
-      co_await kddm_.lease_for(task, kind, request.set, request.object, options);
+      co_await kddm_.lease_for(task, kind_of(request.verb), request.set, request.object, options);
   if (!grant) co_return grant.error();
   call.if_unwanted([this, task, given = *grant] { take_back(task, given); });
   co_return calls::Use::Reply{*grant};
+}
+
+std::vector<LockUse> TaskAccess::Impl::lock_uses() {
+  std::vector<LockUse> uses;
+  for (const Waits& waits : waits_) {
+    if (is_lock(waits.use.set)) uses.push_back(waits.use);
+  }
+  for (const auto& [pid, task] : tasks_) {
+    for (const Leased& leased : store_->leases_of(task->index)) {
+      const SetId set = store_->set_of(leased.slot);
+      if (!is_lock(set)) continue;
+      LockUse use{pid, 0, set, store_->object_of(leased.slot), leased.kind, 0, {}, {}};
+      const auto bytes = store_->bytes(leased.slot);
+      std::copy_n(bytes.begin(), std::min(bytes.size(), use.front.size()), use.front.begin());
+      uses.push_back(use);
+    }
+  }
+  return uses;
 }
 
 // The task has given up waiting, and will never know of it.
@@ -304,5 +342,6 @@ TaskAccess::TaskAccess(reactor::Reactor& reactor, gate::Server& gate, Kddm& kddm
 TaskAccess::~TaskAccess() = default;
 
 std::size_t TaskAccess::tasks() const noexcept { return impl_->tasks(); }
+std::vector<LockUse> TaskAccess::lock_uses() const { return impl_->lock_uses(); }
 
 }  // namespace krg::kddm

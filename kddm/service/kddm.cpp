@@ -140,6 +140,11 @@ Co<Result<NodeId>> Kddm::home_of(SetId set, ObjectId object, Deadline deadline) 
   co_return service_->home_of(**known, object);
 }
 
+const SetOptions* Kddm::options_here(SetId id) const noexcept {
+  const Set* const set = service_->find_set(id);
+  return set == nullptr || set->gone ? nullptr : &set->options;
+}
+
 bool Kddm::find(SetId id, ObjectId object) const noexcept {
   Set* const set = service_->find_set(id);
   if (set == nullptr) return false;

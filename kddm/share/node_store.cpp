@@ -326,6 +326,23 @@ void NodeStore::sweep(std::vector<SlotId>& idle) {
   std::erase_if(s.waiting, ended);
 }
 
+std::vector<Leased> NodeStore::leases_of(TaskIndex task) const {
+  State& s = *state_;
+  KRG_ASSERT(task.value < s.attached.size() && s.attached[task.value]);
+  std::vector<Leased> leases;
+  s.tables.each(task, [&](std::uint32_t entry) {
+    const SlotId slot = slot_of(entry);
+    if (!in_use(slot)) return false;
+    const auto kind = is_write(entry) ? LeaseKind::write : LeaseKind::read;
+    // Who is about to write has an entry too, and gives way perhaps.
+    const Word word = s.memory(slot).load_word();
+    const bool has = kind == LeaseKind::write ? word.writer() == task : word.readers();
+    if (has) leases.push_back({slot, kind});
+    return false;
+  });
+  return leases;
+}
+
 std::size_t NodeStore::waiting() const noexcept { return state_->waiting.size(); }
 
 // --- memory and time

@@ -43,6 +43,7 @@ Space::~Space() = default;
 
 Result<std::unique_ptr<Space>> Space::connect(const std::string& gate,
                                               const std::string& name_space) {
+  renew_thread_id();  // A child of fork() comes here too.
   KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   KRG_TRY_ASSIGN(Attached attached, attach(path));
   KRG_TRY_ASSIGN(auto client, gate::Client::connect(path, {}));

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "krg/base/thread_id.h"
 #include "krg/calls/calls.h"
 #include "krg/gate/client.h"
 #include "krg/task/space.h"
@@ -62,6 +63,7 @@ class Space::Impl {
     request.manual_touch = use.manual_touch;
     request.touch_bytes = use.touch_bytes;
     request.to = to;
+    request.thread = this_thread();
     return request;
   }
   Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,

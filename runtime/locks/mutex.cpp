@@ -1,25 +1,15 @@
 #include "krg/locks/mutex.h"
 
-#include <unistd.h>
-
 #include <cerrno>
 
 #include "cell.h"
 #include "here.h"
 #include "krg/base/assert.h"
+#include "krg/base/thread_id.h"
 #include "krg/fences/fences.h"
 #include "owned.h"
 
 namespace krg {
-namespace {
-
-pid_t this_thread() noexcept {
-  thread_local const pid_t id = ::gettid();
-  return id;
-}
-
-}  // namespace
-
 Mutex::Mutex(Locks& locks, std::uint64_t index, MutexKind kind) noexcept
     : locks_(&locks), index_(index), kind_(kind) {
   KRG_ASSERT(index < locks.count());
@@ -64,7 +54,7 @@ Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
         .with_native(ENOTRECOVERABLE);
   }
   KRG_TRY(fences::acquire());
-  hold(lease, {LockWord::held, locks_->pid_, self});
+  hold(lease, {LockWord::held, locks_->pid_, self, sync::LockKind::mutex});
   cell.lease = std::move(lease);
   cell.depth = 1;
   cell.inconsistent = lost || state != LockWord::free;

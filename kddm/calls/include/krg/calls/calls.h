@@ -48,8 +48,10 @@ struct Use {
     bool manual_touch = false;      // grab
     std::uint64_t touch_bytes = 0;  // grab
     NodeId to = kNoNode;            // flush
+    std::int32_t thread = 0;        // Of the task, as krg::this_thread(): who waits.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to);
+      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to,
+            m.thread);
     }
   };
   struct Reply {

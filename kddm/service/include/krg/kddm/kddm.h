@@ -145,6 +145,8 @@ class Kddm final : public cluster::ViewListener {
   // Where the object is at home in the present view. Suspends only for a set that is not known yet.
   // Errors  not_found  no such set; those of get()
   Co<Result<NodeId>> home_of(SetId set, ObjectId object, Deadline deadline);
+  // Nothing: this node has not heard of the set, or it is no more. Good until the next turn.
+  const SetOptions* options_here(SetId set) const noexcept;
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;
 
