@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "krg/calls/calls.h"
 #include "krg/gate/own_user.h"
 #include "krg/log/log.h"
+#include "krg/reactor/event.h"
 
 namespace krg::kddm {
 namespace {
@@ -79,6 +81,32 @@ class TaskAccess::Impl {
     End on_end{*this};
   };
 
+  // What a task has asked for in the name of all of this node that want to share it.
+  using Key = std::pair<SetId, ObjectId>;
+  struct Asked {
+    explicit Asked(reactor::Reactor& reactor) : answered(reactor) {}
+    reactor::Event answered;
+    bool others = false;
+  };
+  // Until the answer, or until the task gives up.
+  struct Asking {
+    Asking(Impl& o, const Key& k, bool shares) : owner(o), key(k) {
+      if (!shares) return;
+      asked = std::make_shared<Asked>(o.reactor_);
+      owner.asked_.emplace(key, asked);
+    }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+    ~Asking() {
+      if (!asked) return;
+      owner.asked_.erase(key);
+      asked->answered.set();
+    }
+    Impl& owner;
+    const Key key;
+    std::shared_ptr<Asked> asked;
+  };
+
   void serve(gate::Server& gate);
   Result<calls::Attach::Reply> attach(gate::Call& call);
   Status watch(Task& task);
@@ -102,6 +130,7 @@ class TaskAccess::Impl {
   const MakeStore make_store_;
   NodeStore* store_ = nullptr;
   std::unordered_map<pid_t, std::unique_ptr<Task>> tasks_;
+  std::map<Key, std::shared_ptr<Asked>> asked_;
   IntrusiveList<Waits, Waits> waits_;
   std::uint64_t waits_so_far_ = 0;
 };
@@ -170,8 +199,18 @@ Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
   const OpOptions options = options_of(call, request);
   Waits waits(call.caller().pid, request, ++waits_so_far_, reactor_.now());
   waits_.push_back(waits);
-  const Result<Grant> grant =
-      co_await kddm_.lease_for(task, kind_of(request.verb), request.set, request.object, options);
+  const bool shares = request.share && request.verb == calls::Verb::grab && is_lock(request.set);
+  const Key key{request.set, request.object};
+  if (const auto at = shares ? asked_.find(key) : asked_.end(); at != asked_.end()) {
+    const std::shared_ptr<Asked> first = at->second;
+    first->others = true;
+    KRG_CO_TRY(co_await first->answered.wait(call.deadline()));
+    co_return calls::Use::Reply{};
+  }
+  const Asking asking(*this, key, shares);
+  const bool* const others = shares ? &asking.asked->others : nullptr;
+  const Result<Grant> grant = co_await kddm_.lease_for(task, kind_of(request.verb), request.set,
+                                                       request.object, options, others);
   if (!grant) co_return grant.error();
   call.if_unwanted([this, task, given = *grant] { take_back(task, given); });
   co_return calls::Use::Reply{*grant};

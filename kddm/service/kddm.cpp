@@ -155,12 +155,12 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 // --- Tasks --------------------------------------------------------------------------------------
 
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                                  OpOptions options) {
+                                  OpOptions options, const bool* others) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
   for (;;) {
     Result<Lease> leased = co_await lease(op, set, object, options);
     if (!leased) co_return leased.error();
-    Result<Grant> grant = service_->hand_over(std::move(*leased), task);
+    Result<Grant> grant = service_->hand_over(std::move(*leased), task, others);
     if (grant || grant.error().code() != Errc::no_space) co_return grant;
     // It lies on the heap, for the memory that tasks share is full.
     KRG_CO_TRY(co_await service_->room().make_some(options.deadline));

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "krg/shm/futex.h"
 #include "node_state.h"
 
 namespace krg::kddm {
@@ -141,12 +142,20 @@ Status NodeStore::free(SlotId slot) {
     mine.waits = false;
   }
   s.index.erase(slot);
+  const bool fought_for = is_fought_for(slot);
   // The set goes before the generation changes: who sees the new generation does not find the old
   // ids with it.
   s.records[slot.value].set.store(kNoSet.value, std::memory_order_release);
   ++mine.generation;
   auto m = s.memory(slot);
   m.store_word(Word(Access::none, mine.generation).with(Word::kContended));
+  if (fought_for) {
+    Slot& shared = s.slots[slot.value];
+    shared.sleepers.store(0);
+    shared.slept.store(0);
+    shared.ends.fetch_add(1);
+    shm::futex_wake(shared.ends, shm::kEveryone);
+  }
   s.unplace(slot);
   s.drop_slot(slot);
   return {};
@@ -341,6 +350,15 @@ std::vector<Leased> NodeStore::leases_of(TaskIndex task) const {
     return false;
   });
   return leases;
+}
+
+bool NodeStore::is_fought_for(SlotId slot) const noexcept {
+  const Slot& shared = state_->slots[slot.value];
+  return shared.sleepers.load() != 0 || shared.slept.load(std::memory_order_relaxed) != 0;
+}
+
+void NodeStore::fight_for(SlotId slot) noexcept {
+  state_->slots[slot.value].slept.store(1, std::memory_order_relaxed);
 }
 
 std::size_t NodeStore::waiting() const noexcept { return state_->waiting.size(); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "krg/gate/one_call.h"
+#include "krg/shm/futex.h"
 #include "space_impl.h"
 #include "why.h"
 
@@ -173,6 +174,10 @@ Handle Space::handle_of(SetId set, ObjectId object) const noexcept {
 }
 ReadLease Space::try_get(Handle handle) noexcept { return impl_->store_->try_read(handle); }
 WriteLease Space::try_grab(Handle handle) noexcept { return impl_->store_->try_write(handle); }
+
+WriteLease Space::await_grab(Handle handle, Duration timeout) noexcept {
+  return impl_->store_->await_write(handle, Deadline(shm::monotonic_now() + timeout));
+}
 
 // Of what exists without bytes; krgd does so for what is not here.
 Status Space::give_size(WriteLease& lease, const Use& use) {

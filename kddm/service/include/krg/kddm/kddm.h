@@ -129,9 +129,11 @@ class Kddm final : public cluster::ViewListener {
   // Requires  once; it outlives this.
   void use_store(NodeStore& store) noexcept;
   // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
+  // `others`, looked at last when it is granted: further tasks of this node want the same, and will
+  // look for themselves.
   // Errors  limit_reached  the task holds too many; not_supported  there is no store
   Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                              OpOptions options);
+                              OpOptions options, const bool* others = nullptr);
   // The object that the task's table names at `lease`, held for writing, gets another size; the
   // lease goes on as the grant. `how`: why it has not, if so: the lease then goes on unchanged.
   // Errors  invalid_argument  no such lease: nothing has changed

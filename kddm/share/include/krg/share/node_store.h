@@ -139,6 +139,11 @@ class NodeStore {
   // What the task has leased at this moment; of a task gone wild perhaps more. Requires  attached.
   // Cost: its table
   std::vector<Leased> leases_of(TaskIndex task) const;
+  // Whether tasks of this node sleep, or have slept, until another one ended its write lease; as
+  // they say.
+  bool is_fought_for(SlotId slot) const noexcept;
+  // From now on it is: tasks that wanted it have been told to look for themselves.
+  void fight_for(SlotId slot) noexcept;
   // Objects that sweep() is to look at; 0: nothing to wait for.
   std::size_t waiting() const noexcept;
 
