@@ -27,6 +27,17 @@ END
 waits='[r for r in rows if r["does"] == "waits"]'
 has='[r for r in rows if r["does"] == "has"]'
 
+# The circle as it is told, once there is one.
+eventually_circle() {
+  local tries
+  for ((tries = 0; tries < 100; tries++)); do
+    locks --cycles >"$XDG_RUNTIME_DIR/circle" || break
+    sleep 0.1
+  done
+  cat "$XDG_RUNTIME_DIR/circle"
+  ((tries == 100)) || return 1
+}
+
 # begin HOW: two ranks of `task HOW` on two nodes; end: they are killed, and gone.
 begin() {
   timeout 60 "$bin/krgrun" --cluster "$cluster" --oversubscribe -n 2 --ppn 1 "$task" "$1" </dev/null >/dev/null 2>&1 &
@@ -40,25 +51,19 @@ end() {
 
 check "a cluster of two nodes starts" start_cluster
 check "nobody has a lock yet" says 'rows == []'
-check_text 'no task waits in a circle' "and nobody waits" locks --cycles
 begin line
-check "one task waits for another" eventually says "len($waits) == 1 and len($has) == 2" 2>/dev/null
-check "whose node and lock are told" says \
-  "[(r['set'], r['lock'], r['kind'], r['node']) for r in $waits] == [('test.locks', 3, 'mutex', 1)]"
-check "who waits has another one" says \
-  "[(r['lock'], r['node'], r['pid'] == (${waits})[0]['pid']) for r in $has] == [(3, 0, False), (4, 1, True)]"
-check "time passes meanwhile" eventually says "(${waits})[0]['waited_ms'] > 200"
-check "readers of one lock on two nodes" says "[r['node'] for r in rows if r['does'] == 'reads'] == [0, 1]"
+check "one task waits for another" eventually says "len($waits) == 1 and ${waits}[0]['waited_ms'] > 100" 2>/dev/null
+check "the lock and the nodes are told, what who waits has, and the readers" says "
+  [(r['set'], r['lock'], r['kind'], r['node']) for r in $waits] == [('test.locks', 3, 'mutex', 1)] and
+  [(r['lock'], r['node'], r['pid'] == ${waits}[0]['pid']) for r in $has] == [(3, 0, False), (4, 1, True)] and
+  [r['node'] for r in rows if r['does'] == 'reads'] == [0, 1]"
 check_text 'no task waits in a circle' "that is no circle" locks --cycles
 check_text 'test.locks +4 +mutex +has +1' "the table for people" locks
 end
-check "killed tasks have nothing" eventually says 'rows == []'
 begin circle
-check "two tasks wait for each other" eventually says "len($waits) == 2"
 check_complaint 1 '^task [0-9]+ of node [01] -> test.locks\[[34]\] -> task [0-9]+ of node [01] -> test.locks\[[34]\] -> task' \
-  "that is a circle" locks --cycles
-check "of two steps" says 'sorted((r["cycle"], r["node"], r["lock"]) for r in rows) == [(0, 0, 4), (0, 1, 3)]' --cycles
+  "two tasks wait for each other" eventually_circle
+check "in two steps" says 'sorted((r["cycle"], r["node"], r["lock"]) for r in rows) == [(0, 0, 4), (0, 1, 3)]' --cycles
 end
 check_text 'no task waits in a circle' "it ends with them" locks --cycles
-check_complaint 2 'no such option|unknown|what is' "no such option" locks --hot
 finish
