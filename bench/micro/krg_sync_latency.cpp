@@ -4,7 +4,9 @@
 //
 // Rank 0 alone: lock and unlock, in turn with pthread's. Then both ranks lock and unlock one mutex
 // all the time; hand a turn to each other by a condition; and meet at a barrier; each beside two
-// processes that do so by pthread's. Nanoseconds, medians.
+// processes that do so by pthread's. With two ranks, on two nodes: a mutex that was on the other
+// node last, and one that the other one waits for, beside a call to krgd without and with a round
+// trip between the nodes. Nanoseconds, medians.
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -135,6 +137,83 @@ std::int64_t hammer(krg::Locks& locks) {
   return times;
 }
 
+// --- From one node to the other -----------------------------------------------------------------
+
+constexpr int kHops = 200;
+
+double ns_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+// A wake-up for which nobody waits is a call to krgd, and one from there to the key's home: the
+// least and the most of eight keys are a call without and with a round trip between the nodes.
+std::array<double, 2> raw_calls(krg::Locks& locks) {
+  std::vector<double> all;
+  for (std::uint64_t index = 0; index < locks.count(); ++index) {
+    krg::Condition nobody(locks, index);
+    std::vector<double> times;
+    for (int i = 0; i < kHops; ++i) {
+      const auto start = Clock::now();
+      if (!nobody.notify_one()) std::exit(1);
+      times.push_back(ns_since(start));
+    }
+    all.push_back(median(times));
+  }
+  const auto [least, most] = std::minmax_element(all.begin(), all.end());
+  return {*least, *most};
+}
+
+// In turn, so that it always was on the other node last, and nobody wants it.
+double remote_lock(krg::Locks& locks, std::int64_t rank) {
+  krg::Mutex mutex(locks, 5);
+  krg::Barrier barrier(locks, 4, 2);
+  std::vector<double> times;
+  for (int i = 0; i < kHops; ++i) {
+    must(barrier.arrive_and_wait(), "the barrier");
+    if (i % 2 != rank) continue;
+    const auto start = Clock::now();
+    if (!mutex.lock() || !mutex.unlock()) std::exit(1);
+    times.push_back(ns_since(start));
+  }
+  return median(times);
+}
+
+// From before rank 0 unlocks what rank 1 waits for, until that has it. One clock, of the machine.
+double hand_over(krg::Locks& locks, Numbers& numbers, std::int64_t rank) {
+  krg::Mutex mutex(locks, 6);
+  krg::Barrier barrier(locks, 4, 2);
+  constexpr ObjectId kUnlocked{5};
+  std::vector<double> times;
+  for (int i = 0; i < kHops; ++i) {
+    if (rank == 0) must(mutex.lock(), "the mutex");
+    must(barrier.arrive_and_wait(), "the barrier");
+    if (rank == 1) must(mutex.lock(), "the mutex");
+    const std::int64_t now = Clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+    if (rank == 1) {
+      times.push_back(static_cast<double>(now - numbers.add(kUnlocked, 0)));
+    } else {
+      std::this_thread::sleep_for(1ms);
+      const std::int64_t last = numbers.add(kUnlocked, 0);
+      const std::int64_t end = Clock::now().time_since_epoch() / std::chrono::nanoseconds(1);
+      numbers.add(kUnlocked, end - last);
+    }
+    if (!mutex.unlock()) std::exit(1);
+    must(barrier.arrive_and_wait(), "the barrier");
+  }
+  return rank == 1 ? median(times) : 0;
+}
+
+void between_nodes(krg::Locks& locks, Numbers& numbers, std::int64_t rank) {
+  if (rank == 0) {
+    const auto calls = raw_calls(locks);
+    std::printf("%-26s %8.1f\n%-26s %8.1f\n", "krgd_call_ns", calls[0], "remote_call_ns", calls[1]);
+  }
+  const double remote = remote_lock(locks, rank);
+  const double over = hand_over(locks, numbers, rank);
+  if (rank == 0) std::printf("%-26s %8.1f\n", "mutex_remote_ns", remote);
+  if (rank == 1) std::printf("%-26s %8.1f\n", "mutex_hand_over_ns", over);
+}
+
 // --- Two that wait for each other ---------------------------------------------------------------
 
 constexpr int kTurns = 400;
@@ -261,6 +340,7 @@ int main() {
   numbers.add(ObjectId{2}, mine);
   numbers.meet(ObjectId{1}, tasks);
   together(*locks, numbers, std::atoi(std::string(*rank).c_str()), tasks);
+  if (tasks == 2) between_nodes(*locks, numbers, *rank == "0" ? 0 : 1);
   if (*rank != "0") return 0;
   const std::int64_t all = numbers.add(ObjectId{2}, 0);
   std::printf(

@@ -3,13 +3,17 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
 #include "krg/base/descriptors.h"
+#include "krg/base/intrusive_list.h"
 #include "krg/calls/calls.h"
 #include "krg/gate/own_user.h"
 #include "krg/log/log.h"
+#include "krg/reactor/event.h"
 
 namespace krg::kddm {
 namespace {
@@ -17,6 +21,10 @@ namespace {
 OpOptions options_of(const gate::Call& call, const calls::Use::Request& request) noexcept {
   return {call.deadline(), request.try_only, request.no_touch, request.manual_touch,
           request.touch_bytes};
+}
+
+LeaseKind kind_of(calls::Verb verb) noexcept {
+  return verb == calls::Verb::grab ? LeaseKind::write : LeaseKind::read;
 }
 
 }  // namespace
@@ -32,8 +40,15 @@ class TaskAccess::Impl {
   }
 
   std::size_t tasks() const noexcept { return tasks_.size(); }
+  std::vector<LockUse> lock_uses();
 
  private:
+  // A task's call for a lease, until it is answered.
+  struct Waits : ListNode<Waits> {
+    Waits(pid_t p, const calls::Use::Request& r, std::uint64_t n, TimePoint now)
+        : use{p, r.thread, r.set, r.object, kind_of(r.verb), n, now, {}} {}
+    LockUse use;
+  };
   // A process that has a place in the store.
   struct Task {
     struct Bell final : reactor::FdHandler {
@@ -66,6 +81,32 @@ class TaskAccess::Impl {
     End on_end{*this};
   };
 
+  // What a task has asked for in the name of all of this node that want to share it.
+  using Key = std::pair<SetId, ObjectId>;
+  struct Asked {
+    explicit Asked(reactor::Reactor& reactor) : answered(reactor) {}
+    reactor::Event answered;
+    bool others = false;
+  };
+  // Until the answer, or until the task gives up.
+  struct Asking {
+    Asking(Impl& o, const Key& k, bool shares) : owner(o), key(k) {
+      if (!shares) return;
+      asked = std::make_shared<Asked>(o.reactor_);
+      owner.asked_.emplace(key, asked);
+    }
+    Asking(const Asking&) = delete;
+    Asking& operator=(const Asking&) = delete;
+    ~Asking() {
+      if (!asked) return;
+      owner.asked_.erase(key);
+      asked->answered.set();
+    }
+    Impl& owner;
+    const Key key;
+    std::shared_ptr<Asked> asked;
+  };
+
   void serve(gate::Server& gate);
   Result<calls::Attach::Reply> attach(gate::Call& call);
   Status watch(Task& task);
@@ -75,6 +116,10 @@ class TaskAccess::Impl {
   Co<Result<calls::Use::Reply>> use(gate::Call& call, calls::Use::Request request);
   Co<Result<calls::Use::Reply>> lease(gate::Call& call, calls::Use::Request request);
   void take_back(TaskIndex task, const Grant& grant);
+  bool is_lock(SetId set) const noexcept {
+    const SetOptions* const options = kddm_.options_here(set);
+    return options != nullptr && options->has(SetFlag::locks);
+  }
   Co<Result<calls::Name::Reply>> name(gate::Call& call, calls::Name::Request request);
   Co<Result<calls::NameSpace::Reply>> name_space(gate::Call& call,
                                                  calls::NameSpace::Request request);
@@ -85,6 +130,9 @@ class TaskAccess::Impl {
   const MakeStore make_store_;
   NodeStore* store_ = nullptr;
   std::unordered_map<pid_t, std::unique_ptr<Task>> tasks_;
+  std::map<Key, std::shared_ptr<Asked>> asked_;
+  IntrusiveList<Waits, Waits> waits_;
+  std::uint64_t waits_so_far_ = 0;
 };
 
 // --- Coming and going ---------------------------------------------------------------------------
@@ -148,13 +196,42 @@ Result<TaskIndex> TaskAccess::Impl::task_of(const gate::Call& call) const {
 Co<Result<calls::Use::Reply>> TaskAccess::Impl::lease(gate::Call& call,
                                                       calls::Use::Request request) {
   KRG_CO_TRY_ASSIGN(const TaskIndex task, task_of(call));
-  const auto kind = request.verb == calls::Verb::grab ? LeaseKind::write : LeaseKind::read;
   const OpOptions options = options_of(call, request);
-  const Result<Grant> grant =
-      co_await kddm_.lease_for(task, kind, request.set, request.object, options);
+  Waits waits(call.caller().pid, request, ++waits_so_far_, reactor_.now());
+  waits_.push_back(waits);
+  const bool shares = request.share && request.verb == calls::Verb::grab && is_lock(request.set);
+  const Key key{request.set, request.object};
+  if (const auto at = shares ? asked_.find(key) : asked_.end(); at != asked_.end()) {
+    const std::shared_ptr<Asked> first = at->second;
+    first->others = true;
+    KRG_CO_TRY(co_await first->answered.wait(call.deadline()));
+    co_return calls::Use::Reply{};
+  }
+  const Asking asking(*this, key, shares);
+  const bool* const others = shares ? &asking.asked->others : nullptr;
+  const Result<Grant> grant = co_await kddm_.lease_for(task, kind_of(request.verb), request.set,
+                                                       request.object, options, others);
   if (!grant) co_return grant.error();
   call.if_unwanted([this, task, given = *grant] { take_back(task, given); });
   co_return calls::Use::Reply{*grant};
+}
+
+std::vector<LockUse> TaskAccess::Impl::lock_uses() {
+  std::vector<LockUse> uses;
+  for (const Waits& waits : waits_) {
+    if (is_lock(waits.use.set)) uses.push_back(waits.use);
+  }
+  for (const auto& [pid, task] : tasks_) {
+    for (const Leased& leased : store_->leases_of(task->index)) {
+      const SetId set = store_->set_of(leased.slot);
+      if (!is_lock(set)) continue;
+      LockUse use{pid, 0, set, store_->object_of(leased.slot), leased.kind, 0, {}, {}};
+      const auto bytes = store_->bytes(leased.slot);
+      std::copy_n(bytes.begin(), std::min(bytes.size(), use.front.size()), use.front.begin());
+      uses.push_back(use);
+    }
+  }
+  return uses;
 }
 
 // The task has given up waiting, and will never know of it.
@@ -304,5 +381,6 @@ TaskAccess::TaskAccess(reactor::Reactor& reactor, gate::Server& gate, Kddm& kddm
 TaskAccess::~TaskAccess() = default;
 
 std::size_t TaskAccess::tasks() const noexcept { return impl_->tasks(); }
+std::vector<LockUse> TaskAccess::lock_uses() const { return impl_->lock_uses(); }
 
 }  // namespace krg::kddm

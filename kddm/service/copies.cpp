@@ -36,22 +36,44 @@ Access access_of(const HolderEntry& entry) noexcept {
 
 }  // namespace
 
-bool Copies::look(HolderEntry& entry) noexcept {
+bool Copies::cohort_has(const Set& set, const HolderEntry& entry) const noexcept {
+  if (cohorts_ == nullptr || !set.options.has(SetFlag::locks)) return false;
+  if (entry.writer || entry.readers > 0 || entry.held || entry.holder.copy != Copy::write) {
+    return false;
+  }
+  return store_->is_fought_for(entry.slot) && cohorts_->is_open(entry.slot);
+}
+
+bool Copies::look(const Set& set, HolderEntry& entry) noexcept {
   if (entry.slot == kNoSlot) return false;
   const Frozen found = store_->freeze(entry.slot);
   Holder& holder = entry.holder;
   const bool tasks = used_by_tasks(entry);
+  const bool cohort = found.idle() && cohort_has(set, entry);
   holder.readers = entry.readers + (found.readers ? 1 : 0);
-  holder.writer = entry.writer || found.writer != kNoTask;
+  holder.writer = entry.writer || found.writer != kNoTask || cohort;
   if (holder.copy == Copy::read || holder.copy == Copy::write) holder.version = found.version;
-  return tasks && found.idle();
+  return tasks && found.idle() && !cohort;
 }
 
-void Copies::let(HolderEntry& entry) noexcept {
+Access Copies::access_of_lock(const HolderEntry& entry, Access access) noexcept {
+  const bool of_a_task = entry.holder.writer && !entry.writer && entry.readers == 0;
+  if (access != Access::none || !of_a_task) {
+    cohorts_->served(entry.slot);
+    return access;
+  }
+  const bool cohort =
+      !entry.held && entry.holder.copy == Copy::write && store_->is_fought_for(entry.slot);
+  return cohort && cohorts_->may_go_on(entry.slot) ? Access::write : Access::none;
+}
+
+void Copies::let(const Set& set, HolderEntry& entry) noexcept {
   if (entry.slot == kNoSlot || !store_->is_frozen(entry.slot)) return;
   if (entry.block && entry.block.unique()) entry.block = {};
   if (!used_by_tasks(entry)) store_->set_version(entry.slot, entry.holder.version);
-  const Access access = access_of(entry);
+  Access access = access_of(entry);
+  if (cohorts_ != nullptr && set.options.has(SetFlag::locks))
+    access = access_of_lock(entry, access);
   // Refused while a task still uses it: then a sweep tells of the end.
   if (access != Access::none) static_cast<void>(store_->thaw(entry.slot, access));
 }
@@ -206,6 +228,7 @@ Result<Grant> Copies::hand_over(const Set& set, HolderEntry& entry, TaskIndex ta
   if (entry.slot == kNoSlot) KRG_TRY(move_to_store(set, entry));
   const Result<Grant> grant = store_->grant(entry.slot, task, kind);
   if (!grant) return grant;
+  if (cohorts_ != nullptr) cohorts_->served(entry.slot);
   if (kind == LeaseKind::write) {
     entry.writer = false;
   } else {

@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cohorts.h"
 #include "krg/kddm/block.h"
 #include "krg/share/node_store.h"
 #include "set.h"
@@ -35,6 +36,8 @@ class Copies final : private BlockKeeper {
   // From now on copies come to lie in `store`; those on the heap do when a task wants them.
   // Requires  there is none yet; it outlives this.
   void use(NodeStore& store) noexcept { store_ = &store; }
+  // Of locks. Requires  it outlives this.
+  void use(Cohorts& cohorts) noexcept { cohorts_ = &cohorts; }
 
   // --- Holders, awake or at rest
 
@@ -66,9 +69,9 @@ class Copies final : private BlockKeeper {
 
   // Tasks lease nothing of it from now on; the holder is brought up to date. Whether tasks used it
   // at the last look and have all ended: whoever waits for that is to be told.
-  bool look(HolderEntry& entry) noexcept;
-  // Tasks may do what the holder may.
-  void let(HolderEntry& entry) noexcept;
+  bool look(const Set& set, HolderEntry& entry) noexcept;
+  // Tasks may do what the holder may; of a lock perhaps a little longer: see Cohorts.
+  void let(const Set& set, HolderEntry& entry) noexcept;
 
   // `size` bytes for a copy that has none; their contents are undefined. On the heap if the store
   // has no room: it is Room that says how much there may be.
@@ -125,6 +128,10 @@ class Copies final : private BlockKeeper {
   };
 
   void unused(std::uint64_t key) noexcept override;
+  // Whether an idle lock is taken for one that tasks of this node have: see Cohorts.
+  bool cohort_has(const Set& set, const HolderEntry& entry) const noexcept;
+  // What tasks may do of a lock, if without others who wait for it they might do `access`.
+  Access access_of_lock(const HolderEntry& entry, Access access) noexcept;
   // Requires  one rests there.
   Holder resting(SlotId slot) const noexcept;
   // Nobody holds the copy in the slot any more.
@@ -147,6 +154,7 @@ class Copies final : private BlockKeeper {
 
   rpc::BufferPool& buffers_;
   NodeStore* store_ = nullptr;
+  Cohorts* cohorts_ = nullptr;
   std::uint64_t heap_bytes_ = 0;                  // Of copies that lie in no slot.
   std::unordered_map<std::uint32_t, Lent> lent_;  // By slot; few.
 };

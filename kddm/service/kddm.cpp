@@ -140,6 +140,11 @@ Co<Result<NodeId>> Kddm::home_of(SetId set, ObjectId object, Deadline deadline) 
   co_return service_->home_of(**known, object);
 }
 
+const SetOptions* Kddm::options_here(SetId id) const noexcept {
+  const Set* const set = service_->find_set(id);
+  return set == nullptr || set->gone ? nullptr : &set->options;
+}
+
 bool Kddm::find(SetId id, ObjectId object) const noexcept {
   Set* const set = service_->find_set(id);
   if (set == nullptr) return false;
@@ -150,12 +155,12 @@ bool Kddm::find(SetId id, ObjectId object) const noexcept {
 // --- Tasks --------------------------------------------------------------------------------------
 
 Co<Result<Grant>> Kddm::lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                                  OpOptions options) {
+                                  OpOptions options, const bool* others) {
   const Kind op = kind == LeaseKind::write ? Kind::op_grab : Kind::op_get;
   for (;;) {
     Result<Lease> leased = co_await lease(op, set, object, options);
     if (!leased) co_return leased.error();
-    Result<Grant> grant = service_->hand_over(std::move(*leased), task);
+    Result<Grant> grant = service_->hand_over(std::move(*leased), task, others);
     if (grant || grant.error().code() != Errc::no_space) co_return grant;
     // It lies on the heap, for the memory that tasks share is full.
     KRG_CO_TRY(co_await service_->room().make_some(options.deadline));

@@ -36,6 +36,7 @@ Service::Service(rpc::Rpc& rpc, KddmOptions options)
       channels_(rpc, *this) {
   add_linker(memory_linker_);
   backing_ = std::make_unique<Backing>(*this);
+  copies_.use(cohorts_);
 }
 
 Service::~Service() = default;
@@ -212,18 +213,19 @@ void Service::recheck_object(Set& set, ObjectId object) noexcept {
   drain();
 }
 
-Result<Grant> Service::hand_over(Lease lease, TaskIndex task) {
+Result<Grant> Service::hand_over(Lease lease, TaskIndex task, const bool* others) {
   Set& set = *lease.set_;
   HolderEntry* entry = set.gone ? nullptr : set.holders.find(lease.object_);
   if (entry == nullptr) return Error(Errc::not_found, "the set was destroyed");
-  const bool tasks_ended = copies_.look(*entry);
+  const bool tasks_ended = copies_.look(set, *entry);
   const auto kind = lease.writes_ ? LeaseKind::write : LeaseKind::read;
   const Result<Grant> grant = copies_.hand_over(set, *entry, task, kind);
   if (grant) {
     lease.service_ = nullptr;
     lease.block_ = {};
+    if (others != nullptr && *others) store()->fight_for(grant->handle.slot);
   }
-  copies_.let(*entry);
+  copies_.let(set, *entry);
   copies_.rest(set, entry);
   if (tasks_ended) recheck_object(set, lease.object_);
   return grant;
@@ -245,9 +247,9 @@ Result<Grant> Service::resize_for(TaskIndex task, SlotId slot, std::uint32_t lea
   HolderEntry* entry = copies_.find(*set, object);
   const SetOptions& options = set->options;
   const bool possible = options.variable_size && size <= options.object_bytes;
-  const bool tasks_ended = copies_.look(*entry);
+  const bool tasks_ended = copies_.look(*set, *entry);
   Result<Grant> grant = copies_.resize_for(*entry, task, lease, size, possible, how);
-  copies_.let(*entry);
+  copies_.let(*set, *entry);
   copies_.rest(*set, entry);
   if (tasks_ended || !grant) recheck_object(*set, object);
   return grant;
@@ -270,6 +272,12 @@ void Service::tasks_ended(const std::vector<SlotId>& idle) noexcept {
       recheck_object(*set, store()->object_of(slot));
     }
   }
+}
+
+void Service::window_over(SlotId slot) noexcept {
+  if (!store()->in_use(slot)) return;
+  Set* const set = find_set(store()->set_of(slot));
+  if (seen_at(set, slot).slot != kNoSlot) recheck_object(*set, store()->object_of(slot));
 }
 
 // --- One input ----------------------------------------------------------------------------------

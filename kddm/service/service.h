@@ -112,7 +112,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   NodeId home_of(Set& set, ObjectId object) const noexcept { return homes_for(set, object).home; }
   static Lease lease(Service& service, Set& set, ObjectId object, Block block, bool writes);
   // The lease becomes the task's. Errors  those of Copies::hand_over(); the lease then ends.
-  Result<Grant> hand_over(Lease lease, TaskIndex task);
+  // `others`: whether further tasks are to be told that it is here.
+  Result<Grant> hand_over(Lease lease, TaskIndex task, const bool* others);
   // As Kddm::resize_for().
   Result<Grant> resize_for(TaskIndex task, SlotId slot, std::uint32_t lease, std::size_t size,
                            Errc& how);
@@ -189,6 +190,8 @@ class Service final : public ChannelSink, private reactor::Timer {
   void feed_one(Set& set, ObjectId object, const Message& in, Arrived* data) noexcept;
   // At the home: who asks to give up its copy only if that is not needed is to keep it.
   static bool refuses_to_give_up(const Set::Halves& at, const Message& in, const Place& place);
+  // Of a lock's: see Cohorts.
+  void window_over(SlotId slot) noexcept;
   // Leases of tasks on the object have ended.
   void recheck_object(Set& set, ObjectId object) noexcept;
   // One step, or a change of view, of an object's part; then what comes out of it.
@@ -246,6 +249,7 @@ class Service final : public ChannelSink, private reactor::Timer {
   rpc::Rpc& rpc_;
   const KddmOptions options_;
   Counters counters_;
+  Cohorts cohorts_{rpc_.reactor(), [this](SlotId slot) { window_over(slot); }};
   Copies copies_{rpc_.buffers()};
   Room room_;
   std::unique_ptr<Backing> backing_;

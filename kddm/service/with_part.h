@@ -10,7 +10,7 @@ namespace krg::kddm {
 template <class Step>
 void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& place,
                         Arrived* data, Step&& step) {
-  const bool tasks_ended = at.holder != nullptr && copies_.look(*at.holder);
+  const bool tasks_ended = at.holder != nullptr && copies_.look(set, *at.holder);
   Part part = set.take(at, object, place);
   const std::uint32_t readers = part.holder.readers;
   const bool writer = part.holder.writer;
@@ -33,7 +33,7 @@ void Service::with_part(Set& set, Set::Halves at, ObjectId object, const Place& 
   actions_ = std::move(actions);
   if (at.holder != nullptr) {
     if (resident) copies_.settle(set, *at.holder);
-    copies_.let(*at.holder);
+    copies_.let(set, *at.holder);
     copies_.rest(set, at.holder);
   }
   if (store() != nullptr && store()->waiting() > 0) watch();

@@ -382,6 +382,9 @@ void WriteLease::finish() noexcept {
   if (!store->here()) return;
   LocalStore::TaskMemory m(*store, slot_, LeaseKind::write, entry_);
   rules::end_write(m);
+  Slot& slot = store->slots_[slot_.value];
+  if (slot.sleepers.load() != 0) [[unlikely]]
+    LocalStore::wake_sleeper(slot);
 }
 
 }  // namespace krg::kddm

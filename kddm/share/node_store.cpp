@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "krg/shm/futex.h"
 #include "node_state.h"
 
 namespace krg::kddm {
@@ -141,12 +142,20 @@ Status NodeStore::free(SlotId slot) {
     mine.waits = false;
   }
   s.index.erase(slot);
+  const bool fought_for = is_fought_for(slot);
   // The set goes before the generation changes: who sees the new generation does not find the old
   // ids with it.
   s.records[slot.value].set.store(kNoSet.value, std::memory_order_release);
   ++mine.generation;
   auto m = s.memory(slot);
   m.store_word(Word(Access::none, mine.generation).with(Word::kContended));
+  if (fought_for) {
+    Slot& shared = s.slots[slot.value];
+    shared.sleepers.store(0);
+    shared.slept.store(0);
+    shared.ends.fetch_add(1);
+    shm::futex_wake(shared.ends, shm::kEveryone);
+  }
   s.unplace(slot);
   s.drop_slot(slot);
   return {};
@@ -324,6 +333,32 @@ void NodeStore::sweep(std::vector<SlotId>& idle) {
     return true;
   };
   std::erase_if(s.waiting, ended);
+}
+
+std::vector<Leased> NodeStore::leases_of(TaskIndex task) const {
+  State& s = *state_;
+  KRG_ASSERT(task.value < s.attached.size() && s.attached[task.value]);
+  std::vector<Leased> leases;
+  s.tables.each(task, [&](std::uint32_t entry) {
+    const SlotId slot = slot_of(entry);
+    if (!in_use(slot)) return false;
+    const auto kind = is_write(entry) ? LeaseKind::write : LeaseKind::read;
+    // Who is about to write has an entry too, and gives way perhaps.
+    const Word word = s.memory(slot).load_word();
+    const bool has = kind == LeaseKind::write ? word.writer() == task : word.readers();
+    if (has) leases.push_back({slot, kind});
+    return false;
+  });
+  return leases;
+}
+
+bool NodeStore::is_fought_for(SlotId slot) const noexcept {
+  const Slot& shared = state_->slots[slot.value];
+  return shared.sleepers.load() != 0 || shared.slept.load(std::memory_order_relaxed) != 0;
+}
+
+void NodeStore::fight_for(SlotId slot) noexcept {
+  state_->slots[slot.value].slept.store(1, std::memory_order_relaxed);
 }
 
 std::size_t NodeStore::waiting() const noexcept { return state_->waiting.size(); }

@@ -4,7 +4,8 @@ namespace krg::kddm {
 
 Status check(const SetOptions& options) noexcept {
   auto refuse = [](const char* why) { return Error(Errc::invalid_argument, why); };
-  constexpr auto kKnown = static_cast<std::uint32_t>(SetFlag::touch_at_home);
+  constexpr auto kKnown = static_cast<std::uint32_t>(SetFlag::touch_at_home) |
+                          static_cast<std::uint32_t>(SetFlag::locks);
   if (options.object_bytes > SetOptions::kObjectBytesMax) return refuse("objects over 1 GiB");
   if (options.object_count == 0) return refuse("a set of no objects");
   if (options.copies == 0 || options.copies > SetOptions::kCopiesMax) {

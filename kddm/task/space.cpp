@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "krg/gate/one_call.h"
+#include "krg/shm/futex.h"
 #include "space_impl.h"
 #include "why.h"
 
@@ -43,6 +44,7 @@ Space::~Space() = default;
 
 Result<std::unique_ptr<Space>> Space::connect(const std::string& gate,
                                               const std::string& name_space) {
+  renew_thread_id();  // A child of fork() comes here too.
   KRG_TRY_ASSIGN(const std::string path, gate::path_or_own(gate));
   KRG_TRY_ASSIGN(Attached attached, attach(path));
   KRG_TRY_ASSIGN(auto client, gate::Client::connect(path, {}));
@@ -172,6 +174,10 @@ Handle Space::handle_of(SetId set, ObjectId object) const noexcept {
 }
 ReadLease Space::try_get(Handle handle) noexcept { return impl_->store_->try_read(handle); }
 WriteLease Space::try_grab(Handle handle) noexcept { return impl_->store_->try_write(handle); }
+
+WriteLease Space::await_grab(Handle handle, Duration timeout) noexcept {
+  return impl_->store_->await_write(handle, Deadline(shm::monotonic_now() + timeout));
+}
 
 // Of what exists without bytes; krgd does so for what is not here.
 Status Space::give_size(WriteLease& lease, const Use& use) {

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "krg/base/thread_id.h"
 #include "krg/calls/calls.h"
 #include "krg/gate/client.h"
 #include "krg/task/space.h"
@@ -62,6 +63,8 @@ class Space::Impl {
     request.manual_touch = use.manual_touch;
     request.touch_bytes = use.touch_bytes;
     request.to = to;
+    request.share = use.share;
+    request.thread = this_thread();
     return request;
   }
   Result<calls::Use::Reply> use(calls::Verb verb, SetId set, ObjectId object, const Use& use,
@@ -104,6 +107,7 @@ class Space::Impl {
     const Duration took = std::chrono::steady_clock::now() - begin;
     misses_.waited_ns.fetch_add(took.count(), std::memory_order_relaxed);
     if (!reply) return reply.error();
+    if (how.share && !reply->grant.handle) return Lease();
     return adopt<Lease>(reply->grant);
   }
   // The same beside the caller.

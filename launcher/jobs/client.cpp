@@ -23,6 +23,10 @@ std::string frame_name(std::uint16_t type) {
       return "ask_memory";
     case AllMemory::kFrame:
       return "all_memory";
+    case AskLocks::kFrame:
+      return "ask_locks";
+    case AllLocks::kFrame:
+      return "all_locks";
     case EndCluster::kFrame:
       return "end_cluster";
     case AreYouThere::kFrame:

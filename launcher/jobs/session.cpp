@@ -65,6 +65,9 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
     case moves::AskMove::kFrame:
       return take<moves::AskMove>(
           body, [this](moves::AskMove& m) { service_.node().reactor().spawn(move(alive_, m)); });
+    case AskLocks::kFrame:
+      service_.node().reactor().spawn(tell_locks(alive_));
+      return true;
     case AreYouThere::kFrame:
       client_.send(IAmHere{});
       return true;
@@ -151,6 +154,20 @@ Co<void> Session::tell_memory(std::weak_ptr<char> alive, mm::Report::Request req
 Co<void> Session::move(std::weak_ptr<char> alive, moves::AskMove ask) {
   moves::Moved moved = co_await service_.moves().move(ask);
   if (!alive.expired()) client_.send(moved);
+}
+
+Co<void> Session::tell_locks(std::weak_ptr<char> alive) {
+  node::Node& node = service_.node();
+  std::vector<NodeId> asked;
+  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
+  const auto replies = co_await rpc::call_all<sync::LockReport>(node.rpc(), std::move(asked), {},
+                                                                node.reactor().after(kStatusTime));
+  if (alive.expired()) co_return;
+  AllLocks answer;
+  for (const auto& reply : replies) {
+    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
+  }
+  client_.send(answer);
 }
 
 }  // namespace krg::jobs

@@ -5,25 +5,14 @@
 
 #include <atomic>
 #include <bit>
-#include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "krg/locks/locks.h"
+#include "krg/sync_calls/lock_word.h"
 
 namespace krg {
 
-// The bytes of a lock's object. Zero, as a first touch leaves them, is free.
-struct LockWord {
-  enum State : std::uint32_t { free = 0, held = 1, not_recoverable = 2 };
-
-  std::uint32_t state;
-  std::int32_t pid;
-  std::int32_t thread;
-  std::uint32_t spare[13];
-};
-static_assert(sizeof(LockWord) == 64 && std::is_trivially_copyable_v<LockWord>);
-static_assert(offsetof(LockWord, pid) == 4 && offsetof(LockWord, thread) == 8);
+using sync::LockWord;
 
 // `holder` is 0, or the thread of this process that has the lock; depth, inconsistent and lease are
 // that thread's. A thread may look whether it is itself: only itself can make or end that. A line

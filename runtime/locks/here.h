@@ -3,9 +3,10 @@
 // Model    by the place where the object was found last, else by looking it up. While a task of
 //          this node has it for writing, a short spin: a call to krgd costs more than most holders
 //          take. Where that was in vain four times in a row, the next 63 do not spin: the holder is
-//          not on a processor, or takes long.
+//          not on a processor, or takes long. A mutex then sleeps until a holder of this node ends;
+//          in no order, so after kFightMost krgd is asked, which serves those who ask in order.
 // Threads  safe.
-// Blocks   never; spins for some 10 us.
+// Blocks   spins for some 10 us; sleeps for kFightMost at most.
 // Source   docs/design/sync.md; glibc nptl/pthread_mutex_lock.c (PTHREAD_MUTEX_ADAPTIVE_NP)
 #pragma once
 
@@ -21,6 +22,8 @@ namespace krg {
 inline constexpr int kSpins = 200;
 inline constexpr std::uint8_t kVainMost = 4;
 inline constexpr std::uint8_t kVainPause = kVainMost + 63;
+
+inline constexpr Duration kFightMost = std::chrono::milliseconds(50);
 
 inline void relax() noexcept {
 #if defined(__x86_64__)

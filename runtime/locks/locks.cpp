@@ -26,6 +26,8 @@ Result<std::unique_ptr<Locks>> Locks::open(kddm::Space& space, const std::string
   kddm::SetOptions options;
   options.object_bytes = sizeof(LockWord);
   options.object_count = count;
+  options.flags = static_cast<std::uint32_t>(kddm::SetFlag::locks);
+  options.linker_data = name.substr(0, kddm::SetOptions::kLinkerDataMax);  // For tools.
   KRG_TRY_ASSIGN(const kddm::SetId set, space.open(name, options));
   std::unique_ptr<Locks> locks(new (std::nothrow) Locks(space, set, count));
   if (!locks || !locks->cells_) return Error(Errc::no_memory);

@@ -1,25 +1,16 @@
 #include "krg/locks/mutex.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cerrno>
 
 #include "cell.h"
 #include "here.h"
 #include "krg/base/assert.h"
+#include "krg/base/thread_id.h"
 #include "krg/fences/fences.h"
 #include "owned.h"
 
 namespace krg {
-namespace {
-
-pid_t this_thread() noexcept {
-  thread_local const pid_t id = ::gettid();
-  return id;
-}
-
-}  // namespace
-
 Mutex::Mutex(Locks& locks, std::uint64_t index, MutexKind kind) noexcept
     : locks_(&locks), index_(index), kind_(kind) {
   KRG_ASSERT(index < locks.count());
@@ -42,16 +33,45 @@ Result<Taken> Mutex::take(Duration timeout, bool try_only) {
                         {.timeout = timeout, .try_only = try_only});
 }
 
-// Looks it up, spins, and asks krgd.
+// Looks it up, spins, sleeps while tasks of this node have it, and asks krgd.
 Result<Taken> Mutex::take_elsewhere(kddm::WriteLease missed, bool spin, const kddm::Use& use) {
   Locks::Cell& cell = locks_->cells_[index_];
   const kddm::ObjectId object{index_};
   kddm::WriteLease hit =
       take_otherwise(*locks_->space_, locks_->set_, object, cell, std::move(missed), spin,
                      [this](kddm::Handle at) { return locks_->space_->try_grab(at); });
+  kddm::Use rest = use;
+  if (!hit && spin) {
+    const auto begin = std::chrono::steady_clock::now();
+    hit = fight(std::move(hit), std::min(kFightMost, use.timeout));
+    const Duration took = std::chrono::steady_clock::now() - begin;
+    rest.timeout = std::max(use.timeout - took, Duration(0));
+  }
   if (hit) return have(std::move(hit), false);
-  KRG_TRY_ASSIGN(Owned owned, grab_owned(*locks_->space_, locks_->set_, object, use));
+  KRG_TRY_ASSIGN(Owned owned, grab_owned(*locks_->space_, locks_->set_, object, rest));
   return have(std::move(owned.lease), owned.lost);
+}
+
+// With the other tasks of this node, one of which asks krgd for all when it is elsewhere. In vain
+// when that has failed or the time is up: then this one asks by itself, and is served in order.
+kddm::WriteLease Mutex::fight(kddm::WriteLease missed, Duration time) {
+  Locks::Cell& cell = locks_->cells_[index_];
+  const kddm::ObjectId object{index_};
+  const auto end = std::chrono::steady_clock::now() + time;
+  for (;;) {
+    const Duration left = end - std::chrono::steady_clock::now();
+    if (left <= Duration(0)) return missed;
+    if (missed.miss() == kddm::Miss::writer) {
+      kddm::WriteLease hit = locks_->space_->await_grab(cell.handle(), left);
+      if (hit || hit.miss() == kddm::Miss::writer) return hit;
+    }
+    auto asked = locks_->space_->grab(locks_->set_, object, {.timeout = left, .share = true});
+    if (!asked) return missed;
+    if (*asked) return std::move(*asked);
+    cell.found(locks_->space_->handle_of(locks_->set_, object));
+    missed = locks_->space_->try_grab(cell.handle());
+    if (missed) return missed;
+  }
 }
 
 Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
@@ -64,7 +84,7 @@ Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
         .with_native(ENOTRECOVERABLE);
   }
   KRG_TRY(fences::acquire());
-  hold(lease, {LockWord::held, locks_->pid_, self});
+  hold(lease, {LockWord::held, locks_->pid_, self, sync::LockKind::mutex});
   cell.lease = std::move(lease);
   cell.depth = 1;
   cell.inconsistent = lost || state != LockWord::free;

@@ -27,7 +27,8 @@ inline void set_state(kddm::WriteLease& lease, std::uint32_t state) noexcept {
 struct Holder {
   std::uint32_t state = LockWord::held;
   std::int32_t pid = 0;
-  std::int32_t thread = 0;  // 0: a guard, which may end in another thread.
+  std::int32_t thread = 0;
+  sync::LockKind kind = sync::LockKind::none;
 };
 static_assert(sizeof(Holder) == offsetof(LockWord, spare));
 // Says who has it now.

@@ -4,6 +4,7 @@
 
 #include "cell.h"
 #include "krg/base/assert.h"
+#include "krg/base/thread_id.h"
 #include "krg/fences/fences.h"
 #include "owned.h"
 
@@ -64,7 +65,7 @@ Result<RwLock::WriteGuard> RwLock::take_write(const kddm::Use& use) {
   }
   KRG_TRY(fences::acquire());
   const bool died = owned.owner_died();
-  hold(owned.lease, {LockWord::held, locks_->pid_, 0});  // A guard may end in another thread.
+  hold(owned.lease, {LockWord::held, locks_->pid_, this_thread(), sync::LockKind::rw_lock});
   return WriteGuard(std::move(owned.lease), died);
 }
 

@@ -108,7 +108,7 @@ krg::Status Node::open_gate(std::string path) {
   gate_ = std::move(gate);
   objects_.open(*gate_);
   memory_.open(*gate_, objects_.kddm());
-  sync_.open(*gate_);
+  sync_.open(*gate_, &objects_.access());
   gate_path_ = std::move(path);
   return {};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "krg/reactor/event.h"
+#include "lock_reporter.h"
 #include "meetings.h"
 #include "messages.h"
 #include "queues.h"
@@ -48,6 +49,12 @@ class Sync::Impl {
                                  Deadline deadline);
   void pass_on(const Key& key, std::uint32_t count) { reactor_.spawn(wake_later(key, count)); }
   void look_at_view();
+  void tell_locks(const kddm::TaskAccess& access) {
+    rpc_.serve<LockReport>(
+        [this, &access](rpc::Incoming&, wire::Empty&) -> Result<LockReport::Reply> {
+          return report_locks(access, kddm_, reactor_.now());
+        });
+  }
 
   reactor::Reactor& reactor() noexcept { return reactor_; }
   std::size_t waiting() const noexcept { return waiting_.size(); }
@@ -297,8 +304,9 @@ Sync::Sync(rpc::Rpc& rpc, kddm::Kddm& kddm)
     : impl_(std::make_unique<Impl>(rpc, kddm)), meetings_(std::make_unique<Meetings>(rpc, kddm)) {}
 Sync::~Sync() = default;
 
-void Sync::open(gate::Server& gate) {
+void Sync::open(gate::Server& gate, const kddm::TaskAccess* access) {
   tasks_ = std::make_unique<TaskWaits>(impl_->reactor(), gate, *this);
+  if (access != nullptr) impl_->tell_locks(*access);
 }
 Co<Result<Ticket>> Sync::prepare(Key key, Deadline deadline) {
   return impl_->prepare(key, deadline);

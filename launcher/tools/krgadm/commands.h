@@ -19,6 +19,8 @@ int show_events(const Target& target, bool json);
 int show_stats(const Target& target, bool json);
 // mem [--hot [--top N]]
 int show_memory(const cli::Arguments& args, const Target& target);
+// locks [--cycles]
+int show_locks(const cli::Arguments& args, const Target& target);
 // What this machine allows; failed: krg can not run here.
 int check_machine(bool json);
 int show_config(const config::Environment& environment, bool json);

@@ -46,6 +46,13 @@ constexpr std::array kMemoryOptions = {
     Option{"--top", "N", "--hot: that many pages (default: 20)", "Options"},
     Option{"--json", "", "Print JSON for programs", "Options"},
 };
+constexpr std::array kLocksOptions = {
+    Option{"--cluster", "NAME", "Talk to the cluster of that name; without it to the only one",
+           "Options"},
+    Option{"--cycles", "", "Show who waits for each other in a circle, for ever; ends with 1 if so",
+           "Options"},
+    Option{"--json", "", "Print JSON for programs", "Options"},
+};
 constexpr std::array kConfigOptions = {
     Option{"--json", "", "Print JSON for programs", "Options"},
 };
@@ -63,6 +70,8 @@ constexpr std::array kCommands = {
     Command{"stats", "Show what the services of each node have done", "[OPTION...]", kOptions},
     Command{"mem", "Show the regions of memory and the traffic of their pages", "[OPTION...]",
             kMemoryOptions},
+    Command{"locks", "Show the locks that tasks hold and wait for, and deadlocks", "[OPTION...]",
+            kLocksOptions},
     Command{"config", "Show every setting, its value and its origin", "[OPTION...]",
             kConfigOptions},
     Command{"check", "Tell what this machine allows krg to do, and what to do about the rest",
@@ -115,6 +124,7 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
   if (name == "events") return show_events(target, json);
   if (name == "stats") return show_stats(target, json);
   if (name == "mem") return show_memory(args, target);
+  if (name == "locks") return show_locks(args, target);
   return cluster_command(args, target, settings, environment);
 }
 

@@ -1,10 +1,11 @@
-// mutex_task count ROUNDS | readers ROUNDS | dead_writer | kinds | death: locks as tasks on several
-// nodes use them.
+// mutex_task count ROUNDS | hammer MILLISECONDS | readers ROUNDS | dead_writer | kinds | death:
+// locks as tasks on several nodes use them.
 #include <krg/locks/mutex.h>
 #include <krg/locks/rw_lock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -57,6 +58,40 @@ int count(int rounds) {
   const std::int64_t all = task.read(kCount);
   expect(all == std::int64_t{tasks} * rounds, "every round was counted");
   std::printf("right: %d tasks, %lld rounds\n", tasks, static_cast<long long>(all));
+  return 0;
+}
+
+// All want one mutex all the time: none of them waits for long.
+int hammer(int milliseconds) {
+  const Task task;
+  const int tasks = number_of("KRG_SIZE");
+  Mutex mutex(*task.locks, 3);
+  {
+    const auto guard = must(mutex.guard(), "the mutex");
+    task.write(kReady, task.read(kReady) + 1);
+  }
+  task.wait_for(kReady, tasks);
+  std::int64_t times = 0, longest = 0;
+  const std::int64_t end = now_ns() + std::int64_t{milliseconds} * 1'000'000;
+  for (std::int64_t before = now_ns(); before < end; ++times) {
+    const auto guard = must(mutex.guard(), "the mutex");
+    const std::int64_t after = now_ns();
+    longest = std::max(longest, after - before);
+    before = after;
+  }
+  // Far above what the windows of all nodes add up to; a machine may be busy.
+  expect(longest < 5'000'000'000, "nobody starves");
+  const auto guard = must(mutex.guard(), "the mutex");
+  task.write(kCount, task.read(kCount) + times);
+  const std::int64_t worst = std::max(longest / 1000, task.read(kInside));
+  task.write(kInside, worst);
+  const std::int64_t done = task.read(kDone) + 1;
+  task.write(kDone, done);
+  if (done == tasks) {
+    std::printf("right: %d tasks, %.0f locks per s, longest wait %.1f ms\n", tasks,
+                1e3 * static_cast<double>(task.read(kCount)) / milliseconds,
+                static_cast<double>(worst) * 1e-3);
+  }
   return 0;
 }
 
@@ -228,6 +263,7 @@ int main(int argc, char** argv) {
   const int rank = number_of("KRG_RANK");
   if (rank < 0) return 2;
   if (verb == "count" && argc > 2) return count(std::atoi(argv[2]));
+  if (verb == "hammer" && argc > 2) return hammer(std::atoi(argv[2]));
   if (verb == "readers" && argc > 2) return readers(std::atoi(argv[2]));
   if (verb == "dead_writer") return dead_writer();
   if (verb == "kinds") return kinds();

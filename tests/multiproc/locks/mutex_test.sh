@@ -17,6 +17,7 @@ run() { # NODES TASKS VERB...
 
 check_text '^right: 16 tasks, 3200 rounds' "exclusion, 16 tasks on 4 nodes" run 4 16 count 200
 check_text '^right: 4 tasks, 2000 rounds' "exclusion, 4 tasks on one node" run 1 4 count 500
+check_text '^right: 8 tasks, [0-9]+ locks per s' "nobody starves, 8 tasks on 2 nodes" run 2 8 hammer 300
 check_text '^right: 8 readers and writers' "readers and writers on 4 nodes" run 4 8 readers 80
 check_text '^right: 4 readers and writers' "readers and writers on one node" run 1 4 readers 200
 check_text '^dead writer right' "a writer that dies" run 2 1 dead_writer

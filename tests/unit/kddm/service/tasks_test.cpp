@@ -342,5 +342,66 @@ TEST_F(Tasks, AllWhoWantAnObjectGetIt) {
   for (const Player& player : players) EXPECT_FALSE(player.asking) << "a call was never answered";
 }
 
+// A lock of node 0 that tasks there fight for, and that node 1 asks for.
+class Cohort : public Tasks {
+ protected:
+  Cohort() {
+    SetOptions options;
+    options.object_bytes = 64;
+    options.flags = static_cast<std::uint32_t>(SetFlag::locks);
+    set_ = *cluster_.run(0, cluster_.kddm(0).create(options, cluster_.soon()));
+    lease_ = local_->adopt_write(*ask(LeaseKind::write, kObject));
+  }
+  void other_asks() {
+    cluster_.start(1, write_first(cluster_.kddm(1), set_, kObject, std::byte{1}, cluster_.within()),
+                   written_);
+  }
+  void pass(Duration time) { cluster_.world().run_for(time); }
+
+  WriteLease lease_;
+  std::optional<Status> written_;
+};
+
+TEST_F(Cohort, ALockThatTasksSleepForStaysForAWindow) {
+  cluster_.store(0).fight_for(lease_.slot());
+  other_asks();
+  pass(500us);
+  EXPECT_FALSE(written_);
+  for (int i = 0; i < 3; ++i) {
+    lease_.end();
+    lease_ = local_->try_write(set_, kObject);
+    ASSERT_TRUE(lease_) << name_of(lease_.miss()) << ": handed around within the node";
+  }
+  EXPECT_EQ(rings_, 0);
+  pass(5ms);
+  lease_.end();
+  EXPECT_EQ(rings_, 1) << "the window is over";
+  EXPECT_EQ(local_->try_write(set_, kObject).miss(), Miss::contended);
+  cluster_.kddm(0).on_ring();
+  pass(5ms);
+  EXPECT_TRUE(written_ && *written_);
+}
+
+TEST_F(Cohort, AnIdleLockOfACohortGoesWhenTheWindowIsOver) {
+  cluster_.store(0).fight_for(lease_.slot());
+  lease_.end();
+  other_asks();
+  pass(100us);
+  EXPECT_TRUE(local_->try_write(set_, kObject)) << "still open to the node's tasks";
+  pass(10ms);
+  EXPECT_TRUE(written_ && *written_);
+}
+
+TEST_F(Cohort, ALockThatNobodySleepsForGoesAtOnce) {
+  other_asks();
+  pass(500us);
+  EXPECT_EQ(local_->try_write(set_, kObject).miss(), Miss::contended);
+  lease_.end();
+  EXPECT_EQ(rings_, 1);
+  cluster_.kddm(0).on_ring();
+  pass(500us);
+  EXPECT_TRUE(written_ && *written_);
+}
+
 }  // namespace
 }  // namespace krg::kddm

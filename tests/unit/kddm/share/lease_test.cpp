@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fixture.h"
+#include "krg/shm/futex.h"
 
 #include <thread>
 
@@ -326,6 +327,48 @@ TEST(ShareLease, AChildHasNone) {
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
   EXPECT_EQ(s.node.freeze(slot).writer, task->index);
+}
+
+Deadline within(Duration time) { return Deadline(shm::monotonic_now() + time); }
+
+TEST(ShareLease, WhoSleepsForAWriterIsWokenByItsEnd) {
+  Store s;
+  const auto a = s.task();
+  const auto b = s.task();
+  const SlotId slot = s.make(ObjectId{1}, 64, Access::write);
+  const Handle handle = s.node.handle(slot);
+  for (int i = 0; i < 200; ++i) {
+    WriteLease held = a->store->try_write(handle);
+    ASSERT_TRUE(held);
+    std::thread sleeper([&] {
+      const WriteLease had = b->store->await_write(handle, within(std::chrono::seconds(20)));
+      EXPECT_TRUE(had) << name_of(had.miss());
+    });
+    // Mostly before it sleeps, sometimes after.
+    while (i % 4 == 0 && !s.node.is_fought_for(slot)) std::this_thread::yield();
+    held.end();
+    sleeper.join();
+  }
+  EXPECT_EQ(a->rings + b->rings, 0);
+}
+
+TEST(ShareLease, WhoSleepsGivesUpInTimeAndWhenKrgdTakesTheObject) {
+  Store s;
+  const auto a = s.task();
+  const auto b = s.task();
+  const SlotId slot = s.make(ObjectId{1}, 64, Access::write);
+  const Handle handle = s.node.handle(slot);
+  WriteLease held = a->store->try_write(handle);
+  EXPECT_EQ(b->store->await_write(handle, within(std::chrono::milliseconds(2))).miss(),
+            Miss::writer);
+  std::thread sleeper([&] {
+    const Miss why = b->store->await_write(handle, within(std::chrono::seconds(20))).miss();
+    EXPECT_TRUE(why == Miss::contended || why == Miss::absent) << name_of(why);
+  });
+  s.node.freeze(slot);
+  held.end();
+  EXPECT_OK(s.node.free(slot));
+  sleeper.join();
 }
 
 }  // namespace

@@ -8,8 +8,14 @@
 // Source   docs/design/kddm.md, "Tasks"
 #pragma once
 
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
@@ -17,6 +23,22 @@
 #include "krg/share/node_store.h"
 
 namespace krg::kddm {
+
+// A lease that a task has, or waits for, of an object of a set with SetFlag::locks.
+struct LockUse {
+  static constexpr std::size_t kFront = 16;
+
+  pid_t pid = 0;
+  pid_t thread = 0;  // Of who waits; 0: not known.
+  SetId set;
+  ObjectId object;
+  LeaseKind kind = LeaseKind::read;
+  // Of a wait; 0: the task has it.
+  std::uint64_t wait = 0;  // Never the same twice.
+  TimePoint since{};
+  // Of what the task has: the first bytes of the object, as the task may be writing them.
+  std::array<std::byte, kFront> front{};
+};
 
 class TaskAccess {
  public:
@@ -31,6 +53,8 @@ class TaskAccess {
 
   // That have attached, and live.
   std::size_t tasks() const noexcept;
+  // Of this node's tasks. Cost: their lease tables
+  std::vector<LockUse> lock_uses() const;
 
  private:
   class Impl;

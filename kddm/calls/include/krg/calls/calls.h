@@ -35,7 +35,8 @@ struct Attach {
 
 enum class Verb : std::uint8_t { get, grab, flush, sync, remove, prefetch };
 
-// get and grab: the reply holds a grant.
+// get and grab: the reply holds a grant; an empty one: another task has been granted what this one
+// wanted to share.
 struct Use {
   static constexpr ServiceId kId{0x51};
   static constexpr const char* kName = "kddm.use";
@@ -48,8 +49,11 @@ struct Use {
     bool manual_touch = false;      // grab
     std::uint64_t touch_bytes = 0;  // grab
     NodeId to = kNoNode;            // flush
+    bool share = false;             // grab: see kddm::Use
+    std::int32_t thread = 0;        // Of the task, as krg::this_thread(): who waits.
     static void wire_fields(auto& m, auto&& visit) {
-      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to);
+      visit(m.verb, m.set, m.object, m.try_only, m.no_touch, m.manual_touch, m.touch_bytes, m.to,
+            m.share, m.thread);
     }
   };
   struct Reply {

@@ -129,9 +129,11 @@ class Kddm final : public cluster::ViewListener {
   // Requires  once; it outlives this.
   void use_store(NodeStore& store) noexcept;
   // As get() and grab(), for a task: it takes the lease over, and ends it by itself.
+  // `others`, looked at last when it is granted: further tasks of this node want the same, and will
+  // look for themselves.
   // Errors  limit_reached  the task holds too many; not_supported  there is no store
   Co<Result<Grant>> lease_for(TaskIndex task, LeaseKind kind, SetId set, ObjectId object,
-                              OpOptions options);
+                              OpOptions options, const bool* others = nullptr);
   // The object that the task's table names at `lease`, held for writing, gets another size; the
   // lease goes on as the grant. `how`: why it has not, if so: the lease then goes on unchanged.
   // Errors  invalid_argument  no such lease: nothing has changed
@@ -145,6 +147,8 @@ class Kddm final : public cluster::ViewListener {
   // Where the object is at home in the present view. Suspends only for a set that is not known yet.
   // Errors  not_found  no such set; those of get()
   Co<Result<NodeId>> home_of(SetId set, ObjectId object, Deadline deadline);
+  // Nothing: this node has not heard of the set, or it is no more. Good until the next turn.
+  const SetOptions* options_here(SetId set) const noexcept;
   // Whether this node has a readable copy. Cost: a look-up.
   bool find(SetId set, ObjectId object) const noexcept;
 

@@ -59,8 +59,12 @@ struct alignas(kCacheLine) Slot {
   std::atomic<std::uint64_t> word{0};
   std::atomic<std::uint64_t> version{0};     // One more with every write lease that ends.
   std::atomic<std::uint32_t> referenced{0};  // A task has leased it since krgd looked last.
-  std::uint32_t unused[3] = {};
-  std::byte small[kSmallBytes] = {};  // The bytes of an object that fits.
+  // Tasks of this node may sleep until a writer ends its lease, on `ends`:
+  // LocalStore::await_write().
+  std::atomic<std::uint32_t> sleepers{0};
+  std::atomic<std::uint32_t> ends{0};
+  std::atomic<std::uint32_t> slept{0};  // Somebody has, in this use of the slot, or is about to.
+  std::byte small[kSmallBytes] = {};    // The bytes of an object that fits.
 };
 static_assert(sizeof(Slot) == kCacheLine);
 

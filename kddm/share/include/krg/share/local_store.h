@@ -16,6 +16,7 @@
 #include <span>
 #include <utility>
 
+#include "krg/base/deadline.h"
 #include "krg/base/unique_fd.h"
 #include "krg/error/result.h"
 #include "krg/share/layout.h"
@@ -159,6 +160,10 @@ class LocalStore {
   // Cost: two atomic operations with the end, of one lease of a thread at a time; four of further
   // ones. When others have read since the last writer, a look at all tasks' tables.
   WriteLease try_write(Handle handle) noexcept;
+  // As try_write(), but while another task of this node writes the object this sleeps, until
+  // `deadline` at most (CLOCK_MONOTONIC). In no order: who comes meanwhile may be first.
+  // Cost    who ends a lease for which others sleep wakes one: a system call.
+  WriteLease await_write(Handle handle, Deadline deadline) noexcept;
   // The same with the lookup.
   ReadLease try_read(SetId set, ObjectId object) noexcept;
   WriteLease try_write(SetId set, ObjectId object) noexcept;
@@ -196,6 +201,7 @@ class LocalStore {
   bool serving() const noexcept;
   // What keeps this task from any lease of the slot, whatever its word says.
   Miss why_not_begin(Handle handle) const noexcept;
+  static void wake_sleeper(Slot& slot) noexcept;
   bool here() const noexcept { return here_->load(std::memory_order_relaxed) != 0; }
   void adopt(LocalLease& lease, const Grant& grant, LeaseKind kind) noexcept;
   // Of one thread of this task, or of several.

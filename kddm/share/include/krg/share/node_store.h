@@ -48,6 +48,11 @@ struct Kept {
   explicit operator bool() const noexcept { return what != 0; }
 };
 
+struct Leased {
+  SlotId slot;
+  LeaseKind kind = LeaseKind::read;
+};
+
 class NodeStore {
  public:
   // Errors  invalid_argument  the options do not make sense. no_memory, system_error
@@ -131,6 +136,14 @@ class NodeStore {
   // once. To be called when a task has rung, and now and then, since a stopped task can not ring.
   // Cost: one look at all tables.
   void sweep(std::vector<SlotId>& idle);
+  // What the task has leased at this moment; of a task gone wild perhaps more. Requires  attached.
+  // Cost: its table
+  std::vector<Leased> leases_of(TaskIndex task) const;
+  // Whether tasks of this node sleep, or have slept, until another one ended its write lease; as
+  // they say.
+  bool is_fought_for(SlotId slot) const noexcept;
+  // From now on it is: tasks that wanted it have been told to look for themselves.
+  void fight_for(SlotId slot) noexcept;
   // Objects that sweep() is to look at; 0: nothing to wait for.
   std::size_t waiting() const noexcept;
 

@@ -26,6 +26,7 @@ enum class HomePolicy : std::uint8_t {
 enum class SetFlag : std::uint32_t {
   // 1 was never given a meaning, and is refused.
   touch_at_home = 2,  // The first touch runs at the home: for what lies in a file or on a device.
+  locks = 4,  // Who holds and who waits for its objects is told to tools: krg/access/access.h.
 };
 
 struct SetOptions {

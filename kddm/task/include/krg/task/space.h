@@ -34,6 +34,9 @@ struct Use {
   // Of a grab: what does not exist is made of zeros, without the set's linker (a file is not read):
   // the caller fills it. Others refuse it as invalid_argument if they would read, else ignore it.
   bool manual_touch = false;
+  // Of a grab: when other tasks of this node ask for the same, one of them gets it, and the others
+  // an empty lease: they are to look for themselves, by await_grab().
+  bool share = false;
   // With manual_touch, of a set of variable size: what is grabbed without bytes gets so many.
   std::uint64_t touch_bytes = 0;
 };
@@ -100,6 +103,8 @@ class Space {
   Handle handle_of(SetId set, ObjectId object) const noexcept;
   ReadLease try_get(Handle handle) noexcept;
   WriteLease try_grab(Handle handle) noexcept;
+  // As try_grab(); while another task of this node writes the object this sleeps, so long at most.
+  WriteLease await_grab(Handle handle, Duration timeout) noexcept;
   // Gives an object of variable size another one; what fits stays, what is new is zero. Its bytes
   // may have moved.
   // Errors  invalid_argument  the set has no objects of this size: the lease goes on as it was;

@@ -16,6 +16,7 @@
 #include "krg/mm/report.h"
 #include "krg/node/status.h"
 #include "krg/proc/exit_status.h"
+#include "krg/sync/lock_report.h"
 
 namespace krg::jobs {
 
@@ -57,6 +58,10 @@ struct AskMemory {
   static constexpr std::uint16_t kFrame = 47;
   mm::Report::Request request;
   static void wire_fields(auto& m, auto&& visit) { visit(m.request); }
+};
+struct AskLocks {
+  static constexpr std::uint16_t kFrame = 49;
+  static void wire_fields(auto&, auto&& visit) { visit(); }
 };
 // Ends a standing cluster.
 struct EndCluster {
@@ -171,6 +176,12 @@ struct NodeMemory {
 struct AllMemory {
   static constexpr std::uint16_t kFrame = 48;
   std::vector<NodeMemory> nodes;
+  static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
+};
+
+struct AllLocks {
+  static constexpr std::uint16_t kFrame = 50;
+  std::vector<sync::NodeLocks> nodes;
   static void wire_fields(auto& m, auto&& visit) { visit(m.nodes); }
 };
 

@@ -40,6 +40,7 @@ class Session {
   Co<void> tell_stats(std::weak_ptr<char> alive);
   Co<void> move(std::weak_ptr<char> alive, moves::AskMove ask);
   Co<void> tell_memory(std::weak_ptr<char> alive, mm::Report::Request request);
+  Co<void> tell_locks(std::weak_ptr<char> alive);
 
   Service& service_;
   control::Connection& client_;

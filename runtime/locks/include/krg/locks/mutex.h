@@ -61,6 +61,7 @@ class Mutex {
   Result<Taken> take(Duration timeout, bool try_only);
   Result<Taken> take_again(bool try_only);
   Result<Taken> take_elsewhere(kddm::WriteLease missed, bool spin, const kddm::Use& use);
+  kddm::WriteLease fight(kddm::WriteLease missed, Duration time);
   Result<Taken> have(kddm::WriteLease&& lease, bool lost);
   // Nothing: the calling thread does not have it.
   Locks::Cell* own_cell() const noexcept;

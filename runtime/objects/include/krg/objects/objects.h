@@ -42,6 +42,8 @@ class Objects final : private reactor::Timer {
   const kddm::Kddm& kddm() const noexcept { return kddm_; }
   // Lets the tasks of `gate` in. Requires  once; the gate's sessions end before this does.
   void open(gate::Server& gate);
+  // Requires  open() was called.
+  const kddm::TaskAccess& access() const noexcept { return *access_; }
 
  private:
   Result<kddm::NodeStore*> make_store();

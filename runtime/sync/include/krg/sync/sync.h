@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "krg/access/access.h"
 #include "krg/cluster/view_listener.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
@@ -31,8 +32,9 @@ class Sync final : public cluster::ViewListener {
   // Requires  the reactor's coroutines have been cancelled.
   ~Sync() override;
 
-  // Serves the tasks of `gate`. Requires  once; its sessions end before this does.
-  void open(gate::Server& gate);
+  // Serves the tasks of `gate`, and tells other nodes what locks they have. Requires  once; its
+  // sessions end before this does, and `access`, if any, outlives this.
+  void open(gate::Server& gate, const kddm::TaskAccess* access = nullptr);
 
   // Cost    a call to the key's home.
   // Errors  timed_out and others  the home was not reached; those of kddm::Kddm::home_of()
