@@ -20,7 +20,8 @@ struct LockWord {
   std::uint32_t state;
   std::int32_t pid;
   std::int32_t thread;
-  std::uint32_t spare[13];
+  std::uint32_t last;  // The node where it was held last by somebody with a fence.
+  std::uint32_t spare[12];
 };
 static_assert(sizeof(LockWord) == 64 && std::is_trivially_copyable_v<LockWord>);
 static_assert(offsetof(LockWord, pid) == 4 && offsetof(LockWord, thread) == 8);
@@ -35,6 +36,7 @@ struct alignas(64) Locks::Cell {
   // Where the object lies on this node, as it was found last: a handle of the past is refused.
   std::atomic<std::uint64_t> place{std::bit_cast<std::uint64_t>(kddm::Handle{})};
   bool inconsistent = false;
+  bool fenced = false;  // The holder has a fence, and the object says so.
   std::atomic<std::uint8_t> in_vain{0};  // Spins in a row; see here.h.
 
   kddm::Handle handle() const noexcept {

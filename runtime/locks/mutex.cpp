@@ -63,7 +63,11 @@ Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
-  KRG_TRY(fences::acquire());
+  const std::uint32_t last = last_of(lease);
+  KRG_TRY_ASSIGN(const std::uint32_t next, fences::take_over(last, !lost));
+  // Before anything is written under the lock: so it is known where that was, whatever happens.
+  if (next != last) set_last(lease, next);
+  cell.fenced = next != 0 && fences::current().load(std::memory_order_relaxed) != nullptr;
   hold(lease, {LockWord::held, locks_->pid_, self});
   cell.lease = std::move(lease);
   cell.depth = 1;
@@ -98,7 +102,8 @@ Status Mutex::unlock() {
     return not_own();
   Locks::Cell& cell = *own;
   if (--cell.depth != 0) return {};
-  const Status released = fences::release();
+  // Who takes it over on another node sees to it that what was written here is released.
+  const Status released = cell.fenced ? Status() : fences::release();
   set_state(cell.lease, cell.inconsistent ? LockWord::not_recoverable : LockWord::free);
   cell.holder.store(0, std::memory_order_relaxed);
   // The cell is the next holder's as soon as the lease ends, so it ends outside of it.

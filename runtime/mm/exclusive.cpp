@@ -121,8 +121,10 @@ void Releases::share(kddm::SetId set, Page page) {
   if (region != nullptr && copy != copies_.end()) copy->second->share(*region, page);
 }
 
-Co<Status> Releases::prepare(const cluster::ViewChange&, Deadline) {
+Co<Status> Releases::prepare(const cluster::ViewChange& change, Deadline) {
   changing_ = true;
+  // Locks that were held here may not have been taken over.
+  if (change.leaving.contains(pager_.self())) KRG_CO_TRY(co_await flush());
   for (bool more = true; more;) {
     more = false;
     for (const auto& [set, copy] : copies_) {

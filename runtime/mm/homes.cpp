@@ -107,6 +107,8 @@ Co<Result<ApplyDiffs::Reply>> Homes::apply(rpc::Incoming& in, ApplyDiffs::Reques
     auto lease = co_await pager_.kddm().grab(request.set, object, options);
     if (in.from() != pager_.self()) on_use_(request.set, one.page);
     if (!lease && lease.error().code() != Errc::lost) co_return lease.error();
+    // What a node had sent before it died must not come after what others write since.
+    if (!pager_.kddm().members().contains(in.from())) co_return Error(Errc::peer_down);
     if (!lease) {
       reply.lost.push_back(one.page);
       continue;

@@ -85,7 +85,8 @@ void RegionCopy::capture_run(Region& region, Page first, std::uint64_t count,
     const Page page{first.value + i};
     compare(page, PageView(now.data() + i * kPageBytes, kPageBytes));
     Written& written = written_.find(page)->second;
-    if (++written.quiet % kQuietLeast == 0) quiet_.push_back(page);
+    const bool is_quiet = ++written.quiet % kQuietLeast == 0;
+    if (is_quiet || has(Mutant::hasty_alone)) quiet_.push_back(page);
     if (written.idle > kIdleMost) idle.push_back(page);
   }
 }

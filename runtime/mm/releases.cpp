@@ -36,11 +36,13 @@ void Releases::serve(gate::Server& gate) {
   gate.serve<calls::Acquire>([this](gate::Call& call, calls::Fenced request) {
     return for_each(call, std::move(request), &Releases::acquire);
   });
+  serve_hand_overs(gate);
 }
 
 void Releases::join(const Peers& peers) {
   peers_ = peers;
   homes_.join(*peers_.rpc);
+  join_hand_overs();
 }
 
 // --- Regions ------------------------------------------------------------------------------------

@@ -60,6 +60,10 @@ class Releases final : public cluster::ViewListener {
   Co<Status> release(kddm::SetId set, Deadline deadline);
   // What others have released before this began is seen. Errors  timed_out; not_found
   Co<Status> acquire(kddm::SetId set, Deadline deadline);
+  // A lock comes from node `from`: what was written there is released, and seen here; of all
+  // regions. kNoNode: it is not known from where, so all nodes release.
+  // Errors  timed_out; those of the call
+  Co<Status> take_over(NodeId from, Deadline deadline);
   // Pages that are this node's alone.
   std::size_t alone(kddm::SetId set) const noexcept;
 
@@ -75,6 +79,13 @@ class Releases final : public cluster::ViewListener {
   Status check(const gate::Call& call, const calls::Fenced& regions);
   using Fence = Co<Status> (Releases::*)(kddm::SetId set, Deadline deadline);
   Co<Result<wire::Empty>> for_each(gate::Call& call, calls::Fenced request, Fence fence);
+
+  // --- Locks that change nodes: hand_over.cpp
+  void serve_hand_overs(gate::Server& gate);
+  void join_hand_overs();
+  Co<Result<calls::TakeOver::Reply>> take_over(gate::Call& call, calls::TakeOver::Request request);
+  Co<Result<wire::Empty>> flush();
+  std::vector<kddm::SetId> sets() const;
 
   // --- To the homes: sends.cpp
   Co<void> release_later(kddm::SetId set);

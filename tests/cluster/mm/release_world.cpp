@@ -55,6 +55,7 @@ ReleaseWorld::ReleaseWorld(std::uint64_t seed)
               .detect_max = 3ms}),
       random_(world_.random()),
       holders_(kLocks, kFree),
+      last_(kLocks, kFree),
       lost_(kPages) {
   const std::uint32_t nodes = world_.size();
   for (std::uint32_t i = 0; i < nodes; ++i) {
@@ -72,6 +73,7 @@ ReleaseWorld::ReleaseWorld(std::uint64_t seed)
   }
   words_.resize(kPages * words_of_page());
   solo_ = random_.chance(400);
+  lazy_ = random_.chance(500);
   enter_view();
   make_region();
   world_.run_for(2s);  // So long after a change of the view no page becomes a node's alone.
@@ -142,6 +144,13 @@ void ReleaseWorld::kill(std::uint32_t node) {
   world_.kill(NodeId{node});
   nodes_[node].reset();
   members_.erase(NodeId{node});
+  for (std::uint64_t lock = 0; lock < kLocks && lazy_; ++lock) {
+    if (last_[lock] != node) continue;
+    last_[lock] = kFree;  // The lock is lost with it.
+    for (std::uint64_t word = lock; word < words_.size(); word += owners()) {
+      words_[word].unknown = true;
+    }
+  }
   for (const auto& task : tasks_) {
     if (task->node != node || task->ended) continue;
     task->ended = broken_ = true;
@@ -266,10 +275,37 @@ Co<void> ReleaseWorld::use(Task& task, std::uint64_t owner) {
 Co<void> ReleaseWorld::use_lock(Task& task, std::uint64_t lock) {
   while (holders_[lock] != kFree) co_await reactor::sleep_for(reactor_of(task), 5us + some_time());
   holders_[lock] = task.number;
-  static_cast<void>(co_await acquire(task));
+  co_await take_lock(task, lock);
   co_await use(task, lock);
-  static_cast<void>(co_await release(task));
+  if (lazy_) {
+    publish(lock);
+  } else {
+    static_cast<void>(co_await release(task));
+  }
   holders_[lock] = kFree;
+}
+
+// As a mutex does: on the node where it was last there is nothing to be done.
+Co<void> ReleaseWorld::take_lock(Task& task, std::uint64_t lock) {
+  const std::uint32_t last = std::exchange(last_[lock], task.node);
+  if (!lazy_) {
+    static_cast<void>(co_await acquire(task));
+  } else if (last != task.node) {
+    const NodeId from = last == kFree ? kNoNode : NodeId{last};
+    const Status done = co_await nodes_[task.node]->releases.take_over(from, soon());
+    if (!done) complain(fmt::format("a lock of task {}: {}", task.number, done.error().message()));
+  }
+}
+
+// What is pending of it is seen by whoever acquires next.
+void ReleaseWorld::publish(std::uint64_t owner) {
+  for (std::uint64_t word = owner; word < words_.size(); word += owners()) {
+    Word& of = words_[word];
+    if (!of.pending) continue;
+    of.value = *std::exchange(of.pending, std::nullopt);
+    of.perhaps.clear();
+    of.unknown = false;
+  }
 }
 
 // Everybody sees what all have written before.
@@ -302,7 +338,6 @@ Co<void> ReleaseWorld::look_at_all(Task& task) {
   }
 }
 
-// Of a release what was pending is visible to whoever acquires.
 Co<bool> ReleaseWorld::release(Task& task) {
   std::vector<std::uint64_t> owned(1, kLocks + task.number);
   for (std::uint64_t lock = 0; lock < kLocks; ++lock) {
@@ -313,14 +348,7 @@ Co<bool> ReleaseWorld::release(Task& task) {
   if (!done && done.error().code() != Errc::lost) {
     complain(fmt::format("a release of task {}: {}", task.number, done.error().message()));
   }
-  for (const std::uint64_t owner : owned) {
-    for (std::uint64_t word = owner; word < words_.size(); word += owners()) {
-      Word& of = words_[word];
-      if (!of.pending) continue;
-      of.value = *std::exchange(of.pending, std::nullopt);
-      of.perhaps.clear();
-    }
-  }
+  for (const std::uint64_t owner : owned) publish(owner);
   report_.alone += nodes_[task.node]->releases.alone(set_);
   co_return static_cast<bool>(done);
 }
@@ -375,7 +403,7 @@ void ReleaseWorld::judge(const Task& task, std::uint64_t word, std::uint64_t rea
   const Word& of = words_[word];
   if (read == of.pending.value_or(of.value)) return;
   const bool dead = std::find(of.perhaps.begin(), of.perhaps.end(), read) != of.perhaps.end();
-  if (!of.pending && dead) return;
+  if (!of.pending && (dead || of.unknown)) return;
   if (lost_[word / words_of_page()]) return;
   complain(fmt::format("task {} on node {} reads {} in word {} of page {}, which is {}",
                        task.number, task.node, read, word % words_of_page(), word / words_of_page(),

@@ -67,6 +67,7 @@ class ReleaseWorld {
     std::uint64_t value = 0;               // Released.
     std::optional<std::uint64_t> pending;  // Written since.
     std::vector<std::uint64_t> perhaps;    // What somebody had written who has died.
+    bool unknown = false;                  // It died with the lock that nobody had taken over.
   };
   struct Task {
     std::uint32_t number = 0;
@@ -94,7 +95,9 @@ class ReleaseWorld {
   Co<void> meet(Task& task);
   Co<void> wait_for_all(Task& task);
   Co<void> look_at_all(Task& task);
+  Co<void> take_lock(Task& task, std::uint64_t lock);
   Co<bool> release(Task& task);
+  void publish(std::uint64_t owner);
   Co<bool> acquire(Task& task);
   // nullopt, false: the page is lost.
   Co<std::optional<std::uint64_t>> read(Task& task, std::uint64_t word);
@@ -121,10 +124,12 @@ class ReleaseWorld {
   kddm::SetId set_;
   std::vector<std::unique_ptr<Task>> tasks_;
   std::vector<Word> words_;
-  std::vector<std::uint32_t> holders_;  // Of locks: the task.
+  std::vector<std::uint32_t> holders_;  // Of locks: the task,
+  std::vector<std::uint32_t> last_;     // and the node where it was held last.
   std::vector<bool> lost_;              // Pages.
   bool broken_ = false;                 // The barrier: not everybody comes any more.
   bool solo_ = false;                   // In each round one task alone works.
+  bool lazy_ = false;                   // Who takes a lock over has its last node release.
   std::uint64_t next_value_ = 1;
   Report report_;
 };
