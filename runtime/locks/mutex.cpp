@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "cell.h"
 #include "here.h"
@@ -64,7 +65,13 @@ Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
         .with_native(ENOTRECOVERABLE);
   }
   const std::uint32_t last = last_of(lease);
-  KRG_TRY_ASSIGN(const std::uint32_t next, fences::take_over(last, !lost));
+  auto taken_over = fences::take_over(last, !lost);
+  if (!taken_over && taken_over.error().code() == Errc::peer_down) {
+    // The lock has outlived what was written under it: as if its holder had died.
+    lost = true;
+    taken_over = fences::take_over(0);
+  }
+  KRG_TRY_ASSIGN(const std::uint32_t next, std::move(taken_over));
   // Before anything is written under the lock: so it is known where that was, whatever happens.
   if (next != last) set_last(lease, next);
   cell.fenced = next != 0 && fences::current().load(std::memory_order_relaxed) != nullptr;

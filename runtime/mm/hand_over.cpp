@@ -15,16 +15,18 @@ namespace {
 constexpr Duration kLimit = std::chrono::seconds(30);
 constexpr Duration kAgain = std::chrono::milliseconds(10);
 
-// What a node that has died had not released is gone; but it must be known to have.
+// Errors  peer_down  it has died meanwhile: what it had not released is gone; timed_out
 Co<Status> have_flushed(Pager& pager, rpc::Rpc& rpc, NodeId node, Deadline deadline) {
+  Status how;
   while (node != pager.self() && pager.kddm().members().contains(node)) {
     const rpc::CallOptions options{.deadline = deadline};
     const auto flushed = co_await rpc.call<Flush>(node, Flush::Request(), options);
-    if (flushed) break;
+    if (flushed) co_return Status();
+    how = Error(Errc::peer_down, "who held the lock last died with what it wrote");
     if (deadline.passed(pager.reactor().now())) co_return flushed.error();
     co_await reactor::sleep_for(pager.reactor(), kAgain);
   }
-  co_return Status();
+  co_return how;
 }
 
 }  // namespace
@@ -57,10 +59,13 @@ Co<Result<calls::TakeOver::Reply>> Releases::take_over(gate::Call& call,
 Co<Status> Releases::take_over(NodeId from, Deadline deadline) {
   // A lock that died with its holder: the one before may have released nothing yet, and must not
   // do so after the next.
-  const cluster::NodeSet nodes =
-      from == kNoNode ? pager_.kddm().members() : cluster::NodeSet{from};
+  const cluster::NodeSet nodes = from == kNoNode ? pager_.kddm().members() : cluster::NodeSet{from};
+  Status lost;
   for (const NodeId node : nodes) {
-    KRG_CO_TRY(co_await have_flushed(pager_, *peers_.rpc, node, deadline));
+    const Status flushed = co_await have_flushed(pager_, *peers_.rpc, node, deadline);
+    if (flushed) continue;
+    if (flushed.error().code() != Errc::peer_down) co_return flushed;
+    lost = flushed;
   }
   const std::vector<kddm::SetId> all = sets();
   for (const kddm::SetId set : all) {
@@ -69,7 +74,7 @@ Co<Status> Releases::take_over(NodeId from, Deadline deadline) {
     const Status seen = co_await acquire(set, deadline);
     if (!seen && seen.error().code() != Errc::not_found) co_return seen.error();
   }
-  co_return Status();
+  co_return lost;
 }
 
 // Pages that are lost with their home are said to whoever touches them.

@@ -62,7 +62,7 @@ class Releases final : public cluster::ViewListener {
   Co<Status> acquire(kddm::SetId set, Deadline deadline);
   // A lock comes from node `from`: what was written there is released, and seen here; of all
   // regions. kNoNode: it is not known from where, so all nodes release.
-  // Errors  timed_out; those of the call
+  // Errors  peer_down  it died before it had released, all else is seen; timed_out
   Co<Status> take_over(NodeId from, Deadline deadline);
   // Pages that are this node's alone.
   std::size_t alone(kddm::SetId set) const noexcept;

@@ -34,7 +34,7 @@ struct Way {
 struct State {
   const pid_t process = ::getpid();
   std::mutex mutex;
-  std::map<std::string, Way> ways;  // By the gate's path.
+  std::map<std::string, Way> ways;     // By the gate's path.
   std::atomic<std::uint32_t> here{0};  // The node's number + 1.
 };
 

@@ -293,7 +293,12 @@ Co<void> ReleaseWorld::take_lock(Task& task, std::uint64_t lock) {
   } else if (last != task.node) {
     const NodeId from = last == kFree ? kNoNode : NodeId{last};
     const Status done = co_await nodes_[task.node]->releases.take_over(from, soon());
-    if (!done) complain(fmt::format("a lock of task {}: {}", task.number, done.error().message()));
+    if (!done && done.error().code() == Errc::peer_down) {
+      // The next holder is told that the last one has died.
+      for (const std::uint64_t word : words_of(lock)) words_[word].unknown = true;
+    } else if (!done) {
+      complain(fmt::format("a lock of task {}: {}", task.number, done.error().message()));
+    }
   }
 }
 
