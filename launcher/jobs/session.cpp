@@ -63,9 +63,8 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
         service_.node().reactor().spawn(tell_memory(alive_, m.request));
       });
     case moves::AskMove::kFrame:
-      return take<moves::AskMove>(body, [this](moves::AskMove& m) {
-        service_.node().reactor().spawn(move(alive_, m));
-      });
+      return take<moves::AskMove>(
+          body, [this](moves::AskMove& m) { service_.node().reactor().spawn(move(alive_, m)); });
     case AreYouThere::kFrame:
       client_.send(IAmHere{});
       return true;

@@ -10,7 +10,7 @@
 namespace krg::mm {
 namespace {
 
-constexpr Page kPage{3};
+constexpr Page kCopied{3};
 
 class RegionCopyTest : public testing::Test {
  protected:
@@ -21,18 +21,18 @@ class RegionCopyTest : public testing::Test {
     info.consistency = Consistency::release;
     info.name = "copy";
     region_ = std::move(*Region::make(reactor_, std::move(info)));
-    bring(kPage);
+    bring(kCopied);
   }
   // Zeros have come from the page's home.
   void bring(Page page) {
     EXPECT_TRUE(region_->refill(page));
     region_->grant(page, Access::read);
   }
-  void store(std::size_t at, int value) { region_->address(kPage)[at] = std::byte(value); }
-  int load(std::size_t at) const { return static_cast<int>(region_->address(kPage)[at]); }
+  void store(std::size_t at, int value) { region_->address(kCopied)[at] = std::byte(value); }
+  int load(std::size_t at) const { return static_cast<int>(region_->address(kCopied)[at]); }
   // What is captured now, applied to a page of zeros.
   std::vector<std::byte> captured() {
-    copy_.capture(*region_, std::vector<Page>(1, kPage));
+    copy_.capture(*region_, std::vector<Page>(1, kCopied));
     return taken();
   }
   std::vector<std::byte> taken() {
@@ -55,8 +55,8 @@ class RegionCopyTest : public testing::Test {
 };
 
 TEST_F(RegionCopyTest, AStoreIsInTheNextDiffAndInNoOther) {
-  copy_.begin_writing(*region_, kPage, 1);
-  EXPECT_EQ(region_->pages().access(kPage), Access::write);
+  copy_.begin_writing(*region_, kCopied, 1);
+  EXPECT_EQ(region_->pages().access(kCopied), Access::write);
   store(100, 7);
   EXPECT_EQ(captured()[100], std::byte{7});
   store(200, 8);
@@ -68,60 +68,60 @@ TEST_F(RegionCopyTest, AStoreIsInTheNextDiffAndInNoOther) {
 }
 
 TEST_F(RegionCopyTest, APageThatNobodyWritesAnyMoreIsClosed) {
-  copy_.begin_writing(*region_, kPage, 1);
+  copy_.begin_writing(*region_, kCopied, 1);
   for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(copy_.dirty().size(), 1u);
     captured();
   }
   EXPECT_TRUE(copy_.dirty().empty());
-  EXPECT_EQ(region_->pages().access(kPage), Access::read);
+  EXPECT_EQ(region_->pages().access(kCopied), Access::read);
 }
 
 TEST_F(RegionCopyTest, APageThatNobodyAsksForIsToldOnce) {
-  copy_.begin_writing(*region_, kPage, 1);
+  copy_.begin_writing(*region_, kCopied, 1);
   for (int i = 0; i < 2; ++i) {
     store(0, i + 1);
     captured();
     EXPECT_TRUE(copy_.take_quiet().empty());
   }
-  EXPECT_FALSE(copy_.may_be_alone(*region_, kPage));
+  EXPECT_FALSE(copy_.may_be_alone(*region_, kCopied));
   store(0, 9);
   captured();
-  EXPECT_EQ(copy_.take_quiet(), std::vector<Page>(1, kPage));
-  EXPECT_TRUE(copy_.may_be_alone(*region_, kPage));
-  copy_.share(*region_, kPage);
-  EXPECT_FALSE(copy_.may_be_alone(*region_, kPage));
+  EXPECT_EQ(copy_.take_quiet(), std::vector<Page>(1, kCopied));
+  EXPECT_TRUE(copy_.may_be_alone(*region_, kCopied));
+  copy_.share(*region_, kCopied);
+  EXPECT_FALSE(copy_.may_be_alone(*region_, kCopied));
 }
 
 TEST_F(RegionCopyTest, WhatIsOnItsWayHomeKeepsThePageFromBeingFetched) {
-  copy_.begin_writing(*region_, kPage, 1);
+  copy_.begin_writing(*region_, kCopied, 1);
   store(5, 1);
-  copy_.drop(*region_, {kPage, 1});
-  EXPECT_EQ(region_->pages().access(kPage), Access::none);
-  EXPECT_FALSE(copy_.is_missing(*region_, kPage));
+  copy_.drop(*region_, {kCopied, 1});
+  EXPECT_EQ(region_->pages().access(kCopied), Access::none);
+  EXPECT_FALSE(copy_.is_missing(*region_, kCopied));
   EXPECT_EQ(taken()[5], std::byte{1});
-  EXPECT_TRUE(copy_.is_missing(*region_, kPage));
+  EXPECT_TRUE(copy_.is_missing(*region_, kCopied));
 }
 
 TEST_F(RegionCopyTest, AFetchOfWhatWasDroppedMeanwhileIsNotTaken) {
-  copy_.drop(*region_, {kPage, 1});
-  copy_.begin_fetch(kPage);
-  EXPECT_FALSE(copy_.is_missing(*region_, kPage));
-  EXPECT_TRUE(copy_.end_fetch(kPage));
-  copy_.begin_fetch(kPage);
-  copy_.drop(*region_, {kPage, 1});
-  EXPECT_FALSE(copy_.end_fetch(kPage));
-  copy_.begin_fetch(kPage);
+  copy_.drop(*region_, {kCopied, 1});
+  copy_.begin_fetch(kCopied);
+  EXPECT_FALSE(copy_.is_missing(*region_, kCopied));
+  EXPECT_TRUE(copy_.end_fetch(kCopied));
+  copy_.begin_fetch(kCopied);
+  copy_.drop(*region_, {kCopied, 1});
+  EXPECT_FALSE(copy_.end_fetch(kCopied));
+  copy_.begin_fetch(kCopied);
   copy_.drop_fetches({Page{0}, 16});
-  EXPECT_FALSE(copy_.end_fetch(kPage));
+  EXPECT_FALSE(copy_.end_fetch(kCopied));
 }
 
 TEST_F(RegionCopyTest, NewContentsLeaveWhatWasWrittenHereAndIsNotHome) {
-  copy_.begin_writing(*region_, kPage, 1);
+  copy_.begin_writing(*region_, kCopied, 1);
   store(0, 1);
   std::array<std::byte, kPageBytes> others{};
   others[1] = others[800] = std::byte{2};
-  copy_.renew(*region_, kPage, others);
+  copy_.renew(*region_, kCopied, others);
   EXPECT_EQ(load(0), 1);
   EXPECT_EQ(load(1), 2);
   EXPECT_EQ(load(800), 2);
@@ -136,14 +136,14 @@ TEST_F(RegionCopyTest, WhatNobodyUsesIsNotRenewedForEver) {
   std::vector<Page> stale;
   for (int i = 0; i < 8; ++i) {
     stale.clear();
-    copy_.drop(*region_, {kPage, 1}, &stale);
-    ASSERT_EQ(stale, std::vector<Page>(1, kPage));
-    EXPECT_TRUE(copy_.end_fetch(kPage));
+    copy_.drop(*region_, {kCopied, 1}, &stale);
+    ASSERT_EQ(stale, std::vector<Page>(1, kCopied));
+    EXPECT_TRUE(copy_.end_fetch(kCopied));
   }
   stale.clear();
-  copy_.drop(*region_, {kPage, 1}, &stale);
+  copy_.drop(*region_, {kCopied, 1}, &stale);
   EXPECT_TRUE(stale.empty());
-  EXPECT_EQ(region_->pages().access(kPage), Access::none);
+  EXPECT_EQ(region_->pages().access(kCopied), Access::none);
 }
 
 }  // namespace
