@@ -135,10 +135,9 @@ double each(std::uint64_t count, unsigned iterations) {
   return static_cast<double>(count) / std::max(1U, iterations);
 }
 
-// null: there is no least, or the count is no measure of it. What a node's release writes to pages
-// that are at home there goes through rpc too, which counts it as if it went to another node.
-nlohmann::json ratio(const Plan& plan, std::uint64_t count, std::uint64_t minimum) {
-  if (minimum == 0 || plan.release) return nullptr;
+// null: there is no least.
+nlohmann::json ratio(std::uint64_t count, std::uint64_t minimum) {
+  if (minimum == 0) return nullptr;
   return static_cast<double>(count) / static_cast<double>(minimum);
 }
 
@@ -159,10 +158,10 @@ void print_json(const App& app, const Settings& settings, Row& row, double nativ
   line["times_native"] = report.seconds / native;
   line["messages"] = each(report.traffic.messages, report.iterations);
   line["minimum_messages"] = each(report.minimum.messages, report.iterations);
-  line["messages_ratio"] = ratio(settings.plan, report.traffic.messages, report.minimum.messages);
+  line["messages_ratio"] = ratio(report.traffic.messages, report.minimum.messages);
   line["bytes"] = each(report.traffic.bytes, report.iterations);
   line["minimum_bytes"] = each(report.minimum.bytes, report.iterations);
-  line["bytes_ratio"] = ratio(settings.plan, report.traffic.bytes, report.minimum.bytes);
+  line["bytes_ratio"] = ratio(report.traffic.bytes, report.minimum.bytes);
   fmt::print("{}\n", line.dump());
 }
 
@@ -170,16 +169,16 @@ std::string shown(const nlohmann::json& ratio) {
   return ratio.is_null() ? "-" : fmt::format("{:.2f}", ratio.get<double>());
 }
 
-void print_text(const Settings& settings, Row& row, double native) {
+void print_text(Row& row, double native) {
   const Report& report = row.median();
   fmt::print("{:<16}{:>10.3f}{:>8.2f}{:>11.1f}{:>9.1f}{:>8}{:>13.0f}{:>12.0f}{:>8}\n", row.name,
              report.seconds * 1e3 / std::max(1U, report.iterations), report.seconds / native,
              each(report.traffic.messages, report.iterations),
              each(report.minimum.messages, report.iterations),
-             shown(ratio(settings.plan, report.traffic.messages, report.minimum.messages)),
+             shown(ratio(report.traffic.messages, report.minimum.messages)),
              each(report.traffic.bytes, report.iterations),
              each(report.minimum.bytes, report.iterations),
-             shown(ratio(settings.plan, report.traffic.bytes, report.minimum.bytes)));
+             shown(ratio(report.traffic.bytes, report.minimum.bytes)));
 }
 
 // False: it has failed, or the result was wrong; said.
@@ -222,7 +221,7 @@ int measure(const App& app, const Settings& settings) {
     if (settings.json) {
       print_json(app, settings, row, native);
     } else {
-      print_text(settings, row, native);
+      print_text(row, native);
     }
   }
   return 0;

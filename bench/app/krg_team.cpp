@@ -2,7 +2,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
 #include <utility>
 
 #include "krg/error/must.h"
@@ -82,14 +81,9 @@ Traffic KrgTeam::sent() {
   if (gate_ == nullptr) return traffic;
   const auto stats = must(gate_->call<node::Stats>({}, std::chrono::seconds(30)), "the counters");
   for (const stats::Item& item : stats.counted.items) {
-    const std::string_view name = item.name;
-    if (item.kind != stats::Kind::counter || !name.starts_with("rpc.")) continue;
     const auto value = static_cast<std::uint64_t>(item.value);
-    if (name.ends_with(".bytes_out")) traffic.bytes += value;
-    if (name.ends_with("called.count") || name.ends_with("served.count") ||
-        name.ends_with("_sent.count")) {
-      traffic.messages += value;
-    }
+    if (item.name == "rpc.to_others.sent.count") traffic.messages = value;
+    if (item.name == "rpc.to_others.sent.bytes_out") traffic.bytes = value;
   }
   return traffic;
 }

@@ -24,6 +24,7 @@ struct alignas(64) Locks::Cell {
   // Where the object lies on this node, as it was found last: a handle of the past is refused.
   std::atomic<std::uint64_t> place{std::bit_cast<std::uint64_t>(kddm::Handle{})};
   bool inconsistent = false;
+  bool fenced = false;                   // The holder has a fence, and the object says so.
   std::atomic<std::uint8_t> in_vain{0};  // Spins in a row; see here.h.
 
   kddm::Handle handle() const noexcept {

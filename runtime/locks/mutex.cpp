@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "cell.h"
 #include "here.h"
@@ -83,7 +84,17 @@ Result<Taken> Mutex::have(kddm::WriteLease&& lease, bool lost) {
     return Error(Errc::corrupt, "a holder died, and the next one unlocked without putting it right")
         .with_native(ENOTRECOVERABLE);
   }
-  KRG_TRY(fences::acquire());
+  const std::uint32_t last = last_of(lease);
+  auto taken_over = fences::take_over(last, !lost);
+  if (!taken_over && taken_over.error().code() == Errc::peer_down) {
+    // The lock has outlived what was written under it: as if its holder had died.
+    lost = true;
+    taken_over = fences::take_over(0);
+  }
+  KRG_TRY_ASSIGN(const std::uint32_t next, std::move(taken_over));
+  // Before anything is written under the lock: so it is known where that was, whatever happens.
+  if (next != last) set_last(lease, next);
+  cell.fenced = next != 0 && fences::current().load(std::memory_order_relaxed) != nullptr;
   hold(lease, {LockWord::held, locks_->pid_, self, sync::LockKind::mutex});
   cell.lease = std::move(lease);
   cell.depth = 1;
@@ -118,7 +129,8 @@ Status Mutex::unlock() {
     return not_own();
   Locks::Cell& cell = *own;
   if (--cell.depth != 0) return {};
-  const Status released = fences::release();
+  // Who takes it over on another node sees to it that what was written here is released.
+  const Status released = cell.fenced ? Status() : fences::release();
   set_state(cell.lease, cell.inconsistent ? LockWord::not_recoverable : LockWord::free);
   cell.holder.store(0, std::memory_order_relaxed);
   // The cell is the next holder's as soon as the lease ends, so it ends outside of it.

@@ -23,6 +23,16 @@ inline void set_state(kddm::WriteLease& lease, std::uint32_t state) noexcept {
   std::memcpy(lease.bytes().data() + offsetof(LockWord, state), &state, sizeof state);
 }
 
+// See LockWord.
+inline std::uint32_t last_of(const kddm::WriteLease& lease) noexcept {
+  std::uint32_t last = 0;
+  std::memcpy(&last, lease.bytes().data() + offsetof(LockWord, last), sizeof last);
+  return last;
+}
+inline void set_last(kddm::WriteLease& lease, std::uint32_t last) noexcept {
+  std::memcpy(lease.bytes().data() + offsetof(LockWord, last), &last, sizeof last);
+}
+
 // What a holder's lease says of it.
 struct Holder {
   std::uint32_t state = LockWord::held;
@@ -30,7 +40,7 @@ struct Holder {
   std::int32_t thread = 0;
   sync::LockKind kind = sync::LockKind::none;
 };
-static_assert(sizeof(Holder) == offsetof(LockWord, spare));
+static_assert(sizeof(Holder) == offsetof(LockWord, last));
 // Says who has it now.
 inline void hold(kddm::WriteLease& lease, const Holder& holder) noexcept {
   std::memcpy(lease.bytes().data(), &holder, sizeof holder);

@@ -72,15 +72,17 @@ Co<void> Bulk::fetch_later(Wanted wanted, Deadline deadline) {
 }
 
 Co<Status> Bulk::fetch_copies(Wanted wanted, Deadline deadline) {
-  const Status how = co_await releases_.bring(wanted.set, wanted.first, wanted.count, deadline);
+  auto fetching = wanted.write ? releases_.take(wanted.set, wanted.first, wanted.count, deadline)
+                               : releases_.bring(wanted.set, wanted.first, wanted.count, deadline);
+  const Status how = co_await std::move(fetching);
   const std::uint64_t end = wanted.first.value + wanted.count;
   for (std::uint64_t at = wanted.first.value; at < end; ++at) {
     Region* const region = pager_.find(wanted.set);
     if (region == nullptr || region->ended()) co_return Error(Errc::not_found, "it was destroyed");
-    const std::uint64_t open =
-        region->pages().run(Page{at}, Access::read, std::min(end - at, kRun));
-    if (open > 0) region->populate(Page{at}, open, wanted.seat, false);
-    at += open;
+    const Access least = wanted.write ? Access::write : Access::read;
+    const std::uint64_t open = region->pages().run(Page{at}, least, std::min(end - at, kRun));
+    if (open > 0) region->populate(Page{at}, open, wanted.seat, wanted.write);
+    at += std::max<std::uint64_t>(open, 1);
     co_await reactor::next_turn(pager_.reactor());
   }
   co_return how;

@@ -70,7 +70,10 @@ Co<Result<FetchPages::Reply>> Homes::fetch(rpc::Incoming& in, FetchPages::Reques
   for (std::size_t i = 0; i < request.pages.size(); ++i) {
     const kddm::OpOptions options{.deadline = soon(), .no_touch = true};
     const kddm::ObjectId object{request.pages[i].value};
+    if (in.from() != pager_.self()) on_use_(request.set, request.pages[i]);
     const auto lease = co_await pager_.kddm().get(request.set, object, options);
+    // Until the lease was there the page may have been captured, and named.
+    if (in.from() != pager_.self()) on_use_(request.set, request.pages[i]);
     const Errc code = lease ? Errc::ok : lease.error().code();
     if (code == Errc::not_found) reply.untouched |= std::uint64_t{1} << i;
     if (code == Errc::lost) reply.lost |= std::uint64_t{1} << i;
@@ -100,8 +103,12 @@ Co<Result<ApplyDiffs::Reply>> Homes::apply(rpc::Incoming& in, ApplyDiffs::Reques
     if (region == nullptr || !region->is_inside(one.page)) continue;
     const kddm::OpOptions options{.deadline = soon()};
     const kddm::ObjectId object{one.page.value};
+    if (in.from() != pager_.self()) on_use_(request.set, one.page);
     auto lease = co_await pager_.kddm().grab(request.set, object, options);
+    if (in.from() != pager_.self()) on_use_(request.set, one.page);
     if (!lease && lease.error().code() != Errc::lost) co_return lease.error();
+    // What a node had sent before it died must not come after what others write since.
+    if (!pager_.kddm().members().contains(in.from())) co_return Error(Errc::peer_down);
     if (!lease) {
       reply.lost.push_back(one.page);
       continue;

@@ -9,6 +9,9 @@
 // Source   docs/decisions/0013-release-consistency-by-homes.md
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "bulk.h"
 #include "pager.h"
 #include "release_messages.h"
@@ -17,7 +20,9 @@ namespace krg::mm {
 
 class Homes {
  public:
-  explicit Homes(Pager& pager) noexcept : pager_(pager) {}
+  // What is told that another node asks for a page, or has written it, before it is looked at.
+  using OnUse = std::function<void(kddm::SetId set, Page page)>;
+  Homes(Pager& pager, OnUse on_use) noexcept : pager_(pager), on_use_(std::move(on_use)) {}
 
   void join(rpc::Rpc& rpc);
   // Before a region of release consistency is made. Errors  those of Kddm::create()
@@ -47,6 +52,7 @@ class Homes {
   Co<Status> learn(kddm::SetId set);
 
   Pager& pager_;
+  const OnUse on_use_;
   rpc::Rpc* rpc_ = nullptr;
 };
 

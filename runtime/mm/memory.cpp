@@ -49,6 +49,7 @@ class Memory::Impl {
   }
 
   void join(Peers peers);
+  Releases& releases() noexcept { return releases_; }
 
   Pager& pager() noexcept { return pager_; }
   void set_may_leave(std::function<bool(pid_t)> ask) { may_leave_ = std::move(ask); }
@@ -276,7 +277,12 @@ void Memory::set_may_leave(std::function<bool(pid_t)> may_leave) {
   impl_->set_may_leave(std::move(may_leave));
 }
 
-void Memory::stop() noexcept { impl_->pager().stop(); }
+cluster::ViewListener& Memory::listener() noexcept { return impl_->releases(); }
+
+void Memory::stop() noexcept {
+  impl_->releases().stop();
+  impl_->pager().stop();
+}
 
 void Memory::open(gate::Server& gate, kddm::Kddm& kddm) {
   impl_->pager().use(kddm);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "mutants.h"
+
 namespace krg::mm {
 namespace {
 
@@ -62,9 +64,13 @@ void RegionCopy::compare(Page page, PageView now) {
     ++written.idle;
     return;
   }
-  outgoing_.parts.push_back({page, begin, outgoing_.bytes.size() - begin});
-  ++homeward_[page];
-  std::copy(now.begin(), now.end(), written.twin->begin());
+  if (has(Mutant::dropped_diff) && homeward_.contains(page)) {
+    outgoing_.bytes.resize(begin);
+  } else {
+    outgoing_.parts.push_back({page, begin, outgoing_.bytes.size() - begin});
+    ++homeward_[page];
+  }
+  if (!has(Mutant::stale_twin)) std::copy(now.begin(), now.end(), written.twin->begin());
   written.idle = 0;
   refreshed_.erase(page);
   const auto fetch = fetches_.find(page);
@@ -78,7 +84,10 @@ void RegionCopy::capture_run(Region& region, Page first, std::uint64_t count,
   for (std::uint64_t i = 0; i < count; ++i) {
     const Page page{first.value + i};
     compare(page, PageView(now.data() + i * kPageBytes, kPageBytes));
-    if (written_.find(page)->second.idle > kIdleMost) idle.push_back(page);
+    Written& written = written_.find(page)->second;
+    const bool is_quiet = ++written.quiet % kQuietLeast == 0;
+    if (is_quiet || has(Mutant::hasty_alone)) quiet_.push_back(page);
+    if (written.idle > kIdleMost) idle.push_back(page);
   }
 }
 
@@ -123,6 +132,7 @@ void RegionCopy::drop(Region& region, const Stretch& pages, std::vector<Page>* s
   const std::uint64_t end = std::min(pages.first.value + pages.count, region.pages().count());
   for (Page page = pages.first; page.value < end; ++page.value) {
     const bool is_here = region.pages().access(page) != Access::none;
+    put_back(region, page);
     if (is_here && may_stay(page, stale)) {
       begin_fetch(page);
       stale->push_back(page);
@@ -143,6 +153,7 @@ void RegionCopy::trim(Region& region) {
   for (auto& [page, dropped] : fetches_) dropped |= page.value >= end.value;
   for (const Page page : region.pages().open_from(end)) {
     forget_twin(page);
+    alone_.erase(page);
     refreshed_.erase(page);
     region.vacate(page);
   }
@@ -178,7 +189,7 @@ void RegionCopy::arrived_home(const Outgoing& outgoing) {
 
 bool RegionCopy::is_missing(const Region& region, Page page) const noexcept {
   return region.pages().access(page) == Access::none && region.is_inside(page) &&
-         !fetches_.contains(page) && !homeward_.contains(page);
+         !fetches_.contains(page) && (!homeward_.contains(page) || has(Mutant::early_fetch));
 }
 
 void RegionCopy::renew(Region& region, Page page, PageView content) {
@@ -199,7 +210,7 @@ bool RegionCopy::end_fetch(Page page) noexcept {
   const auto at = fetches_.find(page);
   const bool dropped = at->second;
   fetches_.erase(at);
-  return !dropped;
+  return !dropped || has(Mutant::old_fetch);
 }
 
 }  // namespace krg::mm

@@ -10,6 +10,10 @@
 //          would see its own writes undone. A page that is dropped while it is fetched is fetched
 //          again. One that others have written may stay until its new contents are put in its
 //          place: what others have changed, since nobody else writes that.
+//          A page that is at home here and that no other node asks for is this node's alone: it
+//          holds the page's object, there is no twin, and a release has nothing to do with it. The
+//          first node that asks makes it an ordinary page again. Before a page becomes so, a notice
+//          names it: whoever has an old copy drops that, and has to ask.
 // Threads  owned by the reactor's thread.
 // Blocks   never.
 // Source   docs/design/mm.md, "Release consistency"
@@ -21,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "krg/kddm/lease.h"
 #include "krg/mm/diff.h"
 #include "krg/mm/notices.h"
 #include "krg/reactor/event.h"
@@ -37,6 +42,7 @@ struct Outgoing {
   };
   std::vector<Part> parts;  // In the order of capture.
   std::vector<std::byte> bytes;
+  std::vector<Page> named;  // Nothing of them has changed, but they are to be this node's alone.
 };
 
 class RegionCopy {
@@ -61,8 +67,27 @@ class RegionCopy {
   // What is behind the region's end is forgotten.
   void trim(Region& region);
 
+  // --- This node's alone: exclusive.cpp
+  // Pages that no other node has asked for in the last captures, each once.
+  std::vector<Page> take_quiet() noexcept { return std::exchange(quiet_, {}); }
+  // It is at home here: the next notice names it.
+  void name(Page page) { outgoing_.named.push_back(page); }
+  // A notice has named it, and still nobody has asked.
+  bool may_be_alone(const Region& region, Page page) const noexcept;
+  // Requires  may_be_alone(); `lease` is of the page's object, for writing.
+  void make_alone(Region& region, Page page, kddm::Lease lease);
+  // Another node asks for the page, or has written it: its object is as the page is.
+  void share(Region& region, Page page);
+  // The same of all, or `most` of them: these can only be read then. How many there were.
+  std::size_t share_some(Region& region, std::size_t most);
+  std::size_t alone() const noexcept { return alone_.size(); }
+  // Of a region that has ended.
+  void forget_alone() noexcept { alone_.clear(); }
+
   // --- On the way home
-  bool has_outgoing() const noexcept { return !outgoing_.parts.empty(); }
+  bool has_outgoing() const noexcept {
+    return !outgoing_.parts.empty() || !outgoing_.named.empty();
+  }
   Outgoing take_outgoing() noexcept { return std::exchange(outgoing_, {}); }
   void arrived_home(const Outgoing& outgoing);
 
@@ -105,9 +130,11 @@ class RegionCopy {
   using Twin = std::array<std::byte, kPageBytes>;
   struct Written {
     std::unique_ptr<Twin> twin;
-    unsigned idle = 0;  // Captures in which it had not changed.
+    unsigned idle = 0;   // Captures in which it had not changed.
+    unsigned quiet = 0;  // Captures since another node has asked for it.
   };
-  static constexpr unsigned kIdleMost = 2;
+  static constexpr unsigned kIdleMost = 3;
+  static constexpr unsigned kQuietLeast = 3;
 
   std::unique_ptr<Twin> take_twin();
   void give_twin(std::unique_ptr<Twin> twin);
@@ -116,6 +143,7 @@ class RegionCopy {
   void compare(Page page, PageView now);
   void capture_run(Region& region, Page first, std::uint64_t count, std::vector<Page>& idle);
   void close(Region& region, std::span<const Page> pages);
+  void put_back(Region& region, Page page);
 
   std::unordered_map<Page, Written> written_;
   std::vector<std::unique_ptr<Twin>> spare_twins_;
@@ -125,6 +153,8 @@ class RegionCopy {
   // more: every so often it is dropped, which shows.
   std::unordered_map<Page, unsigned> refreshed_;
   static constexpr unsigned kUnseenMost = 8;
+  std::unordered_map<Page, kddm::Lease> alone_;
+  std::vector<Page> quiet_;
   Outgoing outgoing_;
   reactor::Event changed_;
 };

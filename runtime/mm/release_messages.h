@@ -81,4 +81,12 @@ struct ReadNotices {
   };
 };
 
+// A lock goes from this node to another: what was written here is released when the reply comes.
+struct Flush {
+  static constexpr ServiceId kId{0x87};
+  static constexpr const char* kName = "mm.flush";
+  using Request = wire::Empty;
+  using Reply = wire::Empty;
+};
+
 }  // namespace krg::mm

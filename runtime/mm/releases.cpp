@@ -6,6 +6,7 @@
 
 #include "callers.h"
 #include "krg/log/log.h"
+#include "mutants.h"
 
 namespace krg::mm {
 namespace {
@@ -14,6 +15,8 @@ constexpr Duration kAttempt = std::chrono::seconds(10);
 constexpr Duration kAgain = std::chrono::milliseconds(10);
 // Pages that are dropped without a pause.
 constexpr std::uint64_t kAtOnce = 4096;
+// Pages that are copied without one.
+constexpr std::uint64_t kTwinsAtOnce = 64;
 
 kddm::ObjectId object_of(Page page) noexcept { return kddm::ObjectId{page.value}; }
 
@@ -33,11 +36,13 @@ void Releases::serve(gate::Server& gate) {
   gate.serve<calls::Acquire>([this](gate::Call& call, calls::Fenced request) {
     return for_each(call, std::move(request), &Releases::acquire);
   });
+  serve_hand_overs(gate);
 }
 
 void Releases::join(const Peers& peers) {
   peers_ = peers;
   homes_.join(*peers_.rpc);
+  join_hand_overs();
 }
 
 // --- Regions ------------------------------------------------------------------------------------
@@ -57,6 +62,7 @@ void Releases::end(kddm::SetId set) noexcept {
   const auto at = copies_.find(set);
   if (at == copies_.end()) return;
   at->second->ended = true;
+  at->second->forget_alone();
   at->second->tell();
   copies_.erase(at);
 }
@@ -102,7 +108,8 @@ Co<Result<wire::Empty>> Releases::for_each(gate::Call& call, calls::Fenced reque
 Co<Status> Releases::acquire(kddm::SetId set, Deadline deadline) {
   const Copy copy = copy_of(set);
   // An answer to a question that was asked before this one may be too old.
-  const std::uint64_t mine = ++copy->asked;
+  const bool joins = has(Mutant::unawaited_acquire) && copy->asking;
+  const std::uint64_t mine = joins ? copy->asked : ++copy->asked;
   if (!std::exchange(copy->asking, true)) pager_.reactor().spawn(ask(set, copy));
   while (copy->answered < mine) {
     if (copy->ended) co_return Error(Errc::not_found, "the region was destroyed");
@@ -382,6 +389,22 @@ Co<Status> Releases::bring(kddm::SetId set, Page first, std::uint64_t count, Dea
     co_await reactor::next_turn(pager_.reactor());
   }
   co_return all->how;
+}
+
+// What is dropped meanwhile comes by its fault.
+Co<Status> Releases::take(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline) {
+  KRG_CO_TRY(co_await bring(set, first, count, deadline));
+  const std::uint64_t end = first.value + count;
+  for (std::uint64_t at = first.value; at < end;) {
+    Region* const region = living(set);
+    if (region == nullptr) co_return Error(Errc::not_found, "it was destroyed");
+    const std::uint64_t open =
+        region->pages().run(Page{at}, Access::read, std::min(end - at, kTwinsAtOnce));
+    if (open > 0) copy_of(set)->begin_writing(*region, Page{at}, open);
+    at += std::max<std::uint64_t>(open, 1);
+    co_await reactor::next_turn(pager_.reactor());
+  }
+  co_return Status();
 }
 
 Co<void> Releases::bring_ahead(kddm::SetId set, Stretch ahead) {

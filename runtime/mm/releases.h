@@ -18,13 +18,15 @@
 #include <vector>
 
 #include "homes.h"
+#include "krg/cluster/view_listener.h"
 #include "region_copy.h"
 
 namespace krg::mm {
 
-class Releases {
+class Releases final : public cluster::ViewListener {
  public:
-  explicit Releases(Pager& pager) noexcept : pager_(pager), homes_(pager) {}
+  explicit Releases(Pager& pager) noexcept
+      : pager_(pager), homes_(pager, [this](kddm::SetId set, Page page) { share(set, page); }) {}
 
   void serve(gate::Server& gate);
   void join(const Peers& peers);
@@ -36,12 +38,34 @@ class Releases {
   void on_detach(const Region& region);
   void on_resize(Region& region);
   void end(kddm::SetId set) noexcept;
+  // Before the Kddm goes.
+  void stop() noexcept;
+
+  // --- cluster::ViewListener: where pages are at home is about to change.
+  const char* name() const noexcept override { return "mm"; }
+  Co<Status> prepare(const cluster::ViewChange& change, Deadline deadline) override;
+  void abort(const cluster::ViewChange& change) noexcept override;
+  void commit(const cluster::ViewChange& change) noexcept override;
 
   // All of the pages can be read here when it returns, as far as they still are.
   // Errors  of the first page that could not be brought; the others are
   Co<Status> bring(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline);
+  // The same, to be written: no store to them is a fault. Errors  as of bring()
+  Co<Status> take(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline);
   // None is here; what was written of them is at home.
   Co<Status> give_up(kddm::SetId set, Page first, std::uint64_t count, Deadline deadline);
+
+  // What all tasks of the node have written is at home, and whoever acquires will know of it.
+  // Errors  lost  of some pages; timed_out; not_found
+  Co<Status> release(kddm::SetId set, Deadline deadline);
+  // What others have released before this began is seen. Errors  timed_out; not_found
+  Co<Status> acquire(kddm::SetId set, Deadline deadline);
+  // A lock comes from node `from`: what was written there is released, and seen here; of all
+  // regions. kNoNode: it is not known from where, so all nodes release.
+  // Errors  peer_down  it died before it had released, all else is seen; timed_out
+  Co<Status> take_over(NodeId from, Deadline deadline);
+  // Pages that are this node's alone.
+  std::size_t alone(kddm::SetId set) const noexcept;
 
  private:
   // Coroutines use it, that may outlive the region.
@@ -56,8 +80,14 @@ class Releases {
   using Fence = Co<Status> (Releases::*)(kddm::SetId set, Deadline deadline);
   Co<Result<wire::Empty>> for_each(gate::Call& call, calls::Fenced request, Fence fence);
 
+  // --- Locks that change nodes: hand_over.cpp
+  void serve_hand_overs(gate::Server& gate);
+  void join_hand_overs();
+  Co<Result<calls::TakeOver::Reply>> take_over(gate::Call& call, calls::TakeOver::Request request);
+  Co<Result<wire::Empty>> flush();
+  std::vector<kddm::SetId> sets() const;
+
   // --- To the homes: sends.cpp
-  Co<Status> release(kddm::SetId set, Deadline deadline);
   Co<void> release_later(kddm::SetId set);
   // Until this send, and all before it, have ended. Errors  of this one; timed_out
   Co<Status> sent(Copy copy, std::uint64_t send, Deadline deadline);
@@ -71,8 +101,14 @@ class Releases {
   Co<void> post(kddm::SetId set, RegionCopy& copy, const Outgoing& outgoing);
   void lose(kddm::SetId set, RegionCopy& copy, const std::vector<Page>& pages);
 
+  // --- Pages of this node alone: exclusive.cpp
+  bool has_room() const noexcept;
+  Co<void> name_quiet(kddm::SetId set, Copy copy);
+  // Requires  a notice of view `epoch` has named them.
+  Co<void> make_alone(kddm::SetId set, Copy copy, std::vector<Page> pages, Epoch epoch);
+  void share(kddm::SetId set, Page page);
+
   // --- From the homes
-  Co<Status> acquire(kddm::SetId set, Deadline deadline);
   Co<void> ask(kddm::SetId set, Copy copy);
   // These pages are dropped; `refresh`: or fetched anew, those that are used.
   Co<void> take_news(kddm::SetId set, Copy copy, std::vector<Stretch> runs, bool refresh);
@@ -96,6 +132,8 @@ class Releases {
   Homes homes_;
   Peers peers_;
   std::unordered_map<kddm::SetId, Copy> copies_;
+  bool changing_ = false;  // The view: no page becomes this node's alone,
+  TimePoint settled_at_;   // nor before this.
 };
 
 }  // namespace krg::mm

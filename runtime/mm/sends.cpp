@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "krg/log/log.h"
+#include "mutants.h"
 #include "releases.h"
 
 namespace krg::mm {
@@ -21,7 +22,10 @@ constexpr std::size_t kRunsMost = Notices::kBytes / sizeof(std::uint64_t);
 
 std::vector<Stretch> runs_of(const Outgoing& outgoing) {
   std::vector<Stretch> runs;
-  runs.reserve(outgoing.parts.size());
+  runs.reserve(outgoing.parts.size() + outgoing.named.size());
+  for (const Page page : outgoing.named) {
+    if (!has(Mutant::unnamed_alone)) runs.push_back({page, 1});
+  }
   for (const Outgoing::Part& part : outgoing.parts) runs.push_back({part.page, 1});
   unite(runs);
   if (runs.size() <= kRunsMost) return runs;
@@ -53,6 +57,9 @@ Co<Status> Releases::release(kddm::SetId set, Deadline deadline) {
     // Most releases go as one.
     if (begin % (kAtOnce * 4) == kAtOnce * 3) start_sending(set, copy);
   }
+  co_await name_quiet(set, copy);
+  Region* const region = living(set);
+  if (region != nullptr && !has_room()) copy->share_some(*region, kAtOnce);
   const std::uint64_t send = copy->sends_begun + (copy->has_outgoing() ? 1 : 0);
   start_sending(set, copy);
   auto waiting = sent(copy, send, deadline);
@@ -81,18 +88,26 @@ void Releases::start_sending(kddm::SetId set, const Copy& copy) {
 Co<void> Releases::send_all(kddm::SetId set, Copy copy) {
   const reactor::Soon soon(pager_.reactor());
   while (copy->has_outgoing() && !copy->ended) {
-    const Outgoing outgoing = copy->take_outgoing();
+    Outgoing outgoing = copy->take_outgoing();
     ++copy->sends_begun;
+    const Epoch epoch = pager_.kddm().epoch();
+    if (has(Mutant::early_notice)) co_await post(set, *copy, outgoing);
     const Status how = co_await send(set, *copy, outgoing);
     copy->arrived_home(outgoing);
+    if (has(Mutant::unawaited_release)) {
+      ++copy->sends_done;
+      copy->tell();
+    }
     // Before it is known which pages these were, nobody looks for what was written.
-    if (!copy->ended) co_await post(set, *copy, outgoing);
-    ++copy->sends_done;
+    if (!copy->ended && !has(Mutant::early_notice)) co_await post(set, *copy, outgoing);
+    if (!has(Mutant::unawaited_release)) ++copy->sends_done;
     if (!how) {
       copy->failed = how;
       copy->failed_at = copy->sends_done;
     }
     copy->tell();
+    if (outgoing.named.empty()) continue;
+    pager_.reactor().spawn(make_alone(set, copy, std::move(outgoing.named), epoch));
   }
   copy->sending = false;
 }
@@ -186,6 +201,7 @@ Co<void> Releases::send_parcel(kddm::SetId set, const Outgoing& outgoing, Parcel
 }
 
 Co<void> Releases::post(kddm::SetId set, RegionCopy& copy, const Outgoing& outgoing) {
+  if (has(Mutant::unsent_notice) && outgoing.parts.size() == 1) co_return;
   const PostNotices::Request request{set, pager_.self(), runs_of(outgoing)};
   bool told = false;
   while (!copy.ended) {

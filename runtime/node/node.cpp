@@ -138,6 +138,7 @@ hotplug::Membership& Node::begin_membership() {
   member_ = true;
   membership.add_listener(*this);
   membership.add_listener(objects_.kddm());
+  membership.add_listener(memory_.listener());
   membership.add_listener(sync_);
   for (cluster::ViewListener* const listener : listeners_) membership.add_listener(*listener);
   membership.on_event([this](const hotplug::NodeEvent& event) { tell(event); });

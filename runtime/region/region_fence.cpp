@@ -34,7 +34,8 @@ struct Way {
 struct State {
   const pid_t process = ::getpid();
   std::mutex mutex;
-  std::map<std::string, Way> ways;  // By the gate's path.
+  std::map<std::string, Way> ways;     // By the gate's path.
+  std::atomic<std::uint32_t> here{0};  // The node's number + 1.
 };
 
 // Lives as long as the process. A child has its own: what its parent's threads were at is not to
@@ -76,6 +77,23 @@ class RegionFence final : public fences::Fence {
  public:
   Status release() override { return all<calls::Release>(); }
   Status acquire() override { return all<calls::Acquire>(); }
+  std::uint32_t here() const override { return state().here.load(std::memory_order_relaxed); }
+  Status take_over(std::uint32_t node) override {
+    std::vector<Client> clients;
+    {
+      State& s = state();
+      const std::lock_guard lock(s.mutex);
+      for (const auto& [gate, way] : s.ways) {
+        if (!way.sets.empty()) clients.push_back(way.client);
+      }
+    }
+    for (const Client& client : clients) {
+      const calls::TakeOver::Request request{node == 0 ? kNoNode : NodeId{node - 1}, true};
+      const auto done = client->call<calls::TakeOver>(request, kLimit);
+      if (!done) return done.error();
+    }
+    return {};
+  }
 
  private:
   template <class S>
@@ -106,6 +124,11 @@ Status enter_fence(const std::string& gate, kddm::SetId set) {
   Way& way = s.ways[gate];
   if (!way.client) {
     KRG_TRY_ASSIGN(way.client, gate::Client::connect(gate, {}));
+  }
+  if (s.here.load() == 0) {
+    const calls::TakeOver::Request request{kNoNode, false};
+    KRG_TRY_ASSIGN(const auto reply, way.client->call<calls::TakeOver>(request, kLimit));
+    s.here.store(reply.node.value + 1);
   }
   way.sets.push_back(set);
   fences::current().store(&fence(), std::memory_order_release);

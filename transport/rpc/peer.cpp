@@ -43,6 +43,9 @@ Batch* Peer::take_batch() {
 
 void Peer::count_sent(const FrameHeader& header, std::size_t size) noexcept {
   rpc.stats_of(ServiceId{header.service}).sent(header.kind, size);
+  if (self()) return;
+  rpc.to_others_[0].add();
+  rpc.to_others_[1].add(sizeof header + size);
 }
 
 void Peer::mark_dirty() noexcept {

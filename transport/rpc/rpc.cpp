@@ -10,7 +10,8 @@ Rpc::Rpc(reactor::Reactor& reactor, Options options)
       options_(std::move(options)),
       own_registry_(options_.stats == nullptr ? std::make_unique<stats::Registry>() : nullptr),
       registry_(own_registry_ == nullptr ? *options_.stats : *own_registry_),
-      stats_(1, ServiceStats::make(registry_, "other")) {
+      stats_(1, ServiceStats::make(registry_, "other")),
+      to_others_(registry_.counters("rpc.to_others.sent", kToOthers)) {
   serve<Multicast>([this](Incoming&, Multicast::Request request) -> Co<Result<Multicast::Reply>> {
     const Deadline deadline = reactor_.after(std::chrono::milliseconds(request.deadline_ms));
     // Named: gcc 12 would destroy a braced temporary around the co_await twice

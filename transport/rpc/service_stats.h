@@ -17,6 +17,11 @@
 
 namespace krg::rpc {
 
+// "rpc.to_others.sent": all that leaves the node, with the frames' headers. A node's calls of
+// itself go the same way as others and are in its services' counters, but not in these.
+inline constexpr std::array<stats::CounterName, 2> kToOthers = {
+    {{"count", ""}, {"bytes_out", "B"}}};
+
 struct ServiceStats {
   enum Index : std::uint8_t {
     kCalled,

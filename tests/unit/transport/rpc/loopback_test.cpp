@@ -136,6 +136,9 @@ TEST_F(RpcLoopback, EveryKindOfMessageIsCountedWithItsBytes) {
   EXPECT_GE(counted("rpc.test.big.called.bytes_out"), 100'000);
   EXPECT_EQ(counted("rpc.test.big.called.bytes_out"), counted("rpc.test.big.served.bytes_in"));
   EXPECT_EQ(counted("rpc.test.big.called.latency"), 1);  // The first call is always timed.
+  // Nothing of it has left the node.
+  EXPECT_EQ(counted("rpc.to_others.sent.count"), 0);
+  EXPECT_EQ(counted("rpc.to_others.sent.bytes_out"), 0);
 }
 
 TEST_F(RpcLoopback, ACallThatTimesOutCountsAsFailed) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "krg/base/ids.h"
+#include "krg/cluster/view_listener.h"
 #include "krg/gate/server.h"
 #include "krg/kddm/kddm.h"
 #include "krg/reactor/reactor.h"
@@ -43,6 +44,8 @@ class Memory {
   // Asked when a task makes a region: whether its pages may leave a node that is full. Without this
   // the task says so itself, and it may say no in any case.
   void set_may_leave(std::function<bool(pid_t)> may_leave);
+  // What is to hear of changes of the view, of this node's services before the Kddm's prepare().
+  cluster::ViewListener& listener() noexcept;
   // Serves nobody any more. Requires  the reactor's coroutines have been cancelled.
   void stop() noexcept;
 

@@ -204,5 +204,22 @@ struct Acquire {
   using Reply = wire::Empty;
 };
 
+// What was written on node `from` is released, and with all that others have released it is seen by
+// this node's tasks when it returns; of all regions of release consistency. kNoNode, or a node that
+// is gone: only what was released. Without `acquires` it only says which node this is.
+struct TakeOver {
+  static constexpr ServiceId kId{0x86};
+  static constexpr const char* kName = "mm.take_over";
+  struct Request {
+    NodeId from = kNoNode;
+    bool acquires = false;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.from, m.acquires); }
+  };
+  struct Reply {
+    NodeId node = kNoNode;
+    static void wire_fields(auto& m, auto&& visit) { visit(m.node); }
+  };
+};
+
 }  // namespace calls
 }  // namespace krg::mm

@@ -22,10 +22,11 @@ struct LockWord {
   std::int32_t pid;
   std::int32_t thread;  // That has locked; of an rw_lock another one may unlock.
   LockKind kind;        // Of who has locked last.
-  std::uint32_t spare[12];
+  std::uint32_t last;   // The node where it was held last by somebody with a fence.
+  std::uint32_t spare[11];
 };
 static_assert(sizeof(LockWord) == 64 && std::is_trivially_copyable_v<LockWord>);
 static_assert(offsetof(LockWord, pid) == 4 && offsetof(LockWord, thread) == 8 &&
-              offsetof(LockWord, kind) == 12);
+              offsetof(LockWord, kind) == 12 && offsetof(LockWord, last) == 16);
 
 }  // namespace krg::sync

@@ -190,6 +190,7 @@ class Rpc final : public fabric::EventSink, public reactor::Poller {
   const std::unique_ptr<stats::Registry> own_registry_;  // None if a registry was given.
   stats::Registry& registry_;
   std::vector<struct ServiceStats> stats_;  // By service; unused numbers are "other", as 0 is.
+  stats::Counter* to_others_;               // Frames and bytes.
   CallTable calls_;
   std::size_t pending_calls_ = 0;
   std::size_t active_handlers_ = 0;
