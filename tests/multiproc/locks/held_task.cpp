@@ -11,9 +11,9 @@
 
 namespace {
 
+using krg::must;
 using krg::Mutex;
 using krg::kddm::ObjectId;
-using krg::testing::must;
 using krg::testing::Task;
 
 constexpr std::uint64_t kOfRank[] = {3, 4};
