@@ -6,12 +6,14 @@
 
 #include "channel_chaos.h"
 #include "krg/log/log.h"
+#include "krg/testing/sanitized.h"
 #include "krg/testing/seed.h"
 
 namespace krg::cluster_test {
 namespace {
 
-constexpr std::uint64_t kSeeds = 500;
+// A sanitizer takes ten times as long.
+constexpr std::uint64_t kSeeds = krg::testing::kSanitized ? 150 : 500;
 
 void add(std::uint64_t& to, std::uint64_t n) { to += n; }
 

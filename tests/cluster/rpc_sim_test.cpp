@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 // A sanitizer takes ten times as long, so there are fewer lives there.
-constexpr std::uint64_t kSeeds = krg::testing::kSanitized ? 250 : 1000;
+constexpr std::uint64_t kSeeds = krg::testing::kSanitized ? 120 : 1000;
 constexpr int kClients = 3;
 
 struct Faults {

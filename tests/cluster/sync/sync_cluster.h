@@ -8,8 +8,12 @@
 
 #include "kddm_cluster.h"
 #include "krg/sync/sync.h"
+#include "krg/testing/sanitized.h"
 
 namespace krg::sync {
+
+// A sanitizer takes ten times as long.
+inline constexpr std::uint64_t kFewer = krg::testing::kSanitized ? 5 : 1;
 
 class SyncCluster {
  public:

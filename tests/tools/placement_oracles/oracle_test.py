@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""usage: oracle_test.py openmpi|hydra KRGRUN
+"""usage: oracle_test.py openmpi|hydra KRGRUN [all]
 
 Goal    where the words mean the same, krgrun binds every rank to the cpus that Open MPI's mpirun
         and MPICH's Hydra bind it to.
 Method  asks both for a map on machines that do not exist (hwloc's XML) without starting anything,
-        and compares rank by rank. A case that only one of them answers is a failure.
+        and compares rank by rank. A case that only one of them answers is a failure. `all` adds
+        numbers of ranks between the first and the last.
 """
 
 import json
@@ -126,15 +127,16 @@ def hydra(xml, _hosts, options, ranks):
             for rank, mask in re.findall(r"process (\d+) binding: ([01]+)", shown)}
 
 
-def cases(oracle):
+def cases(oracle, every):
     for shape in SHAPES:
         cores = CORES[shape]
         for mine, theirs in OPENMPI if oracle == "openmpi" else HYDRA:
-            for ranks in sorted({1, 2, 5, cores - 1, cores}):
+            for ranks in sorted({2, cores - 1, cores} | ({1, 5} if every else set())):
                 yield shape, 1, ranks, mine, theirs
         if oracle == "openmpi":
             for mine, theirs in OPENMPI_NODES:
-                for ranks in [2, 3] if "ppr" in mine else [2, 3, 4, cores, cores + 3, 3 * cores]:
+                few = [2, cores + 3, 3 * cores]
+                for ranks in [2, 3] if "ppr" in mine else few + ([3, 4, cores] if every else []):
                     yield shape, 3, ranks, mine, theirs
 
 
@@ -165,7 +167,8 @@ def differs(ask, krgrun, files, case):
 
 
 def main():
-    oracle, krgrun = sys.argv[1:]
+    oracle, krgrun = sys.argv[1:3]
+    every = sys.argv[3:] == ["all"]
     ask = openmpi if oracle == "openmpi" else hydra
     with tempfile.TemporaryDirectory(prefix="krg_oracle_") as folder:
         files = {}
@@ -174,7 +177,8 @@ def main():
             run(["lstopo-no-graphics", "--no-io", "--input", text, files[shape]], {})
         # A launcher mostly waits for its own daemons to end: eight at a time.
         with ThreadPoolExecutor(max_workers=8) as workers:
-            wrong = list(workers.map(lambda case: differs(ask, krgrun, files, case), cases(oracle)))
+            wrong = list(workers.map(lambda case: differs(ask, krgrun, files, case),
+                                     cases(oracle, every)))
     for what in filter(None, wrong):
         print(what)
     failures = sum(what is not None for what in wrong)
