@@ -28,7 +28,7 @@ calls::Meet::Request meeting(Key key, std::uint32_t parties, std::uint64_t word)
 
 // --- One thing at a time ------------------------------------------------------------------------
 
-struct MeetSimTest : testing::Test {
+struct MeetSimTest : ::testing::Test {
   SyncCluster all{3, 1};
   Key key = all.key_at(0, 0);
 
@@ -282,7 +282,7 @@ class Chance {
 
 TEST(MeetSim, WithoutFaultsNobodyGoesOnAheadAndAllDo) {
   std::uint64_t late = 0;
-  for (std::uint64_t seed = 1; seed <= 500 / kFewer && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 500 / kFewer && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Chance chance(seed, false);
     chance.run();
@@ -292,7 +292,7 @@ TEST(MeetSim, WithoutFaultsNobodyGoesOnAheadAndAllDo) {
 }
 
 TEST(MeetSim, WithFaultsNobodyGoesOnAheadAndAllDo) {
-  for (std::uint64_t seed = 1; seed <= 1500 / kFewer && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 1500 / kFewer && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Chance(seed, true).run();
   }

@@ -21,7 +21,7 @@ using kddm::SetId;
 
 // --- One thing at a time ------------------------------------------------------------------------
 
-struct SyncSimTest : testing::Test {
+struct SyncSimTest : ::testing::Test {
   SyncCluster all{3, 1};
   // Of the node 0.
   Key key = all.key_at(0, 0);
@@ -290,7 +290,7 @@ class Chance {
 
 TEST(SyncSim, WithoutFaultsNobodyWaitsForWhatIsThere) {
   std::uint64_t taken = 0, waits = 0, in_vain = 0;
-  for (std::uint64_t seed = 1; seed <= 2000 / kFewer && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 2000 / kFewer && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Chance chance(seed, false);
     chance.run();
@@ -304,7 +304,7 @@ TEST(SyncSim, WithoutFaultsNobodyWaitsForWhatIsThere) {
 }
 
 TEST(SyncSim, WithFaultsNobodyWaitsForWhatIsThere) {
-  for (std::uint64_t seed = 1; seed <= 3000 / kFewer && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3000 / kFewer && !::testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE(seed);
     Chance(seed, true).run();
   }
