@@ -33,6 +33,13 @@ NodeSet View::nodes() const {
   return set ? *std::move(set) : NodeSet();
 }
 
+std::vector<NodeId> View::node_ids() const {
+  std::vector<NodeId> all;
+  all.reserve(members.size());
+  for (const Member& member : members) all.push_back(member.node);
+  return all;
+}
+
 Status check(const View& view) noexcept {
   for (std::size_t i = 0; i < view.members.size(); ++i) {
     const NodeId node = view.members[i].node;

@@ -36,6 +36,19 @@ bool Session::take(wire::Bytes body, F then) {
   return true;
 }
 
+template <class Question, class All>
+Co<void> Session::tell_all(std::weak_ptr<char> alive, typename Question::Request request) {
+  node::Node& node = service_.node();
+  const auto replies = co_await rpc::call_all<Question>(
+      node.rpc(), node.view().node_ids(), std::move(request), node.reactor().after(kStatusTime));
+  if (alive.expired()) co_return;
+  All answer;
+  for (const auto& reply : replies) {
+    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
+  }
+  client_.send(answer);
+}
+
 bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
   switch (type) {
     case Run::kFrame:
@@ -56,17 +69,17 @@ bool Session::on_frame(std::uint16_t type, wire::Bytes body) {
       service_.node().reactor().spawn(tell_nodes(alive_));
       return true;
     case AskStats::kFrame:
-      service_.node().reactor().spawn(tell_stats(alive_));
+      service_.node().reactor().spawn(tell_all<node::Stats, AllStats>(alive_, {}));
       return true;
     case AskMemory::kFrame:
       return take<AskMemory>(body, [this](AskMemory& m) {
-        service_.node().reactor().spawn(tell_memory(alive_, m.request));
+        service_.node().reactor().spawn(tell_all<mm::Report, AllMemory>(alive_, m.request));
       });
     case moves::AskMove::kFrame:
       return take<moves::AskMove>(
           body, [this](moves::AskMove& m) { service_.node().reactor().spawn(move(alive_, m)); });
     case AskLocks::kFrame:
-      service_.node().reactor().spawn(tell_locks(alive_));
+      service_.node().reactor().spawn(tell_all<sync::LockReport, AllLocks>(alive_, {}));
       return true;
     case AreYouThere::kFrame:
       client_.send(IAmHere{});
@@ -123,51 +136,9 @@ Co<void> Session::tell_nodes(std::weak_ptr<char> alive) {
   client_.send(answer);
 }
 
-Co<void> Session::tell_stats(std::weak_ptr<char> alive) {
-  node::Node& node = service_.node();
-  std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
-  const auto replies = co_await rpc::call_all<node::Stats>(node.rpc(), std::move(asked), {},
-                                                           node.reactor().after(kStatusTime));
-  if (alive.expired()) co_return;
-  AllStats answer;
-  for (const auto& reply : replies) {
-    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
-  }
-  client_.send(answer);
-}
-
-Co<void> Session::tell_memory(std::weak_ptr<char> alive, mm::Report::Request request) {
-  node::Node& node = service_.node();
-  std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
-  const auto replies = co_await rpc::call_all<mm::Report>(node.rpc(), std::move(asked), request,
-                                                          node.reactor().after(kStatusTime));
-  if (alive.expired()) co_return;
-  AllMemory answer;
-  for (const auto& reply : replies) {
-    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
-  }
-  client_.send(answer);
-}
-
 Co<void> Session::move(std::weak_ptr<char> alive, moves::AskMove ask) {
   moves::Moved moved = co_await service_.moves().move(ask);
   if (!alive.expired()) client_.send(moved);
-}
-
-Co<void> Session::tell_locks(std::weak_ptr<char> alive) {
-  node::Node& node = service_.node();
-  std::vector<NodeId> asked;
-  for (const cluster::Member& member : node.view().members) asked.push_back(member.node);
-  const auto replies = co_await rpc::call_all<sync::LockReport>(node.rpc(), std::move(asked), {},
-                                                                node.reactor().after(kStatusTime));
-  if (alive.expired()) co_return;
-  AllLocks answer;
-  for (const auto& reply : replies) {
-    if (reply.reply) answer.nodes.push_back({reply.node, *reply.reply});
-  }
-  client_.send(answer);
 }
 
 }  // namespace krg::jobs

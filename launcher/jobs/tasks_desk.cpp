@@ -13,12 +13,6 @@ std::string reason_of(const Error& error) {
   return error.what() == nullptr ? std::string(text(error.code())) : error.what();
 }
 
-std::vector<NodeId> members(const node::Node& node) {
-  std::vector<NodeId> all;
-  for (const cluster::Member& member : node.view().members) all.push_back(member.node);
-  return all;
-}
-
 // An error's own text does not travel: what it means of a task does.
 std::string reason_of_task(const Error& error) {
   switch (error.code()) {
@@ -44,8 +38,8 @@ Co<std::string> locate(node::Node& node, TaskName& name) {
     co_return known ? "" : "there is no node " + std::to_string(name.node.value);
   }
   const tasks::Has::Request question{name.pid};
-  const auto answers = co_await rpc::call_all<tasks::Has>(node.rpc(), members(node), question,
-                                                          node.reactor().after(kAnswerTime));
+  const auto answers = co_await rpc::call_all<tasks::Has>(
+      node.rpc(), node.view().node_ids(), question, node.reactor().after(kAnswerTime));
   std::string found, silent;
   std::size_t count = 0;
   for (const auto& answer : answers) {
@@ -107,7 +101,7 @@ bool TasksDesk::on_frame(std::uint16_t type, wire::Bytes body) {
 }
 
 Co<void> TasksDesk::list(std::weak_ptr<char> alive) {
-  const auto answers = co_await rpc::call_all<tasks::List>(node_.rpc(), members(node_), {},
+  const auto answers = co_await rpc::call_all<tasks::List>(node_.rpc(), node_.view().node_ids(), {},
                                                            node_.reactor().after(kAnswerTime));
   if (alive.expired()) co_return;
   AllTasks all;

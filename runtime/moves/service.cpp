@@ -145,10 +145,9 @@ Co<Moved> Service::move(AskMove ask) {
     co_return failed(fmt::format("the cluster has no node {}", ask.to.value));
   }
   if (ask.home == kNoNode) {
-    std::vector<NodeId> nodes, found;
-    for (const cluster::Member& member : node_.view().members) nodes.push_back(member.node);
+    std::vector<NodeId> found;
     const Find::Request request{ask.pid};
-    const auto replies = co_await rpc::call_all<Find>(node_.rpc(), std::move(nodes), request,
+    const auto replies = co_await rpc::call_all<Find>(node_.rpc(), node_.view().node_ids(), request,
                                                       node_.reactor().after(kFindTime));
     for (const auto& one : replies) {
       if (one.reply && one.reply->started_here) found.push_back(one.node);

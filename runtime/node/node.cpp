@@ -61,11 +61,7 @@ void Node::serve() {
       [this](rpc::Incoming&, wire::Empty&) -> Result<Status::Reply> { return status(); });
   rpc_.serve<Stats>(
       [this](rpc::Incoming&, wire::Empty&) -> Result<Stats::Reply> { return stats(); });
-  memory_.join(rpc_, [this] {
-    std::vector<NodeId> all;
-    for (const cluster::Member& member : view_.members) all.push_back(member.node);
-    return all;
-  });
+  memory_.join(rpc_, [this] { return view_.node_ids(); });
 }
 
 Node::~Node() {

@@ -44,6 +44,17 @@ Co<void> give_up(reactor::Reactor& reactor, Duration patience) {
 
 }  // namespace
 
+Target target_of(const cli::Arguments& args, const config::Environment& environment,
+                 const settings::Settings& settings) {
+  return {std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
+          std::string(args.value("--cluster").value_or(settings.cluster.name))};
+}
+
+Target target_of(const cli::Arguments& args) {
+  return target_of(args, config::Environment::of_process(),
+                   settings::read(config::Sources::of_process()));
+}
+
 Status converse(const Target& target, std::uint16_t question, wire::Bytes body,
                 std::optional<std::chrono::milliseconds> patience, const Heard& heard,
                 std::string& complaint) {

@@ -7,8 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "krg/cli/parse.h"
+#include "krg/config/environment.h"
 #include "krg/control/connection.h"
 #include "krg/error/result.h"
+#include "krg/settings/settings.h"
 #include "krg/wire/codec.h"
 
 namespace krg::krgadm {
@@ -18,6 +21,12 @@ struct Target {
   std::string runtime_dir;
   std::string cluster;  // "" = the only one
 };
+
+// As --cluster, or else the settings, and the environment say.
+Target target_of(const cli::Arguments& args, const config::Environment& environment,
+                 const settings::Settings& settings);
+// The same, of a tool that needs neither of the two for anything else.
+Target target_of(const cli::Arguments& args);
 
 inline constexpr std::chrono::seconds kPatience{10};
 

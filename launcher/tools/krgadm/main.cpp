@@ -117,8 +117,7 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
   if (name == "config") return show_config(environment, json);
   if (name == "check") return check_machine(json);
   const settings::Settings settings = settings::read(config::Sources::of_process());
-  const Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
-                      std::string(args.value("--cluster").value_or(settings.cluster.name))};
+  const Target target = target_of(args, environment, settings);
   if (name == "status") return show_status(target, json);
   if (name == "nodes") return nodes_command(args, target, settings, environment);
   if (name == "events") return show_events(target, json);

@@ -175,9 +175,8 @@ int run_command(const std::vector<std::string>& words) {
 
 int run(const cli::Arguments& args) {
   const config::Environment environment = config::Environment::of_process();
-  const settings::Settings settings = settings::read(config::Sources::of_process());
-  const krgadm::Target target{std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
-                              std::string(args.value("--cluster").value_or(settings.cluster.name))};
+  const krgadm::Target target =
+      krgadm::target_of(args, environment, settings::read(config::Sources::of_process()));
   std::string complaint;
   const auto task = task_of(args, environment, complaint);
   if (!task) return cli::refuse("krgcapset", complaint);

@@ -13,9 +13,7 @@
 #include "krg/cli/command.h"
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
-#include "krg/config/environment.h"
 #include "krg/jobs/tasks.h"
-#include "krg/settings/settings.h"
 
 namespace krg::krgkill {
 namespace {
@@ -100,12 +98,7 @@ int main(std::span<const std::string_view> given) {
   const std::string_view wanted = args->value("--signal").value_or("TERM");
   const auto signal = signal_number(wanted);
   if (!signal) return cli::refuse("krgkill", fmt::format("{}: there is no such signal", wanted));
-  const config::Environment environment = config::Environment::of_process();
-  const settings::Settings settings = settings::read(config::Sources::of_process());
-  const krgadm::Target target{
-      std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
-      std::string(args->value("--cluster").value_or(settings.cluster.name))};
-  return kill_all(*args, *signal, target);
+  return kill_all(*args, *signal, krgadm::target_of(*args));
 }
 
 }  // namespace

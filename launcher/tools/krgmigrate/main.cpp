@@ -11,9 +11,8 @@
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
 #include "krg/cli/table.h"
-#include "krg/config/environment.h"
+#include "krg/jobs/tasks.h"
 #include "krg/moves/client.h"
-#include "krg/settings/settings.h"
 
 namespace krg::krgmigrate {
 namespace {
@@ -45,12 +44,11 @@ bool read_number(std::string_view text, T& value) {
 
 // "PID" or "HOME:PID".
 bool read_process(std::string_view text, moves::AskMove& ask) {
-  const std::size_t colon = text.find(':');
-  if (colon != std::string_view::npos) {
-    if (!read_number(text.substr(0, colon), ask.home.value)) return false;
-    text.remove_prefix(colon + 1);
-  }
-  return read_number(text, ask.pid) && ask.pid > 0;
+  const auto name = jobs::parse_task(text);
+  if (!name) return false;
+  ask.home = name->node;
+  ask.pid = name->pid;
+  return true;
 }
 
 int show_json(const moves::Moved& moved) {
@@ -74,7 +72,7 @@ int show(const moves::Moved& moved, const moves::AskMove& ask) {
   return moved.complaint.empty() && moved.problems.empty() ? cli::kDone : cli::kFailed;
 }
 
-int run(const cli::Arguments& args, const config::Environment& environment) {
+int run(const cli::Arguments& args) {
   moves::AskMove ask;
   ask.only_check = args.has("--check");
   ask.eager = args.has("--eager");
@@ -84,12 +82,8 @@ int run(const cli::Arguments& args, const config::Environment& environment) {
     return cli::refuse("krgmigrate", ask.only_check ? "say --check and the process's number"
                                                     : "say the process's number and the node's");
   }
-  krgadm::Target target;
-  const settings::Settings settings = settings::read(config::Sources::of_process());
-  target.runtime_dir = environment.get("XDG_RUNTIME_DIR").value_or("");
-  target.cluster = args.value("--cluster").value_or(settings.cluster.name);
   std::string complaint;
-  const auto moved = krgadm::ask<moves::Moved>(target, ask, complaint, kPatience);
+  const auto moved = krgadm::ask<moves::Moved>(krgadm::target_of(args), ask, complaint, kPatience);
   if (!moved) {
     cli::refuse("krgmigrate", complaint);
     return cli::kFailed;
@@ -102,7 +96,7 @@ int main(std::span<const std::string_view> words) {
   const auto args = cli::parse(kCommand, words, complaint);
   if (!args) return cli::refuse("krgmigrate", complaint);
   if (const auto answer = args->answer(kCommand)) return cli::print(*answer);
-  return run(*args, config::Environment::of_process());
+  return run(*args);
 }
 
 }  // namespace

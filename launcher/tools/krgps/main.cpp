@@ -10,9 +10,7 @@
 #include "krg/cli/exit.h"
 #include "krg/cli/parse.h"
 #include "krg/cli/table.h"
-#include "krg/config/environment.h"
 #include "krg/jobs/tasks.h"
-#include "krg/settings/settings.h"
 
 namespace krg::krgps {
 namespace {
@@ -87,11 +85,7 @@ int main(std::span<const std::string_view> words) {
   if (!args->rest.empty()) {
     return cli::refuse("krgps", "what is '" + args->rest.front() + "'? see krgps --help");
   }
-  const config::Environment environment = config::Environment::of_process();
-  const settings::Settings settings = settings::read(config::Sources::of_process());
-  const krgadm::Target target{
-      std::string(environment.get("XDG_RUNTIME_DIR").value_or("")),
-      std::string(args->value("--cluster").value_or(settings.cluster.name))};
+  const krgadm::Target target = krgadm::target_of(*args);
   const auto all = krgadm::ask<jobs::AllTasks>(target, jobs::AskTasks{}, complaint);
   if (!all) {
     cli::refuse("krgps", complaint);

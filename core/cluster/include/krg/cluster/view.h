@@ -58,6 +58,8 @@ struct View {
   const Member* find(NodeId node) const noexcept;
   bool contains(NodeId node) const noexcept { return find(node) != nullptr; }
   NodeSet nodes() const;
+  // The same, ascending, as rpc::call_all() takes them.
+  std::vector<NodeId> node_ids() const;
 };
 
 // Whether a view from outside may be used.

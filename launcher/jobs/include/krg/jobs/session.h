@@ -37,10 +37,10 @@ class Session {
   void run(JobSpec spec);
   // Answers go to the connection only while `alive` is.
   Co<void> tell_nodes(std::weak_ptr<char> alive);
-  Co<void> tell_stats(std::weak_ptr<char> alive);
+  // What all nodes answer to the question.
+  template <class Question, class All>
+  Co<void> tell_all(std::weak_ptr<char> alive, typename Question::Request request);
   Co<void> move(std::weak_ptr<char> alive, moves::AskMove ask);
-  Co<void> tell_memory(std::weak_ptr<char> alive, mm::Report::Request request);
-  Co<void> tell_locks(std::weak_ptr<char> alive);
 
   Service& service_;
   control::Connection& client_;
